@@ -1,0 +1,64 @@
+"""What a call may be given: Tensors, arrays of one backend, Python and NumPy scalars; told apart and brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .backend import current_backend, is_numpy_scalar, raw_namespace
+from .methods import Methods
+from .rules import Op
+
+__all__ = ["agree", "lift", "open_arguments", "promote", "put"]
+
+
+def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any], list[Any], Any]:
+    """The arguments as a list; the arrays among them; what is in those; their nodes; the namespace of their backend."""
+    values = list(arguments)
+    given = list(values[made.arrays[0]]) if made.sequence else [values[i] for i in made.arrays]
+    lifted = [lift(v) for v in given]
+    return values, given, [a for a, _ in lifted], [n for _, n in lifted], agree(made, [a for a, _ in lifted])
+
+
+def put(made: Op[..., Any], values: list[Any], items: list[Any]) -> None:
+    if made.sequence:
+        values[made.arrays[0]] = items
+    else:
+        for i, item in zip(made.arrays, items):
+            values[i] = item
+
+
+def lift(x: Any) -> tuple[Any, Any]:
+    """The raw array or Python scalar in an argument, and its node."""
+    if isinstance(x, Methods):
+        return x._data, x._node
+    if x is None or isinstance(x, (bool, int, float, complex)):
+        return (x.item() if is_numpy_scalar(x) else x), None  # numpy.float64 is a float
+    if is_numpy_scalar(x):
+        return x.item(), None
+    raw_namespace(x)
+    return x, None
+
+
+def agree(made: Op[..., Any], items: Iterable[Any]) -> Any:
+    """The namespace of the arrays among `items`, all of one backend."""
+    found: Any = None
+    for item in items:
+        if hasattr(item, "dtype"):
+            xp = raw_namespace(item)
+            if found is not None and xp is not found:
+                one, other = found.__backend__.name, xp.__backend__.name
+                raise TypeError(
+                    f"{made.name}: got arrays of two backends, {one!r} and {other!r}; nothing moves between backends by "
+                    f"itself: move one with xgrad.to_backend(x, {one!r})"
+                )
+            found = xp
+    return current_backend().xp if found is None else found
+
+
+def promote(xp: Any, items: list[Any]) -> list[Any]:
+    """`items` with Python scalars made arrays, of the dtype that the standard promotes them to."""
+    arrays = [v._data if isinstance(v, Methods) else v for v in items if hasattr(v, "dtype")]
+    backend = xp.__backend__
+    like = next((v for v in arrays if not xp.isdtype(v.dtype, "bool")), arrays[0] if arrays else None)
+    return [backend.from_scalar(v, like) if isinstance(v, (bool, int, float, complex)) else v for v in items]

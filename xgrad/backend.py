@@ -1,0 +1,544 @@
+"""Backends: the array libraries that xgrad runs on, and which of them is selected.
+
+A plug-in subclasses `Backend` and says only what the Array API standard leaves out. It is found by the type of an array,
+through the entry-point group ``xgrad.backends`` or the package ``xgrad_backends``; nothing else in xgrad asks which
+library it is running on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.metadata
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from .errors import NotAnArray
+
+__all__ = [
+    "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "backend_of", "dtype_of", "find_backend",
+    "get_backend", "get_default_dtype", "set_backend", "set_default_dtype", "use_backend",
+]  # fmt: skip
+
+Array = Any
+"""An array of any backend."""
+
+
+class BackendError(RuntimeError):
+    """A backend was asked for that cannot run here; the message names what is missing and what to install."""
+
+
+# --------------------------------------------------------------------------------------------------------- data types
+
+
+class DType:
+    """A data type, the same object on every backend.
+
+    Compares equal to the backend's own object of that name (``x.dtype == np.float32``, ``== torch.float32``) and to the
+    name itself; NumPy accepts it wherever it takes a dtype.
+
+    Examples
+    --------
+    >>> import numpy as np, xgrad
+    >>> xgrad.zeros(3).dtype
+    xgrad.float32
+    >>> xgrad.float32 == np.float32, np.zeros(2, dtype=xgrad.float64).dtype
+    (True, dtype('float64'))
+    """
+
+    __slots__ = ("bits", "kind", "name")
+    _by_name: dict[str, DType] = {}
+
+    def __init__(self, name: str, kind: str, bits: int) -> None:
+        self.name, self.kind, self.bits = name, kind, bits
+        DType._by_name[name] = self
+
+    @property
+    def inexact(self) -> bool:
+        """Whether values of this type can carry a gradient: real or complex floating point."""
+        return self.kind in ("real floating", "complex floating")
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy dtype of this name (this is how NumPy accepts a `DType`)."""
+        import numpy
+
+        return numpy.dtype(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, DType):
+            return self is other
+        if isinstance(other, str):
+            return self.name == other
+        return _dtype_name(other) == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"xgrad.{self.name}"
+
+    def __reduce__(self) -> tuple[Callable[[str], DType], tuple[str]]:
+        return (dtype_of, (self.name,))
+
+
+bool_ = DType("bool", "bool", 8)
+int8, int16, int32, int64 = (DType(f"int{n}", "signed integer", n) for n in (8, 16, 32, 64))
+uint8, uint16, uint32, uint64 = (DType(f"uint{n}", "unsigned integer", n) for n in (8, 16, 32, 64))
+float16, float32, float64 = (DType(f"float{n}", "real floating", n) for n in (16, 32, 64))
+bfloat16 = DType("bfloat16", "real floating", 16)
+complex64, complex128 = (DType(f"complex{n}", "complex floating", n) for n in (64, 128))
+
+_PYTHON_TYPES = {bool: "bool", int: "int64", complex: "complex128"}
+
+
+def _dtype_name(dtype: object) -> str:
+    """The standard's name of any library's dtype object: ``dtype('float32')``, ``numpy.float32``, ``torch.float32``."""
+    if isinstance(dtype, type):
+        return _PYTHON_TYPES.get(dtype, dtype.__name__.removesuffix("_"))
+    name = getattr(dtype, "name", None)
+    if isinstance(name, str):
+        return name
+    return str(dtype).rpartition(".")[2]
+
+
+def dtype_of(dtype: object) -> DType:
+    """The `DType` that a name, a Python type or any library's dtype object stands for."""
+    if isinstance(dtype, DType):
+        return dtype
+    if dtype is float:
+        return get_default_dtype()
+    name = dtype if isinstance(dtype, str) else _dtype_name(dtype)
+    try:
+        return DType._by_name[name]
+    except KeyError:
+        raise TypeError(
+            f"{dtype!r} is no data type that xgrad knows; it knows {', '.join(sorted(DType._by_name))}"
+        ) from None
+
+
+_default_dtype = float32
+
+
+def get_default_dtype() -> DType:
+    """The data type of floating-point arrays that are made without one; float32 unless it was set."""
+    return _default_dtype
+
+
+def set_default_dtype(dtype: object, /) -> None:
+    """Set the data type that ``zeros(3)`` and ``asarray(0.5)`` give, on every backend.
+
+    Parameters
+    ----------
+    dtype : DType or any library's dtype
+        A real floating data type.
+
+    Raises
+    ------
+    TypeError
+        If `dtype` is not a real floating data type.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.set_default_dtype(xgrad.float64); xgrad.zeros(2).dtype
+    xgrad.float64
+    >>> xgrad.set_default_dtype(xgrad.float32)
+    """
+    global _default_dtype
+    found = dtype_of(dtype)
+    if found.kind != "real floating":
+        raise TypeError(f"set_default_dtype: {found.name} is not a real floating data type; use float32 or float64")
+    _default_dtype = found
+
+
+# ----------------------------------------------------------------------------------------------------------- protocol
+
+
+class Backend:
+    """What a plug-in says about its library: what the standard leaves out, and nothing else.
+
+    A subclass sets `name`, `modules` and `install`, defines `import_namespace`, and overrides what its library does
+    better than the portable code here. See ``docs/adding-a-backend.md``.
+    """
+
+    name: str = ""
+    """The name that `set_backend` takes."""
+    modules: tuple[str, ...] = ()
+    """Top-level modules in which the library's array types live, if other than `name`."""
+    install: str = ""
+    """The command that installs the library, for the error that says it is missing."""
+    mutable: bool = True
+    """Whether ``x[key] = value`` changes the array in place."""
+
+    def __init__(self) -> None:
+        self._xp: types.ModuleType | None = None
+        self._native: dict[str, Any] = {}
+        self._dtypes: dict[Any, DType] = {}
+
+    # What a plug-in must define.
+
+    def import_namespace(self) -> Any:
+        """Import the library and return its Array API namespace, usually from array-api-compat."""
+        raise NotImplementedError
+
+    # What a plug-in may refine.
+
+    def problem(self) -> str | None:
+        """Why this backend cannot run here though its library imports (no GPU, no driver), or None."""
+        return None
+
+    def version(self) -> str:
+        """The library's version."""
+        return str(getattr(importlib.import_module((self.modules or (self.name,))[0]), "__version__", "unknown"))
+
+    def to_numpy(self, x: Array) -> Any:
+        """A NumPy array with the values of `x`, copied from its device."""
+        import numpy
+
+        return numpy.array(x)
+
+    def from_numpy(self, x: Any, device: Any = None) -> Array:
+        """An array of this backend with the values of a NumPy array."""
+        return self.xp.asarray(x, device=device)
+
+    def device(self, x: Array) -> Any:
+        """The device that `x` lives on."""
+        return x.device
+
+    def to_device(self, x: Array, device: Any) -> Array:
+        """`x` on another device of this backend."""
+        return x.to_device(device)
+
+    def as_array(self, x: Array) -> Array:
+        """`x` as the library's array type, where operators of the library may have returned a scalar."""
+        return x
+
+    def owns_memory(self, x: Array) -> bool:
+        """Whether no other array can share the memory of `x`. False is always safe: it costs a copy."""
+        return not self.mutable
+
+    def set_item(self, x: Array, key: Any, value: Array) -> Array:
+        """A copy of `x` with ``x[key]`` replaced by `value`."""
+        out = self.xp.asarray(x, copy=True)
+        out[key] = value
+        return out
+
+    def scatter_add(self, x: Array, key: Any, value: Array) -> Array:
+        """A copy of `x` with `value` added at ``x[key]``, positions that occur twice counted twice.
+
+        The portable way: number the elements, index the numbers, and sum with a one-hot comparison.
+        """
+        xp = self.xp
+        size = 1
+        for n in x.shape:
+            size *= n
+        numbers = xp.reshape(xp.arange(size, device=self.device(x)), x.shape)[key]
+        value = xp.reshape(xp.broadcast_to(value, numbers.shape), (1, -1))
+        hot = xp.arange(size, device=self.device(x))[:, None] == xp.reshape(numbers, (1, -1))
+        total = xp.sum(xp.where(hot, value, xp.zeros_like(value)), axis=1)
+        return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
+
+    def synchronize(self) -> None:
+        """Wait until queued work is done (before reading a clock)."""
+
+    def peak_memory(self) -> int | None:
+        """The most bytes that the library had allocated at once, where it can tell."""
+        return None
+
+    # What xgrad makes of it.
+
+    def from_python(self, x: Any, dtype: Any = None, device: Any = None) -> Array:
+        """An array of Python numbers, nested to any depth; floats get the default data type."""
+        import numpy
+
+        try:
+            host = numpy.asarray(x)
+        except ValueError as error:
+            raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
+        if host.dtype.kind not in "biufc":
+            raise TypeError(f"cannot make an array of {type(x).__name__} {x!r:.80}: it does not hold numbers")
+        if dtype is None:
+            if host.dtype == "float64":
+                dtype = _default_dtype
+            elif host.dtype == "complex128":
+                dtype = complex128 if _default_dtype is float64 else complex64
+            else:
+                dtype = dtype_of(host.dtype)
+        native = self.native_dtype(dtype)
+        return self.xp.astype(self.from_numpy(host, device), native, copy=False)
+
+    def from_scalar(self, x: Any, like: Array | None) -> Array:
+        """A 0-d array of a Python scalar, on the device of `like` and of the dtype that they promote to if it can hold `x`."""
+        if like is None:
+            return self.from_python(x)
+        xp = self.xp
+        kinds: tuple[str, ...] = ("bool",)
+        if not isinstance(x, bool):
+            kinds = ("integral", "real floating", "complex floating")[(isinstance(x, float) + 2 * isinstance(x, complex)) :]
+        if xp.isdtype(like.dtype, kinds):
+            return xp.asarray(x, dtype=like.dtype, device=self.device(like))
+        return self.from_python(x, None, self.device(like))
+
+    @property
+    def xp(self) -> Any:
+        """The namespace in which rules run on this backend's arrays: its own, with xgrad's additions."""
+        if self._xp is None:
+            self._xp = self._build()
+        return self._xp
+
+    def _build(self) -> types.ModuleType:
+        try:
+            native = self.import_namespace()
+        except ModuleNotFoundError as error:
+            raise BackendError(
+                f"backend {self.name!r} needs the package {error.name!r}, which is not installed; {self.install}"
+            ) from error
+        except ImportError as error:
+            raise BackendError(
+                f"backend {self.name!r}: its package is installed but cannot be loaded ({error}); {self.install}"
+            ) from error
+        problem = self.problem()
+        if problem is not None:
+            raise BackendError(f"backend {self.name!r} cannot run here: {problem}")
+        xp = types.ModuleType(f"xgrad.raw.{self.name}")
+        xp.__dict__.update({name: getattr(native, name) for name in dir(native) if not name.startswith("_")})
+        xp.__dict__.update(set_item=self.set_item, scatter_add=self.scatter_add, __backend__=self, __native__=native)
+        for dtype in DType._by_name.values():
+            found = getattr(native, dtype.name, None)
+            if found is not None:
+                found = native.zeros(0, dtype=found).dtype
+                self._native[dtype.name], self._dtypes[found] = found, dtype
+        for extend in _extensions:
+            extend(xp)
+        return xp
+
+    def native_dtype(self, dtype: object) -> Any:
+        """This library's object for a data type given as a `DType`, a name or another library's object."""
+        self.xp  # noqa: B018  (loads the library)
+        name = dtype_of(dtype).name
+        try:
+            return self._native[name]
+        except KeyError:
+            raise TypeError(f"backend {self.name!r} has no data type {name}") from None
+
+    def dtype_of(self, native: Any) -> DType:
+        """The `DType` of one of this library's dtype objects."""
+        found = self._dtypes.get(native)
+        return dtype_of(native) if found is None else found
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name!r}>"
+
+
+_extensions: list[Callable[[Any], None]] = []
+
+
+def extend_namespaces(extend: Callable[[Any], None]) -> None:
+    """Have `extend` add names to the raw namespace of every backend when that is first built."""
+    _extensions.append(extend)
+
+
+class _Foreign(Backend):
+    """A library without a plug-in whose arrays speak the standard (``__array_namespace__``)."""
+
+    def __init__(self, name: str, namespace: Any) -> None:
+        super().__init__()
+        self.name, self._namespace = name, namespace
+
+    def import_namespace(self) -> Any:
+        return self._namespace
+
+    def version(self) -> str:
+        return str(getattr(self._namespace, "__version__", "unknown"))
+
+
+# -------------------------------------------------------------------------------------- which backend an array belongs to
+
+_backends: dict[str, Backend] = {}
+_of_type: dict[type, Backend | None] = {}
+
+
+@functools.cache
+def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group="xgrad.backends")}
+
+
+def _known_names() -> list[str]:
+    bundled = importlib.import_module("xgrad_backends").NAMES
+    return [*bundled, *(name for name in _entry_points() if name not in bundled)]
+
+
+def find_backend(name: str) -> Backend:
+    """The plug-in called `name`; its library is imported only when it is first used.
+
+    Raises
+    ------
+    ValueError
+        If no plug-in has that name.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a backend is named by a string such as 'numpy', not by {name!r}")
+    if name not in _backends:
+        point = _entry_points().get(name)
+        if point is not None:
+            _backends[name] = point.load()()
+        elif name in importlib.import_module("xgrad_backends").NAMES:
+            _backends[name] = importlib.import_module(f"xgrad_backends.{name}").Plugin()
+        else:
+            raise ValueError(f"there is no backend {name!r}; the known ones are {', '.join(_known_names())}")
+    return _backends[name]
+
+
+def backend_of(x: Array) -> Backend | None:
+    """The backend that `x` is an array of, or None if it is no array of any."""
+    cls = type(x)
+    if cls not in _of_type:
+        found = _resolve(cls, x)
+        if found is not None:
+            found.xp  # noqa: B018  (an array's library must be usable before its type is remembered)
+        _of_type[cls] = found
+    return _of_type[cls]
+
+
+def _resolve(cls: type, x: Array) -> Backend | None:
+    # By the module of the type or of a base that is an array, then by the standard's own protocol.
+    for base in cls.__mro__[:-1]:
+        top = base.__module__.partition(".")[0]
+        name = importlib.import_module("xgrad_backends").MODULES.get(top, top)
+        if hasattr(cls, "shape") and name in _known_names():
+            return find_backend(name)
+    if hasattr(cls, "__array_namespace__"):
+        namespace = x.__array_namespace__()
+        name = cls.__module__.partition(".")[0]
+        return _backends.setdefault(name, _Foreign(name, namespace))
+    return None
+
+
+namespaces: dict[type, Any] = {}
+"""The raw namespace of each type of array that has been met."""
+
+
+def raw_namespace(x: Array) -> Any:
+    """The namespace in which rules run on the array `x`."""
+    xp = namespaces.get(x.__class__)
+    if xp is None:
+        backend = backend_of(x)
+        if backend is None:
+            raise NotAnArray(x)
+        xp = namespaces[x.__class__] = backend.xp
+    return xp
+
+
+def inexact(x: Array) -> bool:
+    """Whether the array `x` is of a real or complex floating dtype, so that it can carry a gradient."""
+    return bool(raw_namespace(x).isdtype(x.dtype, ("real floating", "complex floating")))
+
+
+def is_numpy_scalar(x: object) -> bool:
+    """Whether `x` is a NumPy scalar, which counts as a Python scalar."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, numpy.generic)
+
+
+# ---------------------------------------------------------------------------------------------------------- selection
+
+_selected: str = os.environ.get("XGRAD_BACKEND", "numpy")
+_override: ContextVar[str | None] = ContextVar("xgrad_backend", default=None)
+
+
+def current_backend() -> Backend:
+    """The backend on which new arrays are made now."""
+    return find_backend(_override.get() or _selected)
+
+
+def get_backend() -> str:
+    """The name of the backend on which new arrays are made.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.get_backend()
+    'numpy'
+    """
+    return current_backend().name
+
+
+def set_backend(name: str, /) -> None:
+    """Choose the backend on which new arrays are made, for the whole process.
+
+    Parameters
+    ----------
+    name : str
+        ``"numpy"``, ``"cupy"``, ``"torch"``, ``"jax"``, ``"dask"``, ``"strict"`` or a third party's.
+
+    Raises
+    ------
+    ValueError
+        If there is no plug-in of that name.
+    BackendError
+        If it cannot run here: the message names what is missing and what to install. The selection stays as it was.
+
+    Notes
+    -----
+    Ops follow the arrays that they are given; only functions that make arrays look at the selection. The environment
+    variable ``XGRAD_BACKEND`` sets it at start.
+    """
+    global _selected
+    find_backend(name).xp  # noqa: B018  (raises before anything changes)
+    _selected = name
+
+
+@contextlib.contextmanager
+def use_backend(name: str, /) -> Iterator[None]:
+    """Choose the backend for the body of a ``with`` statement, in this thread or task alone.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> with xgrad.use_backend("numpy"):
+    ...     xgrad.zeros(2).backend
+    'numpy'
+    """
+    find_backend(name).xp  # noqa: B018
+    token = _override.set(name)
+    try:
+        yield
+    finally:
+        _override.reset(token)
+
+
+class BackendStatus(NamedTuple):
+    """One line of `available_backends`."""
+
+    name: str
+    version: str | None
+    usable: bool
+    reason: str | None
+
+
+def available_backends() -> list[BackendStatus]:
+    """Every known backend: its name, its version, whether it can run here, and why not if it cannot.
+
+    Imports each library that is installed, which can take seconds.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> [status.name for status in xgrad.available_backends() if status.name == "numpy" and status.usable]
+    ['numpy']
+    """
+    found = []
+    for name in _known_names():
+        backend = find_backend(name)
+        try:
+            backend.xp  # noqa: B018
+            found.append(BackendStatus(name, backend.version(), True, None))
+        except BackendError as error:
+            found.append(BackendStatus(name, None, False, str(error)))
+    return found

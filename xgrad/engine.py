@@ -1,0 +1,507 @@
+"""The engine: tensors that remember how they were made, and the walk back that finds their gradients.
+
+Read it from top to bottom; it is in the order in which one would invent it. A **Tensor** wraps one backend array. A
+**Node** remembers one call: which op, from which nodes, and the few arrays that the op's rules will ask for. An **op** is
+a plain function of a namespace ``xp`` with one rule per argument beside it (what it declares is in ``rules.py``).
+**backward** walks the nodes from the newest to the oldest and hands each op's cotangent to its rules.
+
+A rule is a function of ``xp`` too. In the ordinary backward pass it runs on raw arrays; when a graph of the gradient is
+wanted the very same rule runs on Tensors, which are recorded like any others: that is all there is to higher orders.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
+
+from . import memory, views
+from .arguments import agree, open_arguments, promote, put
+from .backend import Array, Backend, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
+from .errors import GradientError, explain
+from .grad_mode import Recorder, mode, recording
+from .methods import Methods
+from .rules import Op, publish, registry
+
+__all__ = ["ArrayLike", "Leaf", "Node", "Tensor", "composite", "deposit", "op", "pullback", "wrap"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+# ------------------------------------------------------------------------------------------------------------- Tensor
+
+
+class Tensor(Methods):
+    """An array that remembers how it was made.
+
+    Parameters
+    ----------
+    data : array, scalar or nested sequence of scalars
+        An array of any backend is wrapped as it is, without a copy and with its dtype. Anything else becomes an array of
+        the selected backend; Python floats get the default data type, float32.
+    dtype, device : optional
+        Convert to this data type; put the array on this device.
+    requires_grad : bool
+        Whether `backward` shall leave a gradient in `grad`.
+    name : str, optional
+        Shown in drawings of the graph.
+
+    Raises
+    ------
+    TypeError
+        If `data` cannot be an array, or an integer tensor is asked to require grad.
+    ValueError
+        If nested sequences are ragged.
+
+    Examples
+    --------
+    >>> from xgrad import Tensor
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_name", "_node", "_view")
+    _data: Array
+    _node: Node | None
+    _view: views.View | None
+    _name: str | None
+
+    def __init__(
+        self, data: Any, /, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+    ) -> None:
+        if isinstance(data, Tensor):
+            if data._node is not None:
+                raise GradientError(
+                    "Tensor(x): x requires grad, and wrapping it again would cut it off from its graph; "
+                    "use x itself, or x.detach() to cut it on purpose"
+                )
+            data = data._data
+        backend = None if is_numpy_scalar(data) else backend_of(data)
+        if backend is None:
+            data = current_backend().from_python(data, dtype, device)
+        else:
+            data = data if dtype is None else backend.xp.astype(data, backend.native_dtype(dtype))
+            data = data if device is None else backend.to_device(data, device)
+        self._data, self._node, self._view, self._name = data, None, None, name
+        if requires_grad:
+            self.requires_grad_()
+
+
+ArrayLike: TypeAlias = Tensor | Any
+"""A Tensor, an array of any backend, or a Python scalar."""
+
+
+def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> Tensor:
+    """A Tensor around `data`, made by `node`."""
+    out = cls.__new__(cls)
+    out._data, out._node, out._view, out._name = data, node, None, None
+    return out
+
+
+# --------------------------------------------------------------------------------------------------------------- Node
+
+next_age = itertools.count(1).__next__
+_INTERNAL = {"xgrad", "xgrad.ops", "xgrad.nn", "xgrad.optim"}
+
+
+class Node:
+    """One recorded call of an op.
+
+    It keeps its parents' nodes and the arrays that the rules named, and no other array; it knows the shape and dtype of
+    its output, so that the walk can give it a gradient of just that shape and dtype. `extra` is None or a dict of rare
+    wishes: a gradient to retain, a name to draw, copies to compare with.
+    """
+
+    __slots__ = ("age", "dtype", "extra", "op", "parents", "saved", "shape", "where")
+
+    def __init__(self, op: Op[..., Any], parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> None:
+        self.op, self.parents, self.saved, self.shape, self.dtype = op, parents, saved, shape, dtype
+        self.age = next_age()
+        self.extra: dict[str, Any] | None = None
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame.f_globals.get("__package__") in _INTERNAL:
+            frame = frame.f_back
+        self.where = None if frame is None else (frame.f_code, frame.f_lasti)
+
+    @property
+    def line(self) -> str:
+        """The user's line that made the call."""
+        if self.where is None:
+            return "an unknown line"
+        code, position = self.where
+        number = next(itertools.islice(code.co_positions(), position // 2, None))[0]
+        return f"{code.co_filename}:{number}"
+
+    def __repr__(self) -> str:
+        return f"<node {self.op.name} {self.shape} made at {self.line}>"
+
+
+class Leaf(Node):
+    """Where gradients end: the node of a Tensor that was asked to require grad. It holds the gradient."""
+
+    __slots__ = ("__weakref__", "grad", "owner")
+
+    def __init__(self, owner: Tensor) -> None:
+        super().__init__(_LEAF, (), (), owner._data.shape, owner._data.dtype)
+        self.grad: Tensor | None = None
+        self.owner = weakref.ref(owner)
+
+
+# ------------------------------------------------------------------------------------------------- ops, and calling one
+
+
+@overload
+def op(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]: ...
+@overload
+def op(*, scalars: bool = ..., override: bool = ...) -> Callable[[Callable[Concatenate[Any, P], R]], Op[P, R]]: ...
+def op(forward: Any = None, /, *, scalars: bool = False, override: bool = False) -> Any:
+    """Make an op of a function ``f(xp, ...)``: declare its rules with ``.vjp(...)``, call it without `xp`.
+
+    Parameters
+    ----------
+    forward : callable
+        A function of a namespace and arrays of it. Parameters annotated ``ArrayLike`` and unannotated ones before the
+        ``/`` are arrays; the others are passed on as they are.
+    scalars : bool
+        Whether `forward` takes Python scalars in place of arrays; else they are made arrays first.
+    override : bool
+        Whether rules shall find this function on `xp` even where the library has one of that name.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> @xgrad.op
+    ... def cube(xp, x, /):
+    ...     return x * x * x
+    >>> cube.vjp(x=lambda g, x: 3 * g * x * x)
+    >>> x = xgrad.Tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad.item()
+    12.0
+    """
+    if forward is None:
+        return lambda forward: _make(forward, scalars, override)
+    return _make(forward, scalars, override)
+
+
+def _make(forward: Callable[..., Any], scalars: bool, override: bool) -> Any:
+    made: Op[..., Any] = Op(forward, scalars=scalars, override=override)
+    registry[made.name] = made
+    one_output = not str(inspect.signature(forward).return_annotation).startswith(("tuple", "list"))
+    if one_output and made.arrays == [0] and not made.sequence:
+        made.call = _unary(made)
+    elif one_output and made.arrays == [0, 1] and len(made.names) == 2:
+        made.call = _binary(made)
+    else:
+        made.call = _general(made)
+    return publish(made)
+
+
+def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
+    """Make an op of a function ``f(xp, ...)`` that is differentiated through the ops that it calls on `xp`.
+
+    On tensors that require grad it runs with ``xp`` an xgrad namespace, else on raw arrays.
+    """
+    made: Op[..., Any] = Op(forward, override=True)
+    registry[made.name] = made
+    made.kind, made.call = "composite", _composite(made)
+    return cast("Op[P, R]", publish(made))
+
+
+# On the hot path one function per arity, for exact Tensors. Whatever it does not expect goes to `_general`, which does
+# the same for any number of arguments, scalars, sequences, several outputs and subclasses of Tensor.
+
+def _unary(made: Op[..., Any]) -> Callable[..., Any]:
+    forward, general, at = made.forward, _general(made), made.dtype_at
+
+    def run(x: Any, /, *parameters: Any) -> Any:
+        if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
+            return general(x, *parameters)
+        a, parent = x._data, x._node
+        try:
+            y = forward(namespaces[a.__class__], a, *parameters)
+        except Exception:  # `general` explains it, or meets this type of array for the first time
+            return general(x, *parameters)
+        node = None
+        if parent is not None and made.kind != "none" and (how := mode.get()):
+            keep = made.keep.get((True,)) or made.saves((True,))
+            saved = (a if keep[0] else None, *parameters, y if keep[-2] else None, a.shape if keep[-1] else None)
+            node = Node(made, (parent,), saved, y.shape, y.dtype)
+            if how is not True:
+                how.recorded(node)  # type: ignore[union-attr]
+        out = wrap(y, node)
+        if made.write is not None:
+            views.link(out, x, made, parameters)
+        return out
+
+    return run
+
+
+def _binary(made: Op[..., Any]) -> Callable[..., Any]:
+    forward, general, scalars = made.forward, _general(made), {float, int} if made.scalars else set()
+
+    def run(x1: Any, x2: Any, /) -> Any:
+        if x1.__class__ is Tensor and x2.__class__ is Tensor:
+            a1, n1, a2, n2 = x1._data, x1._node, x2._data, x2._node
+        elif x1.__class__ is Tensor and x2.__class__ in scalars:
+            a1, n1, a2, n2 = x1._data, x1._node, x2, None
+        elif x2.__class__ is Tensor and x1.__class__ in scalars:
+            a1, n1, a2, n2 = x1, None, x2._data, x2._node
+        else:
+            return general(x1, x2)
+        try:
+            xp = namespaces[(a1 if x1.__class__ is Tensor else a2).__class__]
+            if a1.__class__ is not a2.__class__ and x1.__class__ is x2.__class__:
+                agree(made, (a1, a2))
+            y = forward(xp, a1, a2)
+        except Exception:
+            return general(x1, x2)
+        if (n1 is not None or n2 is not None) and made.kind != "none" and (how := mode.get()):
+            tracked = (n1 is not None, n2 is not None)
+            k1, k2, ky, s1, s2 = made.keep.get(tracked) or made.saves(tracked)
+            saved = (a1 if k1 else None, a2 if k2 else None, y if ky else None, s1 and _shape(a1), s2 and _shape(a2))
+            node = Node(made, (n1, n2), saved, y.shape, y.dtype)
+            if how is not True:
+                how.recorded(node)  # type: ignore[union-attr]
+            return wrap(y, node)
+        return wrap(y)
+
+    return run
+
+
+def _general(made: Op[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        values, given, items, nodes, xp = open_arguments(made, arguments)
+        items = items if made.scalars else promote(xp, items)
+        put(made, values, items)
+        if made.dtype_at is not None and values[made.dtype_at] is not None:
+            values[made.dtype_at] = xp.__backend__.native_dtype(values[made.dtype_at])
+        try:
+            y = made.forward(xp, *values)
+        except Exception as error:
+            told = explain(error, made.name, [made.names[i] for i in made.arrays], items)
+            if told is error:
+                raise
+            raise told from error
+        cls = next((type(v) for v in given if isinstance(v, Tensor)), Tensor)
+        how = mode.get() if made.kind != "none" and any(n is not None for n in nodes) else False
+        several = isinstance(y, (tuple, list))
+        if not how or not (several or inexact(y)):
+            out = _wrap_all(y, cls)
+        else:
+            tracked = (True,) if made.sequence else tuple(n is not None for n in nodes)
+            shapes = [[_shape(v) for v in items]] if made.sequence else [_shape(v) for v in items]
+            keep = made.keep.get(tracked) or made.saves(tracked)
+            saved = tuple(v if k else None for v, k in zip((*values, y, *shapes), keep))
+            if several:
+                node = Node(made, tuple(nodes), saved, [v.shape for v in y], [v.dtype for v in y])
+            else:
+                node = Node(made, tuple(nodes), saved, y.shape, y.dtype)
+            out = _wrap_all(y, cls, node)
+            if isinstance(how, Recorder):
+                how.recorded(node)
+            if cls is not Tensor:
+                cls._recorded(out, node)
+        if made.write is not None:
+            views.link(out, given[0], made, tuple(values[1:]))
+        return out
+
+    return run
+
+
+def _composite(made: Op[..., Any]) -> Callable[..., Any]:
+    on_raw_arrays = _general(made)
+
+    def run(*arguments: Any) -> Any:
+        values, given, _, nodes, xp = open_arguments(made, arguments)
+        if not mode.get() or all(n is None for n in nodes):
+            return on_raw_arrays(*arguments)
+        some = next(v for v in given if isinstance(v, Tensor))
+        put(made, values, [v if v is None or isinstance(v, Tensor) else wrap(v) for v in promote(xp, given)])
+        return made.forward(some.__array_namespace__(), *values)
+
+    return run
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return getattr(x, "shape", ())
+
+
+def _wrap_all(y: Any, cls: type[Tensor], node: Node | None = None) -> Any:
+    """Tensors around what an op returned: one array, or several in a tuple or list of some kind."""
+    if not isinstance(y, (tuple, list)):
+        return wrap(y, node, cls)
+    out = [
+        wrap(v, None if node is None or not inexact(v) else Node(_OUTPUT, (node,), k, v.shape, v.dtype), cls)
+        for k, v in enumerate(y)
+    ]
+    return type(y)(*out) if hasattr(y, "_fields") else type(y)(out)
+
+
+_LEAF: Op[..., Any] = Op(lambda xp: None)
+_OUTPUT: Op[..., Any] = Op(lambda xp: None)  # one output of an op that has several; the node saved which
+_LEAF.name, _OUTPUT.name = "leaf", "output"
+
+
+# ----------------------------------------------------------------------------------------------------------- backward
+
+
+def pullback(
+    outputs: Sequence[Tensor], cotangents: Sequence[Any], *, retain_graph: bool = False, create_graph: bool = False
+) -> dict[Node, Any]:
+    """Walk the graph back from `outputs`: the cotangent of every leaf that they depend on, by the leaf's node.
+
+    Cotangents are raw arrays; or, if `create_graph` is set, Tensors: then, and only then, rules run on Tensors and what
+    they do is recorded.
+    """
+    grads: dict[Node, Any] = {}
+    leaves: dict[Node, Any] = {}
+    owned: set[Node] = set()  # nodes whose cotangent is a sum that the walk made itself, and may add to in place
+    for y, g in zip(outputs, cotangents):
+        if y._node is not None:
+            _add(grads, y._node, g, owned)
+    node: Node | None = None
+    try:
+        with recording(create_graph):
+            for node in _newest_first(grads):
+                g = grads.pop(node, None)
+                if g is None:
+                    continue
+                if node.extra is not None:
+                    _attend(node, g)
+                if node.op is _LEAF:
+                    leaves[node] = g
+                elif node.op is _OUTPUT:
+                    several = cast(Node, node.parents[0])
+                    grads.setdefault(several, [None] * len(several.shape))[node.saved] = g
+                else:
+                    _step(node, g, grads, owned, create_graph)
+                    if not (retain_graph or create_graph):
+                        node.saved = None
+    except GradientError:
+        raise
+    except Exception as error:
+        if node is not None:
+            error.add_note(f"in the gradient of {node.op.name}, called at {node.line}")
+        raise
+    return leaves
+
+
+def _newest_first(roots: Iterable[Node]) -> list[Node]:
+    """Every node that `roots` depend on, each after all that use it: a call is always younger than its arguments."""
+    found = list(roots)
+    seen = set(found)
+    for node in found:  # grows while it is walked
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                found.append(parent)
+    found.sort(key=_age, reverse=True)
+    return found
+
+
+def _age(node: Node) -> int:
+    return node.age
+
+
+def _step(node: Node, g: Any, grads: dict[Node, Any], owned: set[Node], graph: bool) -> None:
+    """Hand the cotangent `g` of one node to its op's rules, and add what they return to the parents' cotangents."""
+    made, parents, saved = node.op, node.parents, node.saved
+    if saved is None:
+        raise GradientError(
+            f"backward: the graph was freed by an earlier backward (at {made.name}, called at {node.line}); "
+            "pass retain_graph=True to the earlier one to walk it again"
+        )
+    if node.age < memory.last_write:
+        memory.check(node)
+    one = next(part for part in g if part is not None) if g.__class__ is list else g
+    xp = one.__array_namespace__() if graph else raw_namespace(one)
+    if g.__class__ is list:
+        wanted = zip(g, node.shape, node.dtype)
+        g = tuple(xp.new_zeros(one, shape, dtype=dtype) if part is None else part for part, shape, dtype in wanted)
+    if graph:
+        saved = _saved_tensors(node)
+    results: Iterable[Any]
+    if not made.sequence:
+        results = [None if p is None else rule(xp, g, saved) for rule, p in zip(made.rules, parents)]
+    elif made.per_item:
+        results = [None if p is None else made.rules[0](xp, g, saved, i) for i, p in enumerate(parents)]
+    else:
+        results = made.rules[0](xp, g, saved)
+    for parent, d in zip(parents, results):
+        if parent is not None:
+            raw = d._data if graph else d
+            if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
+                d = _fit(xp, d, parent)
+            _add(grads, parent, d, owned)
+
+
+def _add(grads: dict[Node, Any], node: Node, d: Any, owned: set[Node]) -> None:
+    prior = grads.get(node)
+    if prior is None:
+        grads[node] = d
+    elif node in owned:
+        prior += d
+        grads[node] = prior
+    else:
+        grads[node] = prior + d
+        if not isinstance(d, Tensor):
+            owned.add(node)
+
+
+def _fit(xp: Any, d: Any, parent: Node) -> Any:
+    """`d` with the shape and dtype of the input whose cotangent it is: undo broadcasting, cast, take the real part."""
+    shape = parent.shape
+    if d.shape != shape:
+        lead = len(d.shape) - len(shape)
+        grown = tuple(i + lead for i, n in enumerate(shape) if n == 1 and d.shape[i + lead] != 1)
+        d = xp.reshape(xp.sum(d, axis=(*range(lead), *grown), keepdims=True), shape)
+    if d.dtype != parent.dtype:
+        if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(parent.dtype, "complex floating"):
+            d = xp.real(d)
+        d = xp.astype(d, parent.dtype)
+    return d
+
+
+def _saved_tensors(node: Node) -> list[Any]:
+    """What `node` saved, its arrays as Tensors in their places in the graph, for rules that shall be recorded."""
+    made, saved = node.op, list(node.saved)
+    for i, parent in zip(made.arrays, node.parents):
+        if made.sequence and saved[i] is not None:
+            saved[i] = [wrap(v, n) for v, n in zip(saved[i], node.parents)]
+            break
+        if hasattr(saved[i], "dtype"):
+            saved[i] = wrap(saved[i], parent)
+    y = len(made.names)
+    saved[y] = None if saved[y] is None else _wrap_all(saved[y], Tensor, node)
+    return saved
+
+
+def _attend(node: Node, g: Any) -> None:
+    extra = node.extra or {}
+    if extra.get("retain"):
+        extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
+    if "guard" in extra:
+        memory.check_guarded(node)
+
+
+def deposit(leaves: dict[Node, Any]) -> None:
+    """Add cotangents to the `grad` of their leaves, each in memory of its own."""
+    taken: set[int] = set()
+    for node, g in leaves.items():
+        leaf = cast(Leaf, node)
+        if not isinstance(g, Tensor):
+            backend: Backend = raw_namespace(g).__backend__
+            if leaf.grad is None and (id(g) in taken or not backend.owns_memory(g)):
+                g = backend.xp.asarray(g, copy=True)
+            taken.add(id(g))
+            g = wrap(g)
+        with recording(g._node is not None):
+            leaf.grad = g if leaf.grad is None else leaf.grad + g

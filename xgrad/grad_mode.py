@@ -1,0 +1,54 @@
+"""Whether calls are recorded, in this thread or task: on, off, or on and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+__all__ = ["Recorder", "enable_grad", "is_grad_enabled", "mode", "no_grad", "recording"]
+
+
+class Recorder:
+    """Recording with something more at every node."""
+
+    def recorded(self, node: Any) -> None:
+        """Called when `node` has just been made."""
+
+
+mode: ContextVar[bool | Recorder] = ContextVar("xgradmode", default=True)
+
+
+@contextmanager
+def recording(how: bool | Recorder) -> Iterator[None]:
+    """Run the body with recording off, on, or on and watched by a `Recorder`."""
+    token = mode.set(how)
+    try:
+        yield
+    finally:
+        mode.reset(token)
+
+
+def no_grad() -> Any:
+    """Record nothing in the body of a ``with`` statement, or in a function decorated with ``@no_grad()``.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor(2.0, requires_grad=True)
+    >>> with xgrad.no_grad():
+    ...     (x * x).requires_grad
+    False
+    """
+    return recording(False)
+
+
+def enable_grad() -> Any:
+    """Record in the body of a ``with`` statement inside a `no_grad`."""
+    return recording(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether calls with tensors that require grad are recorded now."""
+    return bool(mode.get())

@@ -1,0 +1,5 @@
+"""data_type"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""extra"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""linear_algebra"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

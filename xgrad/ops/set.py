@@ -1,0 +1,5 @@
+"""set"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""sorting"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,177 @@
+"""What an op declares: its parameters, which of them are arrays, and one derivative rule per differentiable argument.
+
+A rule's own parameter names are its memory contract: ``g`` is the cotangent of the output, ``y`` the output, ``x1`` an
+input, ``x1_shape`` only its shape, ``axis`` any other parameter, ``xp`` the namespace. They are read once, here, when the
+rule is declared; a call saves what they name and nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from .backend import extend_namespaces
+from .errors import GradientError
+
+__all__ = ["Op", "registry"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+registry: dict[str, Op[..., Any]] = {}
+"""Every op by its name."""
+
+
+class Op(Generic[P, R]):
+    """A function of the namespace, the declaration of its derivative, and how it is called.
+
+    Parameters annotated ``ArrayLike``, and unannotated ones before the ``/``, are arrays; ``Sequence[ArrayLike]`` and
+    ``*arrays`` are sequences of them, which an op takes instead of other arrays.
+    """
+
+    def __init__(self, forward: Callable[..., Any], *, scalars: bool = False, override: bool = False) -> None:
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        notes = ["" if p.annotation is p.empty else str(p.annotation) for p in parameters]
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+        self.name = forward.__name__.rstrip("_")
+        self.source, self.forward = forward, _positional(forward)
+        self.scalars = scalars  # whether the forward takes Python scalars as they are
+        self.override = override  # whether raw namespaces get this forward even where the library has the name
+        self.names = [p.name for p in parameters]
+        self.arrays = [i for i, (p, n) in enumerate(zip(parameters, notes)) if "ArrayLike" in n or (not n and p.kind in positional)]
+        self.sequence = any("Sequence[ArrayLike]" in n or p.kind is p.VAR_POSITIONAL for p, n in zip(parameters, notes))
+        self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
+        self.slots = [*self.names, "y", *(f"{self.names[i]}_shape" for i in self.arrays)]
+        self.kind = "unclassified"
+        self.rules: list[Any] = []  # one per array argument, or none at all
+        self.needs: list[frozenset[int]] = []
+        self.keep: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+        self.per_item = True  # for a sequence: whether the rule is called once for each item, told which by `i`
+        self.write: Callable[..., Any] | None = None
+        self.call: Callable[..., Any] = self.forward  # set by the engine
+
+    # Each op is in exactly one of these classes, declared beside it.
+
+    def vjp(self, **rules: Callable[..., Any]) -> None:
+        """Declare the rules: for each differentiable argument, its cotangent from ``g``, the cotangent of the output.
+
+        The engine sums a broadcast gradient to the input's shape, casts it to the input's dtype, and fills in zeros for
+        outputs that were not used; a rule does none of that.
+        """
+        self._declare("rules", rules)
+
+    def zero_gradient(self) -> None:
+        """Declare the derivative zero wherever it exists (``floor``, ``sign``)."""
+        self._declare("zero", {self.names[i]: lambda xp, g: xp.zeros_like(g) for i in self.arrays})
+
+    def not_differentiable(self) -> None:
+        """Declare that the result carries no gradient (booleans, indices)."""
+        self.kind = "none"
+
+    def view(self, write: Callable[..., Any]) -> None:
+        """Declare the result a view of its first argument.
+
+        ``write(xp, x, v, *parameters)`` is `x` after `v` was written to the view.
+        """
+        self.write = write
+
+    def _declare(self, kind: str, rules: Mapping[str, Callable[..., Any]]) -> None:
+        arrays = [self.names[i] for i in self.arrays]
+        if unknown := set(rules) - set(arrays):
+            raise TypeError(f"{self.name}: rules are declared for {sorted(unknown)}, but its array arguments are {arrays}")
+        self.kind, self.rules, self.needs = kind, [], []
+        self.keep.clear()
+        for name in arrays:
+            rule, named = _compile(self, rules[name]) if name in rules else (None, [])
+            self.rules.append(rule)
+            self.needs.append(frozenset(self.slots.index(n) for n in named if n in self.slots))
+            self.per_item = not self.sequence or "i" in named
+
+    def saves(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
+        """For each slot, whether a call must save it when the array arguments in `tracked` require grad."""
+        if self.kind == "unclassified":
+            raise GradientError(f"{self.name} has no derivative: declare it with .vjp(...), .zero_gradient() or .not_differentiable()")
+        needed: set[int] = set()
+        for i, tracks in enumerate(tracked):
+            if tracks and self.rules[i] is None:
+                raise GradientError(
+                    f"{self.name} has no derivative in its argument {self.names[self.arrays[i]]!r}, which requires grad; "
+                    "pass x.detach() there if no gradient is wanted"
+                )
+            if tracks:
+                needed |= self.needs[i]
+        self.keep[tracked] = kept = tuple(k in needed for k in range(len(self.slots)))
+        return kept
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast(R, self.call(*args, **kwargs))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def _positional(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`forward` taking all of its arguments by position, in the order of its signature."""
+    parameters = inspect.signature(forward).parameters.values()
+    if all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
+        return forward
+    form = {inspect.Parameter.KEYWORD_ONLY: "{0}={0}", inspect.Parameter.VAR_POSITIONAL: "*{0}"}
+    given = ", ".join(form.get(p.kind, "{0}").format(p.name) for p in parameters)
+    return cast(Callable[..., Any], eval(f"lambda {', '.join(p.name for p in parameters)}: f({given})", {"f": forward}))
+
+
+def _compile(op: Op[..., Any], rule: Callable[..., Any]) -> tuple[Callable[..., Any], list[str]]:
+    """The rule as a function of ``(xp, g, saved)``, with ``i`` if it names that, and the names that it uses."""
+    named = list(inspect.signature(rule).parameters)
+    if unknown := set(named) - {"xp", "g", "i", *op.slots}:
+        raise TypeError(f"{op.name}: a rule names {sorted(unknown)}; it may name xp, g and {', '.join(op.slots)}")
+    given = ", ".join(f"s[{op.slots.index(n)}]" if n in op.slots else n for n in named)
+    head = "xp, g, s, i" if "i" in named else "xp, g, s"
+    return eval(f"lambda {head}: rule({given})", {"rule": rule}), named
+
+
+def publish(op: Op[..., Any]) -> Any:
+    """The op as a plain function with its own signature less `xp`, so that Python itself binds the arguments.
+
+    A function, since calling one is faster than calling an object; the declarations are its attributes.
+    """
+    forward, signature = op.source, inspect.signature(op.source)
+    parameters = list(signature.parameters.values())[1:]
+    simple = [p.replace(annotation=p.empty, default=p.default if p.default is p.empty else _Name(f"default_{p.name}")) for p in parameters]
+    source = f"def {forward.__name__}{inspect.Signature(simple)}: return run({', '.join(op.names)})"
+    scope: dict[str, Any] = {f"default_{p.name}": p.default for p in parameters}
+    exec(source, scope | {"run": op.call, "__package__": "xgrad"}, scope)
+    exact = all(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters)
+    function: Any = op.call if exact and not op.sequence else scope[forward.__name__]
+    function.__name__ = function.__qualname__ = forward.__name__
+    function.__doc__, function.__module__ = forward.__doc__, forward.__module__
+    function.__signature__ = signature.replace(parameters=parameters)
+    function.op, function.vjp, function.view = op, op.vjp, op.view
+    function.zero_gradient, function.not_differentiable = op.zero_gradient, op.not_differentiable
+    return function
+
+
+class _Name:
+    """A default value that prints as a name, for the source of `publish`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@extend_namespaces
+def _add_ops(xp: Any) -> None:
+    # A rule finds every op on a raw namespace: the library's own function of that name, or else the op's forward.
+    def bound(name: str) -> Callable[..., Any]:
+        if name not in registry:
+            raise AttributeError(f"{xp.__name__} has no {name!r}")
+        source = registry[name].source
+        return lambda *args, **kwargs: source(xp, *args, **kwargs)
+
+    for name, op in registry.items():
+        if op.override or not hasattr(xp, name):
+            setattr(xp, name, bound(name))
+    xp.__getattr__ = bound
