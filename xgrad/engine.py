@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import operator
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
@@ -108,7 +109,7 @@ def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> T
 # --------------------------------------------------------------------------------------------------------------- Node
 
 next_age = itertools.count(1).__next__
-_INTERNAL = {"xgrad", "xgrad.ops", "xgrad.nn", "xgrad.optim"}
+_frame = sys._getframe
 
 
 class Node:
@@ -122,11 +123,15 @@ class Node:
     __slots__ = ("age", "dtype", "extra", "op", "parents", "saved", "shape", "where")
 
     def __init__(self, op: Op[..., Any], parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> None:
-        self.op, self.parents, self.saved, self.shape, self.dtype = op, parents, saved, shape, dtype
+        self.op = op
+        self.parents = parents
+        self.saved = saved
+        self.shape = shape
+        self.dtype = dtype
         self.age = next_age()
         self.extra: dict[str, Any] | None = None
-        frame: FrameType | None = sys._getframe(2)
-        while frame is not None and frame.f_globals.get("__package__") in _INTERNAL:
+        frame: FrameType | None = _frame(2)
+        while frame is not None and "__xgrad__" in frame.f_globals:
             frame = frame.f_back
         self.where = None if frame is None else (frame.f_code, frame.f_lasti)
 
@@ -218,8 +223,11 @@ def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
 # On the hot path one function per arity, for exact Tensors. Whatever it does not expect goes to `_general`, which does
 # the same for any number of arguments, scalars, sequences, several outputs and subclasses of Tensor.
 
+_FIRST, _BOTH, _FIRST_OF_TWO, _SECOND = (True,), (True, True), (True, False), (False, True)
+
+
 def _unary(made: Op[..., Any]) -> Callable[..., Any]:
-    forward, general, at = made.forward, _general(made), made.dtype_at
+    forward, general, at, savers = made.forward, _general(made), made.dtype_at, made.savers
 
     def run(x: Any, /, *parameters: Any) -> Any:
         if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
@@ -231,9 +239,8 @@ def _unary(made: Op[..., Any]) -> Callable[..., Any]:
             return general(x, *parameters)
         node = None
         if parent is not None and made.kind != "none" and (how := mode.get()):
-            keep = made.keep.get((True,)) or made.saves((True,))
-            saved = (a if keep[0] else None, *parameters, y if keep[-2] else None, a.shape if keep[-1] else None)
-            node = Node(made, (parent,), saved, y.shape, y.dtype)
+            save = savers.get(_FIRST) or made.saver(_FIRST)
+            node = Node(made, (parent,), save(a, *parameters, y), y.shape, y.dtype)
             if how is not True:
                 how.recorded(node)  # type: ignore[union-attr]
         out = wrap(y, node)
@@ -246,32 +253,38 @@ def _unary(made: Op[..., Any]) -> Callable[..., Any]:
 
 def _binary(made: Op[..., Any]) -> Callable[..., Any]:
     forward, general, scalars = made.forward, _general(made), {float, int} if made.scalars else set()
+    new, savers, mode_now = Tensor.__new__, made.savers, mode.get
 
     def run(x1: Any, x2: Any, /) -> Any:
-        if x1.__class__ is Tensor and x2.__class__ is Tensor:
-            a1, n1, a2, n2 = x1._data, x1._node, x2._data, x2._node
-        elif x1.__class__ is Tensor and x2.__class__ in scalars:
-            a1, n1, a2, n2 = x1._data, x1._node, x2, None
-        elif x2.__class__ is Tensor and x1.__class__ in scalars:
+        if x1.__class__ is Tensor:
+            a1, n1 = x1._data, x1._node
+            if x2.__class__ is Tensor:
+                a2, n2 = x2._data, x2._node
+                if a1.__class__ is not a2.__class__:
+                    agree(made, (a1, a2))
+            elif x2.__class__ in scalars:
+                a2, n2 = x2, None
+            else:
+                return general(x1, x2)
+        elif x1.__class__ in scalars and x2.__class__ is Tensor:
             a1, n1, a2, n2 = x1, None, x2._data, x2._node
         else:
             return general(x1, x2)
         try:
-            xp = namespaces[(a1 if x1.__class__ is Tensor else a2).__class__]
-            if a1.__class__ is not a2.__class__ and x1.__class__ is x2.__class__:
-                agree(made, (a1, a2))
-            y = forward(xp, a1, a2)
+            y = forward(namespaces[(a1 if x1.__class__ is Tensor else a2).__class__], a1, a2)
         except Exception:
             return general(x1, x2)
-        if (n1 is not None or n2 is not None) and made.kind != "none" and (how := mode.get()):
-            tracked = (n1 is not None, n2 is not None)
-            k1, k2, ky, s1, s2 = made.keep.get(tracked) or made.saves(tracked)
-            saved = (a1 if k1 else None, a2 if k2 else None, y if ky else None, s1 and _shape(a1), s2 and _shape(a2))
-            node = Node(made, (n1, n2), saved, y.shape, y.dtype)
+        out = new(Tensor)
+        out._data, out._view, out._name = y, None, None
+        if (n1 is n2 and n1 is None) or not (how := mode_now()) or made.kind == "none":
+            out._node = None
+        else:
+            tracked = _BOTH if n1 is not None and n2 is not None else _SECOND if n1 is None else _FIRST_OF_TWO
+            save = savers.get(tracked) or made.saver(tracked)
+            out._node = node = Node(made, (n1, n2), save(a1, a2, y), y.shape, y.dtype)
             if how is not True:
                 how.recorded(node)  # type: ignore[union-attr]
-            return wrap(y, node)
-        return wrap(y)
+        return out
 
     return run
 
@@ -297,9 +310,7 @@ def _general(made: Op[..., Any]) -> Callable[..., Any]:
             out = _wrap_all(y, cls)
         else:
             tracked = (True,) if made.sequence else tuple(n is not None for n in nodes)
-            shapes = [[_shape(v) for v in items]] if made.sequence else [_shape(v) for v in items]
-            keep = made.keep.get(tracked) or made.saves(tracked)
-            saved = tuple(v if k else None for v, k in zip((*values, y, *shapes), keep))
+            saved = (made.savers.get(tracked) or made.saver(tracked))(*values, y)
             if several:
                 node = Node(made, tuple(nodes), saved, [v.shape for v in y], [v.dtype for v in y])
             else:
@@ -328,10 +339,6 @@ def _composite(made: Op[..., Any]) -> Callable[..., Any]:
         return made.forward(some.__array_namespace__(), *values)
 
     return run
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return getattr(x, "shape", ())
 
 
 def _wrap_all(y: Any, cls: type[Tensor], node: Node | None = None) -> Any:
@@ -366,7 +373,7 @@ def pullback(
     owned: set[Node] = set()  # nodes whose cotangent is a sum that the walk made itself, and may add to in place
     for y, g in zip(outputs, cotangents):
         if y._node is not None:
-            _add(grads, y._node, g, owned)
+            grads[y._node] = grads[y._node] + g if y._node in grads else g
     node: Node | None = None
     try:
         with recording(create_graph):
@@ -376,15 +383,45 @@ def pullback(
                     continue
                 if node.extra is not None:
                     _attend(node, g)
-                if node.op is _LEAF:
+                made, saved = node.op, node.saved
+                if made is _LEAF:
                     leaves[node] = g
-                elif node.op is _OUTPUT:
+                    continue
+                if made is _OUTPUT:
                     several = cast(Node, node.parents[0])
-                    grads.setdefault(several, [None] * len(several.shape))[node.saved] = g
+                    grads.setdefault(several, [None] * len(several.shape))[saved] = g
+                    continue
+                if saved is None:
+                    raise GradientError(
+                        f"backward: the graph was freed by an earlier backward (at {made.name}, called at {node.line}); "
+                        "pass retain_graph=True to the earlier one to walk it again"
+                    )
+                if node.age < memory.last_write:
+                    memory.check(node)
+                if g.__class__ is list:
+                    g = _fill(node, g)
+                one = g[0] if g.__class__ is tuple else g
+                if create_graph:
+                    xp, saved = one.__array_namespace__(), _saved_tensors(node)
                 else:
-                    _step(node, g, grads, owned, create_graph)
-                    if not (retain_graph or create_graph):
-                        node.saved = None
+                    xp = namespaces.get(one.__class__) or raw_namespace(one)
+                for parent, rule in zip(node.parents, made.rules) if not made.sequence else _item_rules(node, xp, g, saved):
+                    if parent is None:
+                        continue
+                    d = rule(xp, g, saved)
+                    raw = d._data if create_graph else d
+                    if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
+                        d = _fit(xp, d, parent)
+                    if parent not in grads:
+                        grads[parent] = d
+                    elif parent in owned:
+                        grads[parent] += d
+                    else:
+                        grads[parent] = grads[parent] + d
+                        if not create_graph:
+                            owned.add(parent)
+                if not (retain_graph or create_graph):
+                    node.saved = None
     except GradientError:
         raise
     except Exception as error:
@@ -407,53 +444,23 @@ def _newest_first(roots: Iterable[Node]) -> list[Node]:
     return found
 
 
-def _age(node: Node) -> int:
-    return node.age
+_age = operator.attrgetter("age")
 
 
-def _step(node: Node, g: Any, grads: dict[Node, Any], owned: set[Node], graph: bool) -> None:
-    """Hand the cotangent `g` of one node to its op's rules, and add what they return to the parents' cotangents."""
-    made, parents, saved = node.op, node.parents, node.saved
-    if saved is None:
-        raise GradientError(
-            f"backward: the graph was freed by an earlier backward (at {made.name}, called at {node.line}); "
-            "pass retain_graph=True to the earlier one to walk it again"
-        )
-    if node.age < memory.last_write:
-        memory.check(node)
-    one = next(part for part in g if part is not None) if g.__class__ is list else g
-    xp = one.__array_namespace__() if graph else raw_namespace(one)
-    if g.__class__ is list:
-        wanted = zip(g, node.shape, node.dtype)
-        g = tuple(xp.new_zeros(one, shape, dtype=dtype) if part is None else part for part, shape, dtype in wanted)
-    if graph:
-        saved = _saved_tensors(node)
-    results: Iterable[Any]
-    if not made.sequence:
-        results = [None if p is None else rule(xp, g, saved) for rule, p in zip(made.rules, parents)]
-    elif made.per_item:
-        results = [None if p is None else made.rules[0](xp, g, saved, i) for i, p in enumerate(parents)]
-    else:
-        results = made.rules[0](xp, g, saved)
-    for parent, d in zip(parents, results):
-        if parent is not None:
-            raw = d._data if graph else d
-            if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
-                d = _fit(xp, d, parent)
-            _add(grads, parent, d, owned)
+def _fill(node: Node, g: list[Any]) -> tuple[Any, ...]:
+    """The cotangents of several outputs, zero for those that nothing used."""
+    one = next(part for part in g if part is not None)
+    xp = one.__array_namespace__() if isinstance(one, Tensor) else raw_namespace(one)
+    parts = zip(g, node.shape, node.dtype)
+    return tuple(xp.new_zeros(one, shape, dtype=dtype) if part is None else part for part, shape, dtype in parts)
 
 
-def _add(grads: dict[Node, Any], node: Node, d: Any, owned: set[Node]) -> None:
-    prior = grads.get(node)
-    if prior is None:
-        grads[node] = d
-    elif node in owned:
-        prior += d
-        grads[node] = prior
-    else:
-        grads[node] = prior + d
-        if not isinstance(d, Tensor):
-            owned.add(node)
+def _item_rules(node: Node, xp: Any, g: Any, saved: Any) -> Iterator[tuple[Node | None, Callable[..., Any]]]:
+    """For an op on a sequence: each item's node with a rule for it."""
+    rule = node.op.rules[0]
+    if node.op.per_item:
+        return ((parent, lambda xp, g, s, i=i: rule(xp, g, s, i)) for i, parent in enumerate(node.parents))
+    return ((parent, lambda xp, g, s, d=d: d) for parent, d in zip(node.parents, rule(xp, g, saved)))
 
 
 def _fit(xp: Any, d: Any, parent: Node) -> Any:

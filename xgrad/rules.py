@@ -46,7 +46,7 @@ class Op(Generic[P, R]):
         self.kind = "unclassified"
         self.rules: list[Any] = []  # one per array argument, or none at all
         self.needs: list[frozenset[int]] = []
-        self.keep: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+        self.savers: dict[tuple[bool, ...], Callable[..., tuple[Any, ...]]] = {}
         self.per_item = True  # for a sequence: whether the rule is called once for each item, told which by `i`
         self.write: Callable[..., Any] | None = None
         self.call: Callable[..., Any] = self.forward  # set by the engine
@@ -81,15 +81,21 @@ class Op(Generic[P, R]):
         if unknown := set(rules) - set(arrays):
             raise TypeError(f"{self.name}: rules are declared for {sorted(unknown)}, but its array arguments are {arrays}")
         self.kind, self.rules, self.needs = kind, [], []
-        self.keep.clear()
+        self.savers.clear()
         for name in arrays:
             rule, named = _compile(self, rules[name]) if name in rules else (None, [])
             self.rules.append(rule)
             self.needs.append(frozenset(self.slots.index(n) for n in named if n in self.slots))
             self.per_item = not self.sequence or "i" in named
 
-    def saves(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
-        """For each slot, whether a call must save it when the array arguments in `tracked` require grad."""
+    def saver(self, tracked: tuple[bool, ...]) -> Callable[..., tuple[Any, ...]]:
+        """A function of all parameters and the output that returns what to save of them, one entry per slot.
+
+        Parameters
+        ----------
+        tracked : tuple of bool
+            Which array arguments require grad; for a sequence, just ``(True,)``.
+        """
         if self.kind == "unclassified":
             raise GradientError(f"{self.name} has no derivative: declare it with .vjp(...), .zero_gradient() or .not_differentiable()")
         needed: set[int] = set()
@@ -101,14 +107,21 @@ class Op(Generic[P, R]):
                 )
             if tracks:
                 needed |= self.needs[i]
-        self.keep[tracked] = kept = tuple(k in needed for k in range(len(self.slots)))
-        return kept
+        shape = "[_shape(v) for v in {}]" if self.sequence else "_shape({})"
+        kept = [*self.names, "y", *(shape.format(self.names[i]) for i in self.arrays)]
+        entries = ", ".join(entry if k in needed else "None" for k, entry in enumerate(kept))
+        self.savers[tracked] = save = eval(f"lambda {', '.join(self.names)}, y: ({entries},)", {"_shape": _shape})
+        return cast(Callable[..., tuple[Any, ...]], save)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return cast(R, self.call(*args, **kwargs))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return getattr(x, "shape", ())
 
 
 def _positional(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,7 +131,7 @@ def _positional(forward: Callable[..., Any]) -> Callable[..., Any]:
         return forward
     form = {inspect.Parameter.KEYWORD_ONLY: "{0}={0}", inspect.Parameter.VAR_POSITIONAL: "*{0}"}
     given = ", ".join(form.get(p.kind, "{0}").format(p.name) for p in parameters)
-    return cast(Callable[..., Any], eval(f"lambda {', '.join(p.name for p in parameters)}: f({given})", {"f": forward}))
+    return cast(Callable[..., Any], eval(f"lambda {', '.join(p.name for p in parameters)}: f({given})", {"f": forward, "__xgrad__": True}))
 
 
 def _compile(op: Op[..., Any], rule: Callable[..., Any]) -> tuple[Callable[..., Any], list[str]]:
@@ -128,7 +141,7 @@ def _compile(op: Op[..., Any], rule: Callable[..., Any]) -> tuple[Callable[..., 
         raise TypeError(f"{op.name}: a rule names {sorted(unknown)}; it may name xp, g and {', '.join(op.slots)}")
     given = ", ".join(f"s[{op.slots.index(n)}]" if n in op.slots else n for n in named)
     head = "xp, g, s, i" if "i" in named else "xp, g, s"
-    return eval(f"lambda {head}: rule({given})", {"rule": rule}), named
+    return eval(f"lambda {head}: rule({given})", {"rule": rule, "__xgrad__": True}), named
 
 
 def publish(op: Op[..., Any]) -> Any:
@@ -141,7 +154,7 @@ def publish(op: Op[..., Any]) -> Any:
     simple = [p.replace(annotation=p.empty, default=p.default if p.default is p.empty else _Name(f"default_{p.name}")) for p in parameters]
     source = f"def {forward.__name__}{inspect.Signature(simple)}: return run({', '.join(op.names)})"
     scope: dict[str, Any] = {f"default_{p.name}": p.default for p in parameters}
-    exec(source, scope | {"run": op.call, "__package__": "xgrad"}, scope)
+    exec(source, scope | {"run": op.call, "__xgrad__": True}, scope)
     exact = all(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters)
     function: Any = op.call if exact and not op.sequence else scope[forward.__name__]
     function.__name__ = function.__qualname__ = forward.__name__
