@@ -255,6 +255,8 @@ class Backend:
 
     def from_python(self, x: Any, dtype: Any = None, device: Any = None) -> Array:
         """An array of Python numbers, nested to any depth; floats get the default data type."""
+        if x.__class__ is float and dtype is None:
+            return self.xp.asarray(x, dtype=self._native[_default_dtype.name], device=device)
         import numpy
 
         try:

@@ -504,11 +504,13 @@ def deposit(leaves: dict[Node, Any]) -> None:
     taken: set[int] = set()
     for node, g in leaves.items():
         leaf = cast(Leaf, node)
-        if not isinstance(g, Tensor):
+        if isinstance(g, Tensor) or (leaf.grad is not None and leaf.grad._node is not None):
+            with recording(True):
+                leaf.grad = g if leaf.grad is None else leaf.grad + g
+        elif leaf.grad is not None:
+            leaf.grad = wrap(leaf.grad._data + g)
+        else:
             backend: Backend = raw_namespace(g).__backend__
-            if leaf.grad is None and (id(g) in taken or not backend.owns_memory(g)):
-                g = backend.xp.asarray(g, copy=True)
+            owned = backend.owns_memory(g) and id(g) not in taken
             taken.add(id(g))
-            g = wrap(g)
-        with recording(g._node is not None):
-            leaf.grad = g if leaf.grad is None else leaf.grad + g
+            leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))

@@ -457,18 +457,17 @@ class Methods:
         GradientError
             If it is asked of a result that must keep requiring grad.
         """
-        if not self.is_leaf:
-            if not value:
-                raise GradientError("requires_grad_(False): this tensor is the result of a recorded call; use x.detach()")
-        elif not value:
-            self._node = None
-        elif self._node is None:
-            if not self.dtype.inexact:
+        if self._node is None:
+            if value and not self.dtype.inexact:
                 raise TypeError(
                     f"requires_grad: a tensor of dtype {self.dtype.name} cannot require grad, only floating ones can; "
                     "use xgrad.astype(x, xgrad.float32)"
                 )
-            self._node = xgrad.engine.Leaf(self)
+            self._node = xgrad.engine.Leaf(self) if value else None
+        elif not value:
+            if not self.is_leaf:
+                raise GradientError("requires_grad_(False): this tensor is the result of a recorded call; use x.detach()")
+            self._node = None
         return cast("Tensor", self)
 
     def backward(self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False) -> None:
@@ -492,23 +491,26 @@ class Methods:
         if self._node is None:
             raise GradientError("backward: this tensor does not require grad, and no tensor that it was made from does")
         if gradient is None:
-            if self.size != 1:
+            if self._data.shape != () and self.size != 1:
                 raise GradientError(
                     f"backward: this tensor has shape {self.shape}; only a tensor of one element has a gradient by "
                     "itself: reduce it first, as in x.sum().backward(), or pass gradient="
                 )
-            gradient = xgrad.ones_like(self)
-        gradient = gradient if isinstance(gradient, Methods) else xgrad.Tensor(gradient, dtype=self.dtype)
-        if gradient.shape != self.shape or gradient.backend != self.backend:
-            raise ValueError(
-                f"backward: gradient is {gradient.shape} on {gradient.backend!r}, but the tensor is {self.shape} on {self.backend!r}"
-            )
-        if gradient.dtype != self.dtype:
-            gradient = xgrad.astype(gradient, self.dtype)
-        start = gradient if create_graph else gradient._data
-        xgrad.engine.deposit(
-            xgrad.engine.pullback([cast("Tensor", self)], [start], retain_graph=retain_graph, create_graph=create_graph)
+            start = raw_namespace(self._data).ones_like(self._data)
+        else:
+            gradient = gradient if isinstance(gradient, Methods) else xgrad.Tensor(gradient, dtype=self.dtype)
+            if gradient.shape != self.shape or gradient.backend != self.backend:
+                raise ValueError(
+                    f"backward: gradient is {gradient.shape} on {gradient.backend!r}, but the tensor is {self.shape} on {self.backend!r}"
+                )
+            gradient = xgrad.astype(gradient, self.dtype) if gradient.dtype != self.dtype else gradient
+            start = gradient if create_graph else gradient._data
+        if create_graph and not isinstance(start, Methods):
+            start = xgrad.engine.wrap(start)
+        leaves = xgrad.engine.pullback(
+            (cast("Tensor", self),), (start,), retain_graph=retain_graph, create_graph=create_graph
         )
+        xgrad.engine.deposit(leaves)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
