@@ -175,6 +175,9 @@ class Backend:
     """The command that installs the library, for the error that says it is missing."""
     mutable: bool = True
     """Whether ``x[key] = value`` changes the array in place."""
+    cache_bytes: int = 0
+    """How many bytes of an array to update at a time, so that the temporaries stay in the processor's cache. Zero means
+    all at once: on devices, and where ``x[i:j] += v`` does not write into `x`."""
 
     def __init__(self) -> None:
         self._xp: types.ModuleType | None = None

@@ -620,8 +620,8 @@ class Methods:
         return made
 
     @classmethod
-    def _recorded(cls, out: Any, node: Any) -> None:
-        """Called when a call on tensors of this subclass was recorded."""
+    def _recorded(cls, out: Any, node: Any, given: Any) -> None:
+        """Called when a call on tensors of this subclass, with the array arguments `given`, was recorded."""
 
     # Moving.
 

@@ -15,6 +15,7 @@ class Plugin(Backend):
 
     name = "numpy"
     install = "python -m pip install numpy"
+    cache_bytes = 1 << 17
 
     def import_namespace(self) -> Any:
         return array_api_compat.numpy
