@@ -16,7 +16,7 @@ def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list
     """The arguments as a list; the arrays among them; what is in those; their nodes; the namespace of their backend."""
     values = list(arguments)
     given = list(values[made.arrays[0]]) if made.sequence else [values[i] for i in made.arrays]
-    lifted = [lift(v) for v in given]
+    lifted = [(None, None) if v is None and made.optional else lift(v) for v in given]
     return values, given, [a for a, _ in lifted], [n for _, n in lifted], agree(made, [a for a, _ in lifted])
 
 
@@ -32,7 +32,7 @@ def lift(x: Any) -> tuple[Any, Any]:
     """The raw array or Python scalar in an argument, and its node."""
     if isinstance(x, Methods):
         return x._data, x._node
-    if x is None or isinstance(x, (bool, int, float, complex)):
+    if isinstance(x, (bool, int, float, complex)):
         return (x.item() if is_numpy_scalar(x) else x), None  # numpy.float64 is a float
     if is_numpy_scalar(x):
         return x.item(), None

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from . import memory, views
-from .arguments import agree, open_arguments, promote, put
+from .arguments import open_arguments, promote, put
 from .backend import Array, Backend, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
 from .errors import GradientError, explain
 from .grad_mode import Recorder, mode, recording
@@ -199,13 +199,15 @@ def op(forward: Any = None, /, *, scalars: bool = False, override: bool = False)
 def _make(forward: Callable[..., Any], scalars: bool, override: bool) -> Any:
     made: Op[..., Any] = Op(forward, scalars=scalars, override=override)
     registry[made.name] = made
+    made.call = _general(made)
     one_output = not str(inspect.signature(forward).return_annotation).startswith(("tuple", "list"))
-    if one_output and made.arrays == [0] and not made.sequence:
-        made.call = _unary(made)
-    elif one_output and made.arrays == [0, 1] and len(made.names) == 2:
-        made.call = _binary(made)
-    else:
-        made.call = _general(made)
+    if one_output and not made.sequence and not made.optional:
+        from . import fast  # which builds on this module
+
+        if made.arrays == [0]:
+            made.call = fast.one_array(made)
+        elif made.arrays == [0, 1] and len(made.names) == 2:
+            made.call = fast.two_arrays(made)
     return publish(made)
 
 
@@ -218,75 +220,6 @@ def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
     registry[made.name] = made
     made.kind, made.call = "composite", _composite(made)
     return cast("Op[P, R]", publish(made))
-
-
-# On the hot path one function per arity, for exact Tensors. Whatever it does not expect goes to `_general`, which does
-# the same for any number of arguments, scalars, sequences, several outputs and subclasses of Tensor.
-
-_FIRST, _BOTH, _FIRST_OF_TWO, _SECOND = (True,), (True, True), (True, False), (False, True)
-
-
-def _unary(made: Op[..., Any]) -> Callable[..., Any]:
-    forward, general, at, savers = made.forward, _general(made), made.dtype_at, made.savers
-
-    def run(x: Any, /, *parameters: Any) -> Any:
-        if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
-            return general(x, *parameters)
-        a, parent = x._data, x._node
-        try:
-            y = forward(namespaces[a.__class__], a, *parameters)
-        except Exception:  # `general` explains it, or meets this type of array for the first time
-            return general(x, *parameters)
-        node = None
-        if parent is not None and made.kind != "none" and (how := mode.get()):
-            save = savers.get(_FIRST) or made.saver(_FIRST)
-            node = Node(made, (parent,), save(a, *parameters, y), y.shape, y.dtype)
-            if how is not True:
-                how.recorded(node)  # type: ignore[union-attr]
-        out = wrap(y, node)
-        if made.write is not None:
-            views.link(out, x, made, parameters)
-        return out
-
-    return run
-
-
-def _binary(made: Op[..., Any]) -> Callable[..., Any]:
-    forward, general, scalars = made.forward, _general(made), {float, int} if made.scalars else set()
-    new, savers, mode_now = Tensor.__new__, made.savers, mode.get
-
-    def run(x1: Any, x2: Any, /) -> Any:
-        if x1.__class__ is Tensor:
-            a1, n1 = x1._data, x1._node
-            if x2.__class__ is Tensor:
-                a2, n2 = x2._data, x2._node
-                if a1.__class__ is not a2.__class__:
-                    agree(made, (a1, a2))
-            elif x2.__class__ in scalars:
-                a2, n2 = x2, None
-            else:
-                return general(x1, x2)
-        elif x1.__class__ in scalars and x2.__class__ is Tensor:
-            a1, n1, a2, n2 = x1, None, x2._data, x2._node
-        else:
-            return general(x1, x2)
-        try:
-            y = forward(namespaces[(a1 if x1.__class__ is Tensor else a2).__class__], a1, a2)
-        except Exception:
-            return general(x1, x2)
-        out = new(Tensor)
-        out._data, out._view, out._name = y, None, None
-        if (n1 is n2 and n1 is None) or not (how := mode_now()) or made.kind == "none":
-            out._node = None
-        else:
-            tracked = _BOTH if n1 is not None and n2 is not None else _SECOND if n1 is None else _FIRST_OF_TWO
-            save = savers.get(tracked) or made.saver(tracked)
-            out._node = node = Node(made, (n1, n2), save(a1, a2, y), y.shape, y.dtype)
-            if how is not True:
-                how.recorded(node)  # type: ignore[union-attr]
-        return out
-
-    return run
 
 
 def _general(made: Op[..., Any]) -> Callable[..., Any]:
@@ -303,7 +236,7 @@ def _general(made: Op[..., Any]) -> Callable[..., Any]:
             if told is error:
                 raise
             raise told from error
-        cls = next((type(v) for v in given if isinstance(v, Tensor)), Tensor)
+        cls = next((type(v) for v in given if isinstance(v, Tensor) and type(v) is not Tensor), Tensor)
         how = mode.get() if made.kind != "none" and any(n is not None for n in nodes) else False
         several = isinstance(y, (tuple, list))
         if not how or not (several or inexact(y)):
@@ -319,7 +252,7 @@ def _general(made: Op[..., Any]) -> Callable[..., Any]:
             if isinstance(how, Recorder):
                 how.recorded(node)
             if cls is not Tensor:
-                cls._recorded(out, node)
+                cls._recorded(out, node, given)
         if made.write is not None:
             views.link(out, given[0], made, tuple(values[1:]))
         return out
@@ -375,59 +308,62 @@ def pullback(
         if y._node is not None:
             grads[y._node] = grads[y._node] + g if y._node in grads else g
     node: Node | None = None
+    token = mode.set(create_graph)
     try:
-        with recording(create_graph):
-            for node in _newest_first(grads):
-                g = grads.pop(node, None)
-                if g is None:
+        for node in _newest_first(grads):
+            g = grads.pop(node, None)
+            if g is None:
+                continue
+            if node.extra is not None:
+                _attend(node, g)
+            made, saved = node.op, node.saved
+            if made is _LEAF:
+                leaves[node] = g
+                continue
+            if made is _OUTPUT:
+                several = cast(Node, node.parents[0])
+                parts = grads.setdefault(several, [None] * len(several.shape))
+                parts[saved] = g if parts[saved] is None else parts[saved] + g
+                continue
+            if saved is None:
+                raise GradientError(
+                    f"backward: the graph was freed by an earlier backward (at {made.name}, called at {node.line}); "
+                    "pass retain_graph=True to the earlier one to walk it again"
+                )
+            if node.age < memory.last_write:
+                memory.check(node)
+            if g.__class__ is list:
+                g = _fill(node, g)
+            one = g[0] if g.__class__ is tuple else g
+            if create_graph:
+                xp, saved = one.__array_namespace__(), _saved_tensors(node)
+            else:
+                xp = namespaces.get(one.__class__) or raw_namespace(one)
+            for parent, rule in zip(node.parents, made.rules) if not made.sequence else _item_rules(node, xp, g, saved):
+                if parent is None:
                     continue
-                if node.extra is not None:
-                    _attend(node, g)
-                made, saved = node.op, node.saved
-                if made is _LEAF:
-                    leaves[node] = g
-                    continue
-                if made is _OUTPUT:
-                    several = cast(Node, node.parents[0])
-                    grads.setdefault(several, [None] * len(several.shape))[saved] = g
-                    continue
-                if saved is None:
-                    raise GradientError(
-                        f"backward: the graph was freed by an earlier backward (at {made.name}, called at {node.line}); "
-                        "pass retain_graph=True to the earlier one to walk it again"
-                    )
-                if node.age < memory.last_write:
-                    memory.check(node)
-                if g.__class__ is list:
-                    g = _fill(node, g)
-                one = g[0] if g.__class__ is tuple else g
-                if create_graph:
-                    xp, saved = one.__array_namespace__(), _saved_tensors(node)
+                d = rule(xp, g, saved)
+                raw = d._data if create_graph else d
+                if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
+                    d = _fit(xp, d, parent)
+                if parent not in grads:
+                    grads[parent] = d
+                elif parent in owned:
+                    grads[parent] += d
                 else:
-                    xp = namespaces.get(one.__class__) or raw_namespace(one)
-                for parent, rule in zip(node.parents, made.rules) if not made.sequence else _item_rules(node, xp, g, saved):
-                    if parent is None:
-                        continue
-                    d = rule(xp, g, saved)
-                    raw = d._data if create_graph else d
-                    if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
-                        d = _fit(xp, d, parent)
-                    if parent not in grads:
-                        grads[parent] = d
-                    elif parent in owned:
-                        grads[parent] += d
-                    else:
-                        grads[parent] = grads[parent] + d
-                        if not create_graph:
-                            owned.add(parent)
-                if not (retain_graph or create_graph):
-                    node.saved = None
+                    grads[parent] = grads[parent] + d
+                    if not create_graph:
+                        owned.add(parent)
+            if not (retain_graph or create_graph):
+                node.saved = None
     except GradientError:
         raise
     except Exception as error:
         if node is not None:
             error.add_note(f"in the gradient of {node.op.name}, called at {node.line}")
         raise
+    finally:
+        mode.reset(token)
     return leaves
 
 

@@ -41,6 +41,7 @@ class Op(Generic[P, R]):
         self.names = [p.name for p in parameters]
         self.arrays = [i for i, (p, n) in enumerate(zip(parameters, notes)) if "ArrayLike" in n or (not n and p.kind in positional)]
         self.sequence = any("Sequence[ArrayLike]" in n or p.kind is p.VAR_POSITIONAL for p, n in zip(parameters, notes))
+        self.optional = any("None" in notes[i] for i in self.arrays)  # whether an array argument may be None
         self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
         self.slots = [*self.names, "y", *(f"{self.names[i]}_shape" for i in self.arrays)]
         self.kind = "unclassified"

@@ -1,0 +1,84 @@
+"""The hot path: `engine` calls an op in general; these call ops on one or two exact Tensors, with no generality left.
+
+They do what ``engine._general`` does, line for line, and hand over to it whatever they do not expect: other arguments,
+an array type that is met for the first time, an error to explain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import views
+from .arguments import agree
+from .backend import namespaces
+from .engine import Node, Tensor, wrap
+from .grad_mode import mode
+from .rules import Op
+
+__all__ = ["one_array", "two_arrays"]
+
+FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False, True)
+
+
+def one_array(made: Op[..., Any]) -> Callable[..., Any]:
+    forward, general, at, savers = made.forward, made.call, made.dtype_at, made.savers
+
+    def run(x: Any, /, *parameters: Any) -> Any:
+        if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
+            return general(x, *parameters)
+        a, parent = x._data, x._node
+        try:
+            y = forward(namespaces[a.__class__], a, *parameters)
+        except Exception:  # `general` explains it, or meets this type of array for the first time
+            return general(x, *parameters)
+        node = None
+        if parent is not None and made.kind != "none" and (how := mode.get()):
+            save = savers.get(FIRST) or made.saver(FIRST)
+            node = Node(made, (parent,), save(a, *parameters, y), y.shape, y.dtype)
+            if how is not True:
+                how.recorded(node)  # type: ignore[union-attr]
+        out = wrap(y, node)
+        if made.write is not None:
+            views.link(out, x, made, parameters)
+        return out
+
+    return run
+
+
+def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
+    forward, general, scalars = made.forward, made.call, {float, int} if made.scalars else set()
+    new, savers, mode_now = Tensor.__new__, made.savers, mode.get
+
+    def run(x1: Any, x2: Any, /) -> Any:
+        if x1.__class__ is Tensor:
+            a1, n1 = x1._data, x1._node
+            if x2.__class__ is Tensor:
+                a2, n2 = x2._data, x2._node
+                if a1.__class__ is not a2.__class__:
+                    agree(made, (a1, a2))
+            elif x2.__class__ in scalars:
+                a2, n2 = x2, None
+            else:
+                return general(x1, x2)
+        elif x1.__class__ in scalars and x2.__class__ is Tensor:
+            a1, n1, a2, n2 = x1, None, x2._data, x2._node
+        else:
+            return general(x1, x2)
+        try:
+            y = forward(namespaces[(a1 if x1.__class__ is Tensor else a2).__class__], a1, a2)
+        except Exception:
+            return general(x1, x2)
+        out = new(Tensor)
+        out._data, out._view, out._name = y, None, None
+        if (n1 is n2 and n1 is None) or not (how := mode_now()) or made.kind == "none":
+            out._node = None
+        else:
+            tracked = BOTH if n1 is not None and n2 is not None else SECOND if n1 is None else FIRST_OF_TWO
+            save = savers.get(tracked) or made.saver(tracked)
+            out._node = node = Node(made, (n1, n2), save(a1, a2, y), y.shape, y.dtype)
+            if how is not True:
+                how.recorded(node)  # type: ignore[union-attr]
+        return out
+
+    return run
