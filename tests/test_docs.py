@@ -1,0 +1,26 @@
+"""The pages under docs/ say what is true: quoted source stands in its file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+QUOTES = [
+    (page.name, title, body)
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for title, body in re.findall(r'```python title="([^"]+)"\n(.*?)```', page.read_text(encoding="utf-8"), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "file", "quote"), QUOTES, ids=[f"{page}-{k}" for k, (page, _, _) in enumerate(QUOTES)])
+def test_quoted_source_stands_in_its_file(page, file, quote):
+    assert quote.rstrip() in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
