@@ -1,16 +1,95 @@
-"""Elementwise functions and their derivatives."""
+"""Elementwise functions: the table of derivatives.
+
+Below, ``g`` is the cotangent of the result and ``y`` the result itself. The derivative of a holomorphic function enters
+complex conjugated, so that gradients of complex arrays are those of PyTorch: the direction of steepest ascent.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-from collections.abc import Sequence
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from ..engine import ArrayLike, Tensor, op, composite
+from ..engine import ArrayLike, Tensor, op
+
+__all__ = [
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
+    "bitwise_invert", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "conj", "copysign", "cos", "cosh",
+    "divide", "equal", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "hypot", "imag", "isfinite",
+    "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal", "positive", "pow",
+    "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "square", "sqrt", "subtract", "tan", "tanh",
+    "trunc",
+]  # fmt: skip
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
+    """Write the sections that all of these docstrings would repeat: what `kinds` of arrays go in, and what comes out."""
+
+    def write(forward: F) -> F:
+        names = [name for name in forward.__annotations__ if name not in ("xp", "return")]
+        arrays, several = ", ".join(names), len(names) > 1
+        dtype = gives or ("the dtype that they promote to" if several else "the dtype of `x`")
+        size = "the shape that they broadcast to" if several else "the shape of `x`"
+        scalars = "arrays or Python scalars, at least one array" if several else "array"
+        told, _, example = (forward.__doc__ or "").partition(">>>")
+        forward.__doc__ = (
+            f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {arrays} : {scalars}\n        Of a {kinds} data type.\n\n"
+            f"    Returns\n    -------\n    Tensor\n        Of {size} and of {dtype}.\n\n"
+        )
+        if several:
+            forward.__doc__ += (
+                "    Raises\n    ------\n    ValueError\n        If the shapes do not broadcast.\n"
+                "    TypeError\n        If the dtypes do not promote, or the arrays are of different backends.\n\n"
+            )
+        forward.__doc__ += f"    Examples\n    --------\n    >>>{example}"
+        return forward
+
+    return write
+
+
+# Python scalars reach the rules of functions that take them as they are.
+
+_complex_dtypes: dict[Any, bool] = {}
+
+
+def is_complex(xp: Any, x: Any) -> bool:
+    """Whether `x`, an array or a Python scalar, is complex. Remembered by dtype, which is many times faster than asking."""
+    dtype = getattr(x, "dtype", x.__class__)
+    found = _complex_dtypes.get(dtype)
+    if found is None:
+        found = dtype is complex if isinstance(dtype, type) else bool(xp.isdtype(dtype, "complex floating"))
+        _complex_dtypes[dtype] = found
+    return found
+
+
+def conjugate(xp: Any, x: Any) -> Any:
+    """The complex conjugate of an array or Python scalar; if that is real, itself."""
+    if not is_complex(xp, x):
+        return x
+    return xp.conj(x) if hasattr(x, "dtype") else x.conjugate()
+
+
+def one_where(xp: Any, condition: Any, x: Any) -> Any:
+    """`x` with ones where `condition` holds: for a divisor or a logarithm's argument that must not be zero there."""
+    return xp.where(condition, xp.ones_like(x), x)
+
+
+# ----------------------------------------------------------------------------------------------------------- arithmetic
 
 
 @op(scalars=True)
+@takes("numeric")
 def add(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Sum."""
+    """Sum.
+
+    The gradient is ``g`` for both.
+
+    >>> add(Tensor([1.0, 2.0]), 0.5)
+    Tensor([1.5, 2.5])
+    """
     return x1 + x2
 
 
@@ -18,8 +97,15 @@ add.vjp(x1=lambda g: g, x2=lambda g: g)
 
 
 @op(scalars=True)
+@takes("numeric")
 def subtract(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Difference."""
+    """Difference.
+
+    The gradient is ``g`` for `x1` and ``-g`` for `x2`.
+
+    >>> subtract(Tensor([1.0, 2.0]), 0.5)
+    Tensor([0.5, 1.5])
+    """
     return x1 - x2
 
 
@@ -27,49 +113,85 @@ subtract.vjp(x1=lambda g: g, x2=lambda g: -g)
 
 
 @op(scalars=True)
+@takes("numeric")
 def multiply(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Product."""
+    """Product.
+
+    The gradient is ``g x2`` for `x1` and ``g x1`` for `x2`.
+
+    >>> multiply(Tensor([1.0, 2.0]), 0.5)
+    Tensor([0.5, 1. ])
+    """
     return x1 * x2
 
 
-multiply.vjp(x1=lambda g, x2: g * x2, x2=lambda g, x1: g * x1)
+multiply.vjp(
+    x1=lambda xp, g, x2: g * conjugate(xp, x2),
+    x2=lambda xp, g, x1: g * conjugate(xp, x1),
+)
 
 
 @op(scalars=True)
+@takes("floating-point")
 def divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Quotient."""
+    """Quotient.
+
+    The gradient is ``g / x2`` for `x1` and ``-g y / x2`` for `x2`, infinite or NaN where `x2` is zero.
+
+    >>> divide(Tensor([1.0, 2.0]), 4)
+    Tensor([0.25, 0.5 ])
+    """
     return x1 / x2
 
 
-divide.vjp(x1=lambda g, x2: g / x2, x2=lambda g, x2, y: -g * y / x2)
+divide.vjp(
+    x1=lambda xp, g, x2: g / conjugate(xp, x2),
+    x2=lambda xp, g, x2, y: -g * conjugate(xp, y / x2),
+)
 
 
 @op(scalars=True)
-def pow(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    return x1**x2
+@takes("real-valued")
+def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Quotient, rounded down.
+
+    The gradient is zero; it does not exist where the quotient jumps.
+
+    >>> floor_divide(Tensor([5.0, -5.0]), 2)
+    Tensor([ 2., -3.])
+    """
+    return x1 // x2
 
 
-pow.vjp(x1=lambda g, x1, x2: g * x2 * x1 ** (x2 - 1))
+floor_divide.zero_gradient()
+
+
+@op(scalars=True)
+@takes("real-valued")
+def remainder(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Remainder of the division rounded down, with the sign of `x2`.
+
+    The gradient is ``g`` for `x1` and ``-g floor(x1 / x2)`` for `x2`; it does not exist where the quotient jumps.
+
+    >>> remainder(Tensor([5.0, -5.0]), 3)
+    Tensor([2., 1.])
+    """
+    return x1 % x2
+
+
+remainder.vjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * (x1 // x2))
 
 
 @op
-def exp(xp: Any, x: ArrayLike, /) -> Tensor:
-    return xp.exp(x)
-
-
-exp.vjp(x=lambda g, y: g * y)
-
-
-@op
-def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
-    return xp.tanh(x)
-
-
-tanh.vjp(x=lambda g, y: g * (1 - y * y))
-
-
-@op
+@takes("numeric")
 def negative(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Negative.
+
+    The gradient is ``-g``.
+
+    >>> negative(Tensor([1.0, -2.0]))
+    Tensor([-1.,  2.])
+    """
     return -x
 
 
@@ -77,24 +199,1061 @@ negative.vjp(x=lambda g: -g)
 
 
 @op
+@takes("numeric")
+def positive(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The same numbers.
+
+    The gradient is ``g``.
+
+    >>> positive(Tensor([1.0, -2.0]))
+    Tensor([ 1., -2.])
+    """
+    return +x
+
+
+positive.vjp(x=lambda g: g)
+
+
+@op
+@takes("floating-point")
+def reciprocal(xp: Any, x: ArrayLike, /) -> Tensor:
+    """One divided by `x`.
+
+    The gradient is ``-g y**2``, infinite where `x` is zero.
+
+    >>> reciprocal(Tensor([2.0, 4.0]))
+    Tensor([0.5 , 0.25])
+    """
+    return xp.reciprocal(x)
+
+
+reciprocal.vjp(x=lambda xp, g, y: -g * conjugate(xp, y * y))
+
+
+# ------------------------------------------------------------------------------------- powers, exponentials, logarithms
+
+
+@op
+@takes("numeric")
+def square(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Square.
+
+    The gradient is ``2 g x``.
+
+    >>> square(Tensor([2.0, 3.0]))
+    Tensor([4., 9.])
+    """
+    return x * x
+
+
+square.vjp(x=lambda xp, g, x: g * (2 * conjugate(xp, x)))
+
+
+@op
+@takes("floating-point")
+def sqrt(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Square root.
+
+    The gradient is ``g / (2 y)``, infinite where `x` is zero.
+
+    >>> sqrt(Tensor([4.0, 9.0]))
+    Tensor([2., 3.])
+    """
+    return xp.sqrt(x)
+
+
+sqrt.vjp(x=lambda xp, g, y: g / (2 * conjugate(xp, y)))
+
+
+@op
+@takes("real floating-point")
+def hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Length of the hypotenuse, ``sqrt(x1**2 + x2**2)``, without overflow.
+
+    The gradient is ``g x1 / y`` for `x1` and ``g x2 / y`` for `x2`; at the kink (0, 0) it is 0.
+
+    >>> hypot(Tensor([3.0, 5.0]), Tensor([4.0, 12.0]))
+    Tensor([ 5., 13.])
+    """
+    return xp.hypot(x1, x2)
+
+
+hypot.vjp(
+    x1=lambda xp, g, x1, y: g * (x1 / one_where(xp, y == 0, y)),
+    x2=lambda xp, g, x2, y: g * (x2 / one_where(xp, y == 0, y)),
+)
+
+
+@op(scalars=True)
+@takes("numeric")
+def pow(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """`x1` to the power `x2`.
+
+    The gradient is ``g x2 x1**(x2 - 1)`` for `x1`, and 0 where both are zero; it is ``g y log(x1)`` for `x2`, and 0 where
+    `x1` is zero and `x2` is not negative. For `x2` it is NaN where `x1` is negative, since there the power exists at
+    isolated exponents only.
+
+    >>> pow(Tensor([2.0, 3.0]), 2)
+    Tensor([4., 9.])
+    """
+    return x1**x2
+
+
+def pow_x1(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
+    """The cotangent of the base."""
+    if hasattr(x2, "dtype"):
+        x1 = one_where(xp, (x1 == 0) & (x2 == 0), x1)
+        return g * conjugate(xp, x2 * x1 ** (x2 - 1))
+    if x2 == 0:
+        return xp.zeros_like(g)
+    if x2 == 1:
+        return g
+    return g * conjugate(xp, x2 * (x1 if x2 == 2 else x1 ** (x2 - 1)))
+
+
+def pow_x2(xp: Any, g: Any, x1: Any, x2: Any, y: Any) -> Any:
+    """The cotangent of the exponent."""
+    if not hasattr(x1, "dtype"):
+        if not isinstance(x1, complex) and x1 > 0:
+            return g * (conjugate(xp, y) * math.log(x1))
+        x1 = xp.full_like(y, x1)
+    elif x1.dtype != y.dtype:
+        x1 = xp.astype(x1, y.dtype)  # the logarithm of a negative real number is complex if the power is
+    flat = (x1 == 0) & (xp.real(x2) >= 0)
+    return g * conjugate(xp, y * xp.log(one_where(xp, flat, x1)))
+
+
+pow.vjp(x1=pow_x1, x2=pow_x2)
+
+
+@op
+@takes("floating-point")
+def exp(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Exponential.
+
+    The gradient is ``g y``.
+
+    >>> exp(Tensor([0.0, 1.0]))
+    Tensor([1.       , 2.7182817])
+    """
+    return xp.exp(x)
+
+
+exp.vjp(x=lambda xp, g, y: g * conjugate(xp, y))
+
+
+@op
+@takes("floating-point")
+def expm1(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``exp(x) - 1``, exact also where `x` is small.
+
+    The gradient is ``g exp(x)``, computed from `x` since ``y + 1`` loses the tail.
+
+    >>> expm1(Tensor([0.0, 1e-8]))
+    Tensor([0.e+00, 1.e-08])
+    """
+    return xp.expm1(x)
+
+
+expm1.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.exp(x)))
+
+
+@op
+@takes("floating-point")
+def log(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Natural logarithm.
+
+    The gradient is ``g / x``, infinite where `x` is zero.
+
+    >>> log(Tensor([1.0, 2.0]))
+    Tensor([0.       , 0.6931472])
+    """
+    return xp.log(x)
+
+
+log.vjp(x=lambda xp, g, x: g / conjugate(xp, x))
+
+
+@op
+@takes("floating-point")
+def log1p(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``log(1 + x)``, exact also where `x` is small.
+
+    The gradient is ``g / (1 + x)``, infinite where `x` is -1.
+
+    >>> log1p(Tensor([0.0, 1e-8]))
+    Tensor([0.e+00, 1.e-08])
+    """
+    return xp.log1p(x)
+
+
+log1p.vjp(x=lambda xp, g, x: g / conjugate(xp, 1 + x))
+
+
+@op
+@takes("floating-point")
+def log2(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Logarithm to base 2.
+
+    The gradient is ``g / (x log(2))``, infinite where `x` is zero.
+
+    >>> log2(Tensor([1.0, 8.0]))
+    Tensor([0., 3.])
+    """
+    return xp.log2(x)
+
+
+log2.vjp(x=lambda xp, g, x: g / conjugate(xp, x * math.log(2)))
+
+
+@op
+@takes("floating-point")
+def log10(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Logarithm to base 10.
+
+    The gradient is ``g / (x log(10))``, infinite where `x` is zero.
+
+    >>> log10(Tensor([1.0, 100.0]))
+    Tensor([0., 2.])
+    """
+    return xp.log10(x)
+
+
+log10.vjp(x=lambda xp, g, x: g / conjugate(xp, x * math.log(10)))
+
+
+@op
+@takes("real floating-point")
+def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """``log(exp(x1) + exp(x2))``, without overflow.
+
+    The gradient is ``g exp(x1 - y)`` for `x1` and ``g exp(x2 - y)`` for `x2`. Where both are -inf it is 0; where both are
+    +inf it is ``g``.
+
+    >>> logaddexp(Tensor([0.0, 1000.0]), Tensor([0.0, 1000.0]))
+    Tensor([6.931472e-01, 1.000693e+03])
+    """
+    return xp.logaddexp(x1, x2)
+
+
+def share(xp: Any, x: Any, y: Any) -> Any:
+    """``exp(x - y)``, the share of ``exp(x)`` in the sum ``exp(y)``. Where both are infinite their difference is NaN."""
+    part = xp.exp(xp.where(x == y, xp.zeros_like(y), x - y))
+    return xp.where(y == -math.inf, xp.zeros_like(part), part)
+
+
+logaddexp.vjp(x1=lambda xp, g, x1, y: g * share(xp, x1, y), x2=lambda xp, g, x2, y: g * share(xp, x2, y))
+
+
+# --------------------------------------------------------------------------------------------------------------- angles
+
+
+@op
+@takes("floating-point")
+def sin(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Sine of an angle in radians.
+
+    The gradient is ``g cos(x)``.
+
+    >>> sin(Tensor([0.0, 1.0]))
+    Tensor([0.       , 0.84147...])
+    """
+    return xp.sin(x)
+
+
+sin.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.cos(x)))
+
+
+@op
+@takes("floating-point")
+def cos(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Cosine of an angle in radians.
+
+    The gradient is ``-g sin(x)``.
+
+    >>> cos(Tensor([0.0, 1.0]))
+    Tensor([1.       , 0.5403...])
+    """
+    return xp.cos(x)
+
+
+cos.vjp(x=lambda xp, g, x: -g * conjugate(xp, xp.sin(x)))
+
+
+@op
+@takes("floating-point")
+def tan(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Tangent of an angle in radians.
+
+    The gradient is ``g (1 + y**2)``.
+
+    >>> tan(Tensor([0.0, 1.0]))
+    Tensor([0.       , 1.5574...])
+    """
+    return xp.tan(x)
+
+
+tan.vjp(x=lambda xp, g, y: g * conjugate(xp, 1 + y * y))
+
+
+@op
+@takes("floating-point")
+def asin(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Inverse sine, in radians.
+
+    The gradient is ``g / sqrt(1 - x**2)``, infinite where `x` is -1 or 1.
+
+    >>> asin(Tensor([0.0, 1.0]))
+    Tensor([0.       , 1.5707...])
+    """
+    return xp.asin(x)
+
+
+asin.vjp(x=lambda xp, g, x: g / conjugate(xp, xp.sqrt((1 - x) * (1 + x))))
+
+
+@op
+@takes("floating-point")
+def acos(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Inverse cosine, in radians.
+
+    The gradient is ``-g / sqrt(1 - x**2)``, infinite where `x` is -1 or 1.
+
+    >>> acos(Tensor([1.0, 0.0]))
+    Tensor([0.       , 1.5707...])
+    """
+    return xp.acos(x)
+
+
+acos.vjp(x=lambda xp, g, x: -g / conjugate(xp, xp.sqrt((1 - x) * (1 + x))))
+
+
+@op
+@takes("floating-point")
+def atan(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Inverse tangent, in radians.
+
+    The gradient is ``g / (1 + x**2)``.
+
+    >>> atan(Tensor([0.0, 1.0]))
+    Tensor([0.       , 0.7853...])
+    """
+    return xp.atan(x)
+
+
+atan.vjp(x=lambda xp, g, x: g / conjugate(xp, 1 + x * x))
+
+
+@op
+@takes("real floating-point")
+def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """The angle of the point with ordinate `x1` and abscissa `x2`, in radians, from -pi to pi.
+
+    The gradient is ``g x2 / (x1**2 + x2**2)`` for `x1` and ``-g x1 / (x1**2 + x2**2)`` for `x2`; at the origin, where the
+    angle is not defined, it is 0.
+
+    >>> atan2(Tensor([0.0, 1.0]), Tensor([1.0, 0.0]))
+    Tensor([0.       , 1.5707...])
+    """
+    return xp.atan2(x1, x2)
+
+
+def over_square(xp: Any, x: Any, x1: Any, x2: Any) -> Any:
+    """``x / (x1**2 + x2**2)``, without overflow; `x` at the origin."""
+    r = xp.hypot(x1, x2)
+    r = one_where(xp, r == 0, r)
+    return x / r / r
+
+
+atan2.vjp(
+    x1=lambda xp, g, x1, x2: g * over_square(xp, x2, x1, x2),
+    x2=lambda xp, g, x1, x2: -g * over_square(xp, x1, x1, x2),
+)
+
+
+# ----------------------------------------------------------------------------------------------------------- hyperbolic
+
+
+@op
+@takes("floating-point")
+def sinh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Hyperbolic sine.
+
+    The gradient is ``g cosh(x)``.
+
+    >>> sinh(Tensor([0.0, 1.0]))
+    Tensor([0.       , 1.1752...])
+    """
+    return xp.sinh(x)
+
+
+sinh.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.cosh(x)))
+
+
+@op
+@takes("floating-point")
+def cosh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Hyperbolic cosine.
+
+    The gradient is ``g sinh(x)``.
+
+    >>> cosh(Tensor([0.0, 1.0]))
+    Tensor([1.       , 1.5430...])
+    """
+    return xp.cosh(x)
+
+
+cosh.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.sinh(x)))
+
+
+@op
+@takes("floating-point")
+def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Hyperbolic tangent.
+
+    The gradient is ``g (1 - y**2)``.
+
+    >>> tanh(Tensor([0.0, 1.0]))
+    Tensor([0.       , 0.7615...])
+    """
+    return xp.tanh(x)
+
+
+tanh.vjp(x=lambda xp, g, y: g * conjugate(xp, 1 - y * y))
+
+
+@op
+@takes("floating-point")
+def asinh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Inverse hyperbolic sine.
+
+    The gradient is ``g / sqrt(1 + x**2)``.
+
+    >>> asinh(Tensor([0.0, 1.0]))
+    Tensor([0.       , 0.8813...])
+    """
+    return xp.asinh(x)
+
+
+asinh.vjp(x=lambda xp, g, x: g / conjugate(xp, xp.sqrt(1 + x * x)))
+
+
+@op
+@takes("floating-point")
+def acosh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Inverse hyperbolic cosine.
+
+    The gradient is ``g / (sqrt(x - 1) sqrt(x + 1))``, infinite where `x` is 1. Two roots, not one of ``x**2 - 1``, which has
+    the wrong sign in the left half of the complex plane.
+
+    >>> acosh(Tensor([1.0, 2.0]))
+    Tensor([0.       , 1.316957...])
+    """
+    return xp.acosh(x)
+
+
+acosh.vjp(x=lambda xp, g, x: g / conjugate(xp, xp.sqrt(x - 1) * xp.sqrt(x + 1)))
+
+
+@op
+@takes("floating-point")
+def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Inverse hyperbolic tangent.
+
+    The gradient is ``g / (1 - x**2)``, infinite where `x` is -1 or 1.
+
+    >>> atanh(Tensor([0.0, 0.5]))
+    Tensor([0.       , 0.5493...])
+    """
+    return xp.atanh(x)
+
+
+atanh.vjp(x=lambda xp, g, x: g / conjugate(xp, (1 - x) * (1 + x)))
+
+
+# -------------------------------------------------------------------------------------------------------- size and sign
+
+
+@op
+@takes("numeric", "the real dtype of that precision")
+def abs(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Absolute value; of a complex number, its modulus.
+
+    The gradient is ``g sign(x)``; at the kink 0 it is 0.
+
+    >>> abs(Tensor([-1.5, 2.0]))
+    Tensor([1.5, 2. ])
+    """
+    return xp.abs(x)
+
+
+abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
+
+
+@op
+@takes("numeric")
+def sign(xp: Any, x: ArrayLike, /) -> Tensor:
+    """-1, 0 or 1 as `x` is negative, zero or positive; of a complex number, ``x / abs(x)``.
+
+    The gradient is zero for real numbers. A complex number turns on the unit circle: the gradient is the part of
+    ``g / abs(x)`` at right angles to ``y``, and 0 where `x` is zero.
+
+    >>> sign(Tensor([-1.5, 0.0, 2.0]))
+    Tensor([-1.,  0.,  1.])
+    """
+    return xp.sign(x)
+
+
+def across(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """The part of ``g / abs(x)`` at right angles to ``y``; zero for real numbers."""
+    if not is_complex(xp, x):
+        return xp.zeros_like(g)
+    r = xp.abs(x)
+    g = g / one_where(xp, r == 0, r)
+    return xp.where(r == 0, xp.zeros_like(g), g - xp.real(g * xp.conj(y)) * y)
+
+
+sign.vjp(x=across)
+
+
+@op
+@takes("real floating-point")
+def copysign(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """The size of `x1` with the sign of `x2`.
+
+    The gradient is ``g`` for `x1`, with the sign changed where that of `x1` was, and 0 where `x1` is 0; it is zero for `x2`.
+
+    >>> copysign(Tensor([1.0, 2.0]), Tensor([-3.0, 0.0]))
+    Tensor([-1.,  2.])
+    """
+    return xp.copysign(x1, x2)
+
+
+copysign.vjp(
+    x1=lambda xp, g, x1, y: g * (xp.sign(x1) * xp.sign(y)),
+    x2=lambda xp, g: xp.zeros_like(g),
+)
+
+
+@op
+@takes("real-valued")
 def maximum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """The greater of two numbers; NaN if either is.
+
+    The gradient is ``g`` for the greater and zero for the other; where they are equal each gets half.
+
+    >>> maximum(Tensor([1.0, 5.0]), Tensor([2.0, 3.0]))
+    Tensor([2., 5.])
+    """
     return xp.maximum(x1, x2)
 
 
+def winner(xp: Any, g: Any, wins: Any, ties: Any) -> Any:
+    """`g` where this argument won, half of it where both did."""
+    return xp.where(ties, g * 0.5, xp.where(wins, g, xp.zeros_like(g)))
+
+
+maximum.vjp(
+    x1=lambda xp, g, x1, x2: winner(xp, g, x1 > x2, x1 == x2),
+    x2=lambda xp, g, x1, x2: winner(xp, g, x2 > x1, x1 == x2),
+)
+
+
+@op
+@takes("real-valued")
+def minimum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """The lesser of two numbers; NaN if either is.
+
+    The gradient is ``g`` for the lesser and zero for the other; where they are equal each gets half.
+
+    >>> minimum(Tensor([1.0, 5.0]), Tensor([2.0, 3.0]))
+    Tensor([1., 3.])
+    """
+    return xp.minimum(x1, x2)
+
+
+minimum.vjp(
+    x1=lambda xp, g, x1, x2: winner(xp, g, x1 < x2, x1 == x2),
+    x2=lambda xp, g, x1, x2: winner(xp, g, x2 < x1, x1 == x2),
+)
+
+
+@op(scalars=True)
+def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
+    """`x` where it lies between `min` and `max`, else the bound that it passed.
+
+    The gradient is ``g`` for `x` between the bounds and on them; beyond, it is ``g`` for the bound that was passed.
+
+    Parameters
+    ----------
+    x : array
+        Of a real-valued data type.
+    min, max : array, scalar or None
+        The bounds, which broadcast with `x` and should be of its dtype; None for no bound. Where `min` is greater than
+        `max` the result is the backend's own.
+
+    Returns
+    -------
+    Tensor
+        Of the shape that the arguments broadcast to and of the dtype of `x`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> clip(Tensor([-1.0, 0.5, 2.0]), 0, 1)
+    Tensor([0. , 0.5, 1. ])
+    """
+    return xp.clip(x, min, max)
+
+
+def clip_x(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
+    """The cotangent of what was clipped."""
+    if min is not None:
+        g = xp.where(x < min, xp.zeros_like(g), g)
+    return g if max is None else xp.where(x > max, xp.zeros_like(g), g)
+
+
+clip.vjp(
+    x=clip_x,
+    min=lambda xp, g, x, min: xp.where(x < min, g, xp.zeros_like(g)),
+    max=lambda xp, g, x, max: xp.where(x > max, g, xp.zeros_like(g)),
+)
+
+
+# ------------------------------------------------------------------------------------------------------------- rounding
+
+
+@op
+@takes("real-valued")
+def ceil(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Rounded up to an integer.
+
+    The gradient is zero; it does not exist where the result jumps.
+
+    >>> ceil(Tensor([-1.5, 1.75]))
+    Tensor([-1.,  2.])
+    """
+    return xp.ceil(x)
+
+
+ceil.zero_gradient()
+
+
+@op
+@takes("real-valued")
+def floor(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Rounded down to an integer.
+
+    The gradient is zero; it does not exist where the result jumps.
+
+    >>> floor(Tensor([-1.5, 1.75]))
+    Tensor([-2.,  1.])
+    """
+    return xp.floor(x)
+
+
+floor.zero_gradient()
+
+
+@op
+@takes("numeric")
+def round(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Rounded to the nearest integer, halves to the even one.
+
+    The gradient is zero; it does not exist where the result jumps.
+
+    >>> round(Tensor([-1.5, 1.75]))
+    Tensor([-2.,  2.])
+    """
+    return xp.round(x)
+
+
+round.zero_gradient()
+
+
+@op
+@takes("real-valued")
+def trunc(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Rounded towards zero to an integer.
+
+    The gradient is zero; it does not exist where the result jumps.
+
+    >>> trunc(Tensor([-1.5, 1.75]))
+    Tensor([-1.,  1.])
+    """
+    return xp.trunc(x)
+
+
+trunc.zero_gradient()
+
+
+# ------------------------------------------------------------------------------------------------------ complex numbers
+
+# They replace the libraries' own, which copy real arrays or refuse them.
+
+
+@op(override=True)
+@takes("numeric")
+def conj(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Complex conjugate; a real array is returned as it is.
+
+    The gradient is ``conj(g)``.
+
+    >>> conj(Tensor([1 + 2j]))
+    Tensor([1.-2.j]...)
+    """
+    return xp.__native__.conj(x) if is_complex(xp, x) else x
+
+
+conj.vjp(x=lambda xp, g: conjugate(xp, g))
+
+
+@op(override=True)
+@takes("numeric", "the real dtype of that precision")
+def real(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Real part; a real array is returned as it is.
+
+    The gradient is ``g``.
+
+    >>> real(Tensor([1 + 2j]))
+    Tensor([1.])
+    """
+    return xp.__native__.real(x) if is_complex(xp, x) else x
+
+
+real.vjp(x=lambda g: g)
+
+
+@op(override=True)
+@takes("numeric", "the real dtype of that precision")
+def imag(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Imaginary part; zero for a real array.
+
+    The gradient is ``1j g``.
+
+    >>> imag(Tensor([1 + 2j]))
+    Tensor([2.])
+    """
+    return xp.__native__.imag(x) if is_complex(xp, x) else xp.zeros_like(x)
+
+
+imag.vjp(x=lambda g: g * 1j)
+
+
+# ----------------------------------------------------------------------------------------------------------------- bits
+
+
+@op(scalars=True)
+@takes("boolean or integer")
+def bitwise_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Bitwise and.
+
+    >>> bitwise_and(Tensor([6, 5]), 3)
+    Tensor([2, 1])
+    """
+    return x1 & x2
+
+
+bitwise_and.not_differentiable()
+
+
+@op(scalars=True)
+@takes("boolean or integer")
+def bitwise_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Bitwise or.
+
+    >>> bitwise_or(Tensor([6, 5]), 3)
+    Tensor([7, 7])
+    """
+    return x1 | x2
+
+
+bitwise_or.not_differentiable()
+
+
+@op(scalars=True)
+@takes("boolean or integer")
+def bitwise_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Bitwise exclusive or.
+
+    >>> bitwise_xor(Tensor([6, 5]), 3)
+    Tensor([5, 6])
+    """
+    return x1 ^ x2
+
+
+bitwise_xor.not_differentiable()
+
+
+@op
+@takes("boolean or integer")
+def bitwise_invert(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Every bit inverted.
+
+    >>> bitwise_invert(Tensor([True, False]))
+    Tensor([False,  True])
+    """
+    return ~x
+
+
+bitwise_invert.not_differentiable()
+
+
+@op(scalars=True)
+@takes("integer")
+def bitwise_left_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Bits moved to the left by `x2` places.
+
+    >>> bitwise_left_shift(Tensor([6, 5]), 3)
+    Tensor([48, 40])
+    """
+    return x1 << x2
+
+
+bitwise_left_shift.not_differentiable()
+
+
+@op(scalars=True)
+@takes("integer")
+def bitwise_right_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Bits moved to the right by `x2` places, the sign kept.
+
+    >>> bitwise_right_shift(Tensor([6, 5]), 3)
+    Tensor([0, 0])
+    """
+    return x1 >> x2
+
+
+bitwise_right_shift.not_differentiable()
+
+
+# ---------------------------------------------------------------------------------------------------------- comparisons
+
+
+@op(scalars=True)
+@takes("any", "dtype bool")
+def equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether elements are equal.
+
+    >>> equal(Tensor([1.0, 2.0, 3.0]), 2)
+    Tensor([False,  True, False])
+    """
+    return x1 == x2
+
+
+equal.not_differentiable()
+
+
+@op(scalars=True)
+@takes("any", "dtype bool")
+def not_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether elements differ.
+
+    >>> not_equal(Tensor([1.0, 2.0, 3.0]), 2)
+    Tensor([ True, False,  True])
+    """
+    return x1 != x2
+
+
+not_equal.not_differentiable()
+
+
+@op(scalars=True)
+@takes("real-valued", "dtype bool")
+def less(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether `x1` is less than `x2`.
+
+    >>> less(Tensor([1.0, 2.0, 3.0]), 2)
+    Tensor([ True, False, False])
+    """
+    return x1 < x2
+
+
+less.not_differentiable()
+
+
+@op(scalars=True)
+@takes("real-valued", "dtype bool")
+def less_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether `x1` is less than or equal to `x2`.
+
+    >>> less_equal(Tensor([1.0, 2.0, 3.0]), 2)
+    Tensor([ True,  True, False])
+    """
+    return x1 <= x2
+
+
+less_equal.not_differentiable()
+
+
+@op(scalars=True)
+@takes("real-valued", "dtype bool")
+def greater(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether `x1` is greater than `x2`.
+
+    >>> greater(Tensor([1.0, 2.0, 3.0]), 2)
+    Tensor([False, False,  True])
+    """
+    return x1 > x2
+
+
+greater.not_differentiable()
+
+
+@op(scalars=True)
+@takes("real-valued", "dtype bool")
+def greater_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether `x1` is greater than or equal to `x2`.
+
+    >>> greater_equal(Tensor([1.0, 2.0, 3.0]), 2)
+    Tensor([False,  True,  True])
+    """
+    return x1 >= x2
+
+
+greater_equal.not_differentiable()
+
+
+# ---------------------------------------------------------------------------------------------------------------- logic
+
+
+@op
+@takes("boolean", "dtype bool")
+def logical_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether both are true.
+
+    >>> logical_and(Tensor([True, False]), Tensor([True, True]))
+    Tensor([ True, False])
+    """
+    return xp.logical_and(x1, x2)
+
+
+logical_and.not_differentiable()
+
+
+@op
+@takes("boolean", "dtype bool")
+def logical_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether one or both are true.
+
+    >>> logical_or(Tensor([True, False]), Tensor([True, True]))
+    Tensor([ True,  True])
+    """
+    return xp.logical_or(x1, x2)
+
+
+logical_or.not_differentiable()
+
+
+@op
+@takes("boolean", "dtype bool")
+def logical_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """Whether exactly one is true.
+
+    >>> logical_xor(Tensor([True, False]), Tensor([True, True]))
+    Tensor([False,  True])
+    """
+    return xp.logical_xor(x1, x2)
+
+
+logical_xor.not_differentiable()
+
+
+@op
+@takes("boolean", "dtype bool")
+def logical_not(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Whether it is false.
+
+    >>> logical_not(Tensor([True, False]))
+    Tensor([False,  True])
+    """
+    return xp.logical_not(x)
+
+
+logical_not.not_differentiable()
+
+
+@op
+@takes("numeric", "dtype bool")
+def isfinite(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Whether it is neither infinite nor NaN.
+
+    >>> isfinite(Tensor([1.0, -float("inf"), float("nan")]))
+    Tensor([ True, False, False])
+    """
+    return xp.isfinite(x)
+
+
+isfinite.not_differentiable()
+
+
+@op
+@takes("numeric", "dtype bool")
+def isinf(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Whether it is infinite.
+
+    >>> isinf(Tensor([1.0, -float("inf"), float("nan")]))
+    Tensor([False,  True, False])
+    """
+    return xp.isinf(x)
+
+
+isinf.not_differentiable()
+
+
+@op
+@takes("numeric", "dtype bool")
+def isnan(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Whether it is NaN.
+
+    >>> isnan(Tensor([1.0, -float("inf"), float("nan")]))
+    Tensor([False, False,  True])
+    """
+    return xp.isnan(x)
+
+
+isnan.not_differentiable()
+
+
+@op
+@takes("real floating-point", "dtype bool")
+def signbit(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Whether its sign bit is set, as it is for -0.0.
+
+    >>> signbit(Tensor([1.0, -0.0]))
+    Tensor([False,  True])
+    """
+    return xp.signbit(x)
+
+
+signbit.not_differentiable()
+
+
+@op
+@takes("real floating-point")
+def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """The next number that can be represented after `x1` in the direction of `x2`.
+
+    >>> nextafter(Tensor([0.0]), Tensor([1.0])) > 0
+    Tensor([ True])
+    """
+    return xp.nextafter(x1, x2)
+
+
+nextafter.not_differentiable()
+
+
+from collections.abc import Sequence  # STANDINS
 @op
 def relu(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.maximum(x, xp.zeros_like(x))
 
 
 relu.vjp(x=lambda xp, g, y: xp.where(y > 0, g, xp.zeros_like(g)))
-
-
-@op
-def greater(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    return x1 > x2
-
-
-greater.not_differentiable()
 
 
 @op
@@ -181,6 +1340,16 @@ def stack(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
 stack.vjp(arrays=lambda xp, g, axis: xp.unstack(g, axis=axis))
 
 
-@composite
-def std2(xp, x, /):
-    return xp.sum(x * xp.tanh(x))
+@op
+def full_like(xp: Any, x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    return xp.full_like(x, fill_value, dtype=dtype)
+
+
+full_like.not_differentiable()
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    return dtype.kind == kind if isinstance(kind, str) else dtype.kind in kind
+
+
+__all__ += ["relu", "where", "sum", "broadcast_to", "reshape", "astype", "ones_like", "zeros_like", "new_zeros", "unstack", "stack", "full_like", "isdtype"]
