@@ -20,6 +20,8 @@ from .ops.set import *
 from .ops.sorting import *
 from .ops.statistical import *
 from .ops.utility import *
+from . import io, nn, optim, random, visualize
+from .value import Value
 
 e, pi, inf, nan, newaxis = 2.718281828459045, 3.141592653589793, float("inf"), float("nan"), None
 __all__ = [n for n in dict(globals()) if not n.startswith("_")]

@@ -1,0 +1,291 @@
+"""Losses and other functions of networks that hold no parameters.
+
+Every loss takes predictions, a target, and ``reduction``: ``"mean"`` (the default) over all elements or examples,
+``"sum"``, or ``"none"`` for one loss each. A target is converted to the dtype of the predictions, and must have their
+shape: ``(n, 1)`` against ``(n,)`` would broadcast to ``(n, n)`` and train on nonsense, so it raises.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xgrad
+
+from .. import random
+from ..backend import backend_of, raw_namespace
+from ..engine import ArrayLike, Tensor, op, wrap
+
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "elu", "huber", "l1",
+    "leaky_relu", "mse", "silu",
+]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------- losses
+
+
+def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
+    """The mean squared error, mean((predictions - target)²). Its gradient is 2 (predictions - target) / n.
+
+    Parameters
+    ----------
+    predictions : Tensor
+        Of any shape.
+    target : Tensor, array, or nested sequence
+        Of the same shape, or a scalar.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the elements.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.nn.functional.mse(xgrad.Tensor([1.0, 2.0]), [1.0, 4.0])
+    Tensor(2.)
+    """
+    predictions, target = _pair("mse", predictions, target)
+    difference = predictions - target
+    return _reduce("mse", difference * difference, reduction)
+
+
+def l1(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
+    """The mean absolute error, mean(|predictions - target|). Its gradient is sign(predictions - target) / n, 0 where they are equal.
+
+    Parameters and errors as for `mse`.
+    """
+    predictions, target = _pair("l1", predictions, target)
+    return _reduce("l1", xgrad.abs(predictions - target), reduction)
+
+
+def huber(predictions: ArrayLike, target: ArrayLike, /, *, delta: float = 1.0, reduction: str = "mean") -> Tensor:
+    """Half the squared error d² / 2 where |d| <= delta, and delta (|d| - delta / 2) beyond: outliers pull no harder than delta.
+
+    Parameters and errors as for `mse`. The gradient is clip(d, -delta, delta) / n.
+    """
+    if not delta > 0:
+        raise ValueError(f"huber: delta must be positive, not {delta}")
+    predictions, target = _pair("huber", predictions, target)
+    far = xgrad.abs(predictions - target)
+    near = xgrad.clip(far, 0.0, delta)
+    return _reduce("huber", near * (far - 0.5 * near), reduction)
+
+
+def binary_cross_entropy(p: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
+    """The cross-entropy of yes/no probabilities: mean(-t log p - (1 - t) log(1 - p)).
+
+    Parameters
+    ----------
+    p : Tensor
+        Probabilities from 0 to 1, as `sigmoid` gives them.
+    target : Tensor, array, or nested sequence
+        The true probabilities, usually 0 or 1, of the same shape.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the elements.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    The gradient is (p - t) / (p (1 - p)) / n. As in PyTorch, logarithms stop at -100 and that denominator at 1e-12, so that
+    a sure and wrong prediction costs much, but not infinitely much. Outside of 0 to 1 the result is NaN. Whoever has the
+    logits should use `binary_cross_entropy_with_logits`, which loses no digits.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.nn.functional.binary_cross_entropy(xgrad.Tensor([0.5, 0.5]), [0.0, 1.0])
+    Tensor(0.6931472)
+    """
+    p, target = _pair("binary_cross_entropy", p, target)
+    return _reduce("binary_cross_entropy", bce(p, target), reduction)
+
+
+@op(override=True)
+def bce(xp: Any, p: ArrayLike, target: ArrayLike, /) -> Tensor:
+    """``-t log p - (1 - t) log(1 - p)``, element by element; see `binary_cross_entropy`. A rule of its own, since 0·log 0 is NaN."""
+    return -(target * _bounded_log(xp, p) + (1 - target) * _bounded_log(xp, 1 - p))
+
+
+bce.vjp(
+    p=lambda xp, g, p, target: g * (p - target) / _at_least(xp, p * (1 - p), 1e-12),
+    target=lambda xp, g, p: g * (_bounded_log(xp, 1 - p) - _bounded_log(xp, p)),
+)
+
+
+def _bounded_log(xp: Any, p: Any) -> Any:
+    inside = p > 0
+    bounded = _at_least(xp, xp.log(xp.where(inside, p, xp.ones_like(p))), -100.0)
+    return xp.where(inside, bounded, xp.where(p == 0, xp.full_like(p, -100.0), xp.full_like(p, float("nan"))))
+
+
+def _at_least(xp: Any, x: Any, low: float) -> Any:
+    return xp.where(x < low, xp.full_like(x, low), x)
+
+
+def binary_cross_entropy_with_logits(logits: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
+    """``binary_cross_entropy(sigmoid(logits), target)``, exact for logits of any size: mean(softplus(z) - t z).
+
+    Parameters and errors as for `binary_cross_entropy`. The gradient is (sigmoid(z) - t) / n.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.nn.functional.binary_cross_entropy_with_logits(xgrad.Tensor([100.0, -100.0]), [0.0, 0.0])
+    Tensor(50.)
+    """
+    logits, target = _pair("binary_cross_entropy_with_logits", logits, target)
+    return _reduce("binary_cross_entropy_with_logits", xgrad.softplus(logits) - target * logits, reduction)
+
+
+def cross_entropy(logits: ArrayLike, target: ArrayLike, /, *, label_smoothing: float = 0.0, reduction: str = "mean") -> Tensor:
+    """The cross-entropy of classes: mean(-log softmax(logits)[target]).
+
+    Parameters
+    ----------
+    logits : Tensor, shape (..., classes)
+        Scores, as a network's last `Linear` gives them: no softmax before. The classes are on the last axis.
+    target : Tensor, array, or nested sequence
+        Either the label of the right class, integers of shape (...), or a probability for each class, floats of shape
+        (..., classes).
+    label_smoothing : float
+        Mix this much of the uniform distribution into the target.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the examples.
+
+    Returns
+    -------
+    Tensor
+        0-d, or of shape (...).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together.
+
+    Notes
+    -----
+    The gradient is (softmax(logits) - target) / n. A label outside of 0 to ``classes - 1`` makes the loss NaN: no device has
+    to be waited for to find out.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> logits = xgrad.Tensor([[0.0, 0.0], [0.0, 0.0]])
+    >>> xgrad.nn.functional.cross_entropy(logits, [0, 1])
+    Tensor(0.6931472)
+    """
+    logits = _tensor(logits, None)
+    if not logits.ndim or not logits.shape[-1]:
+        raise ValueError(f"cross_entropy: logits have shape {logits.shape}; their last axis must hold the classes")
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing}")
+    target = _tensor(target, logits)
+    labels = not target.dtype.inexact
+    if target.shape != (logits.shape[:-1] if labels else logits.shape):
+        wanted = f"integer labels of shape {logits.shape[:-1]} or probabilities of shape {logits.shape}"
+        raise ValueError(
+            f"cross_entropy: logits of shape {logits.shape} go with {wanted}; the target is {target.dtype.name} of shape {target.shape}"
+        )
+    logp = xgrad.log_softmax(logits, axis=-1)
+    if labels:
+        xp = raw_namespace(logits._data)
+        classes = logits.shape[-1]
+        places = xp.arange(classes, dtype=target._data.dtype, device=logits.device)
+        hot = wrap(target._data[..., None] == places)
+        loss = -xgrad.sum(xgrad.where(hot, logp, wrap(xp.zeros_like(logp._data))), axis=-1)
+        bad = (target._data < 0) | (target._data >= classes)
+        loss = xgrad.where(wrap(bad), wrap(xp.full_like(loss._data, float("nan"))), loss)
+    else:
+        loss = -xgrad.sum(_astype(target, logits) * logp, axis=-1)
+    if label_smoothing:
+        loss = (1 - label_smoothing) * loss - label_smoothing * xgrad.mean(logp, axis=-1)
+    return _reduce("cross_entropy", loss, reduction)
+
+
+# ----------------------------------------------------------------------------------------------- activations, dropout
+
+
+def silu(x: ArrayLike, /) -> Tensor:
+    """x·sigmoid(x), also called swish."""
+    return x * xgrad.sigmoid(x)  # type: ignore[no-any-return]
+
+
+def leaky_relu(x: ArrayLike, slope: float = 0.01, /) -> Tensor:
+    """`x` where it is positive, else slope·x; at 0 the gradient is `slope`."""
+    return xgrad.where(x > 0, x, slope * x)
+
+
+def elu(x: ArrayLike, alpha: float = 1.0, /) -> Tensor:
+    """`x` where it is positive, else alpha·(exp(x) - 1); at 0 the gradient is `alpha`."""
+    positive = x > 0
+    low = xgrad.where(positive, xgrad.zeros_like(x), x)  # so that exp(x) of a large x makes no NaN in the gradient
+    return xgrad.where(positive, x, alpha * xgrad.expm1(low))
+
+
+def dropout(x: ArrayLike, p: float = 0.5, /, *, generator: random.Generator | None = None) -> Tensor:
+    """Each element set to zero with probability `p`, the others divided by ``1 - p``, so that the mean stays.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+    p : float
+        From 0 to 1.
+    generator : Generator, optional
+        Where the mask is drawn from; else from the generator of the process.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> sorted(set(xgrad.nn.functional.dropout(xgrad.ones(1000), 0.5).tolist()))
+    [0.0, 2.0]
+    """
+    if p == 0.0:
+        return _tensor(x, None)
+    x = _tensor(x, None)
+    keep = (generator or random.default_generator()).bernoulli(1.0 - p, x.shape, like=x)
+    scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
+    return x * (xgrad.astype(keep, x.dtype) * scale)
+
+
+# ------------------------------------------------------------------------------------------------------------ helpers
+
+
+def _tensor(x: Any, like: Tensor | None) -> Tensor:
+    """`x` as a Tensor; a list on the backend and device of `like`."""
+    if isinstance(x, Tensor):
+        return x
+    if like is None or backend_of(x) is not None:
+        return Tensor(x)
+    return wrap(raw_namespace(like._data).__backend__.from_python(x, None, like.device))
+
+
+def _astype(x: Tensor, like: Tensor) -> Tensor:
+    return x if x._data.dtype == like._data.dtype else xgrad.astype(x, like.dtype)
+
+
+def _pair(what: str, predictions: Any, target: Any) -> tuple[Tensor, Tensor]:
+    predictions = _tensor(predictions, None)
+    target = _astype(_tensor(target, predictions), predictions)
+    if target.shape not in ((), predictions.shape):
+        raise ValueError(
+            f"{what}: the predictions have shape {predictions.shape} but the target has {target.shape}; reshape one so that they are equal"
+        )
+    return predictions, target
+
+
+def _reduce(what: str, loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return xgrad.mean(loss)
+    if reduction == "sum":
+        return xgrad.sum(loss)
+    if reduction == "none":
+        return loss
+    raise ValueError(f"{what}: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")

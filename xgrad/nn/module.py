@@ -1,0 +1,269 @@
+"""`Module`: an object that finds the tensors inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from ..backend import dtype_of, find_backend, raw_namespace
+from ..engine import Leaf, Tensor, wrap
+
+__all__ = ["Module", "Parameter"]
+
+M = TypeVar("M", bound="Module")
+
+
+def Parameter(data: Any, *, dtype: Any = None, device: Any = None, name: str | None = None) -> Tensor:
+    """A Tensor to be trained: a leaf that requires grad, with memory of its own.
+
+    Parameters
+    ----------
+    data : Tensor, array, scalar or nested sequence of scalars
+        The values to start from. They are copied.
+    dtype, device, name : optional
+        As for `xgrad.Tensor`.
+
+    Examples
+    --------
+    >>> from xgrad.nn import Parameter
+    >>> Parameter([1.0, 2.0])
+    Tensor([1., 2.], requires_grad=True)
+    """
+    made = Tensor(data.detach() if isinstance(data, Tensor) else data, dtype=dtype, device=device, name=name)
+    made._data = raw_namespace(made._data).asarray(made._data, copy=True)
+    return made.requires_grad_()
+
+
+class Module:
+    """Something with parameters. Derive from it, set tensors and other modules as attributes, and write ``forward``.
+
+    The tensors of a module are those in its attributes, in lists, tuples and dicts there, and in modules there; attributes
+    whose names begin with an underscore are private and not looked into. Those that require grad are its parameters; the
+    others are saved and moved with it, but not trained.
+
+    Examples
+    --------
+    >>> from xgrad.nn import Linear, Module
+    >>> class Twice(Module):
+    ...     def __init__(self):
+    ...         self.layer = Linear(3, 3)
+    ...     def forward(self, x):
+    ...         return self.layer(self.layer(x))
+    >>> [name for name, p in Twice().named_parameters()]
+    ['layer.weight', 'layer.bias']
+    """
+
+    training: bool = True
+    """Whether the module is being trained; `train` and `eval` set it. Dropout looks at it."""
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """What the module computes; a subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward(...), which says what it computes")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return self.forward(*inputs, **options)
+
+    # What is inside.
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module, named ``""``, and all modules in it, each once."""
+        seen: set[int] = set()
+        for name, one in _walk("", self):
+            if isinstance(one, Module) and id(one) not in seen:
+                seen.add(id(one))
+                yield name, one
+
+    def modules(self) -> list[Module]:
+        """This module and all modules in it, each once."""
+        return [one for _, one in self.named_modules()]
+
+    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """All leaf tensors in it, trained or not; a shared one under each of its names."""
+        for name, one in _walk("", self):
+            if isinstance(one, Tensor) and one.is_leaf:
+                yield name, one
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """The tensors that require grad, with the path to each (``"layers.0.weight"``); each once."""
+        seen: set[int] = set()
+        for name, one in self.named_tensors():
+            if one.requires_grad and id(one) not in seen:
+                seen.add(id(one))
+                yield name, one
+
+    def parameters(self) -> list[Tensor]:
+        """The tensors that require grad, each once: what an optimizer takes."""
+        return [one for _, one in self.named_parameters()]
+
+    # Training.
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.parameters():
+            p.zero_grad()
+
+    def train(self: M, mode: bool = True) -> M:
+        """Set `training` here and in all modules inside; returns the module."""
+        for one in self.modules():
+            one.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """The same as ``train(False)``."""
+        return self.train(False)
+
+    def freeze(self: M) -> M:
+        """Train this module no longer: its parameters stop requiring grad, until `unfreeze`."""
+        self._frozen = [*getattr(self, "_frozen", []), *self.parameters()]
+        for p in self.parameters():
+            p.requires_grad_(False)
+        return self
+
+    def unfreeze(self: M) -> M:
+        """Undo a `freeze` of this module."""
+        for p in self.__dict__.pop("_frozen", []):
+            p.requires_grad_()
+        return self
+
+    # Saving.
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """A copy of every tensor in it, by name; training on does not change the copies."""
+        return {
+            name: wrap(raw_namespace(p._data).asarray(p._data, copy=True)) for name, p in self.named_tensors()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
+        """Give the tensors in it these values.
+
+        Parameters
+        ----------
+        state : mapping from names to Tensors or arrays
+            As `state_dict` returns it. Arrays of any backend and floating dtype: each is converted to what it replaces.
+        strict : bool
+            Whether the names must be exactly those of the module. If not, others are ignored.
+
+        Raises
+        ------
+        ValueError
+            If names are missing or unexpected, or shapes differ; then nothing is changed. The message lists them all.
+
+        Examples
+        --------
+        >>> from xgrad.nn import Linear
+        >>> Linear(3, 2).load_state_dict({"weight": [[0.0, 1.0]]})
+        Traceback (most recent call last):
+        ...
+        ValueError: load_state_dict: missing bias; weight has shape (1, 2) but the module's has (3, 2)
+        """
+        own = dict(self.named_tensors())
+        wrong = []
+        missing, unexpected = [n for n in own if n not in state], [n for n in state if n not in own]
+        if strict and missing:
+            wrong.append(f"missing {', '.join(missing)}")
+        if strict and unexpected:
+            wrong.append(f"unexpected {', '.join(unexpected)}")
+        given = {name: state[name] if hasattr(state[name], "shape") else Tensor(state[name]) for name in own if name in state}
+        for name, value in given.items():
+            if tuple(value.shape) != own[name].shape:
+                wrong.append(f"{name} has shape {tuple(value.shape)} but the module's has {own[name].shape}")
+        if wrong:
+            raise ValueError(f"load_state_dict: {'; '.join(wrong)}")
+        loaded = {name: _like(value, own[name]) for name, value in given.items()}
+        for name, value in loaded.items():
+            own[name]._data = value
+
+    # Moving.
+
+    def to_backend(self: M, name: str, device: Any = None) -> M:
+        """Move every tensor in it to another backend, in place; gradients are forgotten. Returns the module."""
+        backend = find_backend(name)
+        for p in _unique(self):
+            here = raw_namespace(p._data).__backend__
+            if here is not backend or device is not None:
+                host = here.to_numpy(p._data)
+                _replace(p, backend.xp.astype(backend.from_numpy(host, device), backend.native_dtype(p.dtype), copy=False))
+        return self
+
+    def to_device(self: M, device: Any) -> M:
+        """Move every tensor in it to another device of its backend, in place; gradients are forgotten. Returns the module."""
+        for p in _unique(self):
+            _replace(p, raw_namespace(p._data).__backend__.to_device(p._data, device))
+        return self
+
+    def astype(self: M, dtype: Any) -> M:
+        """Convert every floating tensor in it to another floating dtype, in place; gradients are forgotten. Returns the module."""
+        wanted = dtype_of(dtype)
+        if not wanted.inexact:
+            raise TypeError(f"astype: a module's tensors must stay floating, so dtype cannot be {wanted.name}")
+        for p in _unique(self):
+            if p.dtype.inexact:
+                xp = raw_namespace(p._data)
+                _replace(p, xp.astype(p._data, xp.__backend__.native_dtype(wanted)))
+        return self
+
+    # How it prints.
+
+    def facts(self) -> str:
+        """What ``repr`` shows between the parentheses; for subclasses to override."""
+        return ""
+
+    def __repr__(self) -> str:
+        inside = [(name, one) for name, one in _children(self) if isinstance(one, Module)]
+        lines = [f"  ({name}): " + repr(one).replace("\n", "\n  ") for name, one in inside]
+        if not lines:
+            return f"{type(self).__name__}({self.facts()})"
+        return "\n".join([f"{type(self).__name__}({self.facts()}", *lines, ")"])
+
+
+def _items(one: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(one, Module):
+        yield from ((str(k), v) for k, v in vars(one).items() if not k.startswith("_"))
+    elif isinstance(one, Mapping):
+        yield from ((str(k), v) for k, v in one.items())
+    elif isinstance(one, (list, tuple)):
+        yield from ((str(i), v) for i, v in enumerate(one))
+
+
+def _walk(path: str, root: Any) -> Iterator[tuple[str, Any]]:
+    # Every module and tensor under `root`, in order, with its path; a cycle is walked once.
+    stack: list[tuple[str, Any, tuple[int, ...]]] = [(path, root, ())]
+    while stack:
+        path, one, above = stack.pop()
+        if isinstance(one, (Module, Tensor)):
+            yield path, one
+        if not isinstance(one, Tensor) and id(one) not in above:
+            inside = list(_items(one))
+            stack += [(f"{path}.{k}" if path else k, v, (*above, id(one))) for k, v in reversed(inside)]
+
+
+def _children(module: Module) -> Iterator[tuple[str, Any]]:
+    # The modules directly inside, seen through lists, tuples and dicts.
+    stack = list(_items(module))[::-1]
+    while stack:
+        name, one = stack.pop()
+        if isinstance(one, Module):
+            yield name, one
+        elif not isinstance(one, Tensor):
+            stack += [(f"{name}.{k}", v) for k, v in reversed(list(_items(one)))]
+
+
+def _unique(module: Module) -> list[Tensor]:
+    return list({id(p): p for _, p in module.named_tensors()}.values())
+
+
+def _like(value: Any, p: Tensor) -> Any:
+    """A new array with the values of `value` and the backend, device and dtype of `p`."""
+    raw = value._data if isinstance(value, Tensor) else value
+    xp = raw_namespace(p._data)
+    if raw_namespace(raw) is not xp:
+        raw = xp.__backend__.from_numpy(raw_namespace(raw).__backend__.to_numpy(raw), p.device)
+    raw = xp.astype(raw, p._data.dtype)  # a copy
+    return xp.__backend__.to_device(raw, p.device)
+
+
+def _replace(p: Tensor, data: Any) -> None:
+    # The leaf's node knows shape and dtype, so it is made anew.
+    p._data = data
+    if p._node is not None:
+        p._node = Leaf(p)

@@ -1,0 +1,267 @@
+"""Optimizers: a rule, the parameters it moves, and what it remembers of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .. import memory
+from ..backend import raw_namespace
+from ..engine import Leaf, Tensor, next_age, wrap
+from .rules import Rule, adam, adamw, sgd
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+
+
+class Optimizer:
+    """Moves parameters along their gradients by a rule.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensors, or of dicts
+        What to move: ``model.parameters()``. Dicts are groups with options of their own:
+        ``[{"params": weights, "weight_decay": 0.1}, {"params": biases}]``.
+    make_rule : callable
+        Makes the rule from the options: `xgrad.optim.sgd`, `adam`, `adamw`, or one of your own.
+    options : optional
+        What `make_rule` takes by keyword.
+
+    Attributes
+    ----------
+    groups : list of dict
+        The options of each group and its ``"params"``. Options may be changed between steps: ``optimizer.lr = 0.001``
+        changes the learning rate of all.
+
+    Raises
+    ------
+    TypeError
+        If something is no leaf Tensor that requires grad.
+    ValueError
+        If there are no parameters, one is there twice, or an option is out of range.
+
+    Notes
+    -----
+    A step is not recorded. Where arrays are mutable it writes into those of the parameters; a graph that saved one and is
+    still to be walked back then raises at ``backward`` instead of giving a wrong gradient. A parameter without gradient is
+    left alone.
+    """
+
+    def __init__(self, parameters: Iterable[Any], make_rule: Callable[..., Rule], **options: Any) -> None:
+        given = [parameters] if isinstance(parameters, (Tensor, Mapping)) else list(parameters)
+        if not given:
+            raise ValueError(f"{type(self).__name__}: there are no parameters to move; pass model.parameters()")
+        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        self.make_rule = make_rule
+        self.groups: list[dict[str, Any]] = []
+        self._state: dict[int, _Memory] = {}  # by the place of the parameter among all
+        for group in groups:
+            mine = {**options, **group}
+            params = mine.pop("params")
+            rule = make_rule(**mine)  # raises for an option that is unknown or out of range
+            self.groups.append({"params": [params] if isinstance(params, Tensor) else list(params), "lr": rule.options["lr"], **mine})
+        seen: set[int] = set()
+        for p in self.parameters():
+            if not isinstance(p, Tensor) or not isinstance(p._node, Leaf):
+                told = f"a tensor of shape {p.shape}" if isinstance(p, Tensor) else repr(p)
+                raise TypeError(f"{type(self).__name__}: only leaf Tensors that require grad can be moved, not {told:.60}")
+            if p.dtype.kind == "complex floating":
+                raise TypeError(f"{type(self).__name__}: parameters must be real; move real and imaginary parts")
+            if id(p) in seen:
+                raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} was given twice")
+            seen.add(id(p))
+
+    def parameters(self) -> list[Tensor]:
+        """All parameters, in order."""
+        return [p for group in self.groups for p in group["params"]]
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the first group; setting it sets that of all."""
+        return self.groups[0]["lr"]  # type: ignore[no-any-return]
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        for group in self.groups:
+            group["lr"] = value
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.parameters():
+            p.zero_grad()
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        i = -1
+        for group in self.groups:
+            rule = self._rule(group)
+            for p in group["params"]:
+                i += 1
+                node = p._node
+                if node is None or node.grad is None:
+                    continue
+                kept = self._state.get(i)
+                if kept is None or len(kept.arrays) != len(rule.names):
+                    kept = self._state[i] = _Memory(list(rule.init(p._data)))
+                kept.step += 1
+                _apply(rule, p, node.grad._data, kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed to continue: ``"groups"`` (numbers), ``"steps"`` (numbers) and ``"state"`` (copies of arrays, as Tensors).
+
+        Parameters are known by their place among all: the entries are called ``"0.m"``, ``"0.v"``, ``"1.m"`` and so on.
+        """
+        groups = [{name: value for name, value in group.items() if name != "params"} for group in self.groups]
+        state = {}
+        for (i, kept), names in zip(sorted(self._state.items()), self._names()):
+            for name, array in zip(names, kept.arrays):
+                state[f"{i}.{name}"] = wrap(raw_namespace(array).asarray(array, copy=True))
+        return {"groups": groups, "steps": {str(i): kept.step for i, kept in self._state.items()}, "state": state}
+
+    def _rule(self, group: Mapping[str, Any]) -> Rule:
+        return self.make_rule(**{name: value for name, value in group.items() if name != "params"})
+
+    def _names(self) -> list[tuple[str, ...]]:
+        # The state's names, for each parameter that has one.
+        found, i = [], 0
+        for group in self.groups:
+            names = self._rule(group).names
+            for _ in group["params"]:
+                found += [names] if i in self._state else []
+                i += 1
+        return found
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned, with the same parameters in the same order.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit; then nothing is changed.
+        """
+        params = self.parameters()
+        if not isinstance(state, Mapping) or {"groups", "steps", "state"} - set(state):
+            raise ValueError("load_state_dict: this is no state of an optimizer; pass what state_dict() returned")
+        if len(state["groups"]) != len(self.groups):
+            raise ValueError(f"load_state_dict: the state has {len(state['groups'])} groups but the optimizer has {len(self.groups)}")
+        made: dict[int, _Memory] = {}
+        for key, step in state["steps"].items():
+            i = int(key)
+            if i >= len(params):
+                raise ValueError(f"load_state_dict: the state is of {i + 1} parameters or more, but the optimizer has {len(params)}")
+            made[i] = _Memory([], int(step))
+        groups = [{**mine, **theirs} for mine, theirs in zip(self.groups, state["groups"])]
+        of = [group for group in groups for _ in group["params"]]
+        for i, kept in made.items():
+            rule = self._rule(of[i])
+            p = params[i]
+            for name in rule.names:
+                value = state["state"].get(f"{i}.{name}")
+                shape = None if value is None else tuple(value.shape)
+                if shape != p.shape:
+                    found = "is missing" if shape is None else f"has shape {shape}"
+                    raise ValueError(f"load_state_dict: {i}.{name} {found}, but parameter {i} has shape {p.shape}")
+                kept.arrays.append(_on(value, p))
+        self.groups, self._state = groups, made
+
+    def __repr__(self) -> str:
+        told = [", ".join(f"{k}={v}" for k, v in g.items() if k != "params") + f": {len(g['params'])} parameters" for g in self.groups]
+        return f"{type(self).__name__}({'; '.join(told)})"
+
+
+class _Memory:
+    """What an optimizer remembers of one parameter."""
+
+    __slots__ = ("arrays", "step")
+
+    def __init__(self, arrays: list[Any], step: int = 0) -> None:
+        self.arrays, self.step = arrays, step
+
+
+def _apply(rule: Rule, p: Tensor, g: Any, kept: _Memory) -> None:
+    data, xp = p._data, raw_namespace(p._data)
+    backend = xp.__backend__
+    rows = _rows(data, backend.cache_bytes)
+    if rows and rows < data.shape[0]:
+        # Through slices of a few rows each, so that the temporaries of the rule stay in the cache.
+        for start in range(0, data.shape[0], rows):
+            part = slice(start, start + rows)
+            rule.kernel(xp, kept.step, data[part], g[part], *(a[part] for a in kept.arrays), **rule.options)
+    else:
+        p._data, *kept.arrays = rule.kernel(xp, kept.step, data, g, *kept.arrays, **rule.options)
+    if p._data is data:  # it was written in place
+        memory.mark(data, next_age())
+
+
+def _rows(x: Any, budget: int) -> int:
+    """How many rows of `x` fill the budget; 0 for all at once."""
+    if not budget or not x.shape or x.size * x.itemsize <= budget:
+        return 0
+    return max(1, budget // (x.itemsize * (x.size // x.shape[0])))
+
+
+def _on(value: Any, p: Tensor) -> Any:
+    # A new array with these values, of the backend, device and dtype of `p`.
+    raw = value._data if isinstance(value, Tensor) else value
+    xp = raw_namespace(p._data)
+    if raw_namespace(raw) is not xp:
+        raw = xp.__backend__.from_numpy(raw_namespace(raw).__backend__.to_numpy(raw), p.device)
+    return xp.__backend__.to_device(xp.astype(raw, p._data.dtype), p.device)
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted; see `xgrad.optim.sgd` for the options.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> p = xgrad.Tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = xgrad.optim.SGD([p], lr=0.5)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.data.tolist()
+    [0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 0.01,
+        *,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            parameters, sgd, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay
+        )
+
+
+class Adam(Optimizer):
+    """Adam; see `xgrad.optim.adam` for the options."""
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, adam, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay; see `xgrad.optim.adamw` for the options."""
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, adamw, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
