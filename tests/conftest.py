@@ -1,0 +1,105 @@
+"""Which backends the tests run on: every one that is usable here, or those named with ``--backend``."""
+
+from __future__ import annotations
+
+import os
+
+# JAX reads this once, when it is first imported: without it, it has no float64.
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import random
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xgrad
+from xgrad.backend import BackendStatus, find_backend
+
+_ALL: dict[str, BackendStatus] = {}
+
+
+def statuses() -> dict[str, BackendStatus]:
+    """What `xgrad.available_backends` says, asked once."""
+    if not _ALL:
+        _ALL.update({status.name: status for status in xgrad.available_backends()})
+    return _ALL
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backend", action="append", metavar="NAME", help="run on this backend alone; repeatable (default: every usable one)"
+    )
+
+
+def chosen(config: pytest.Config) -> list[str]:
+    """The names of the backends to test on."""
+    asked = config.getoption("--backend")
+    if asked:
+        for name in asked:
+            status = statuses().get(name)
+            if status is None:
+                raise pytest.UsageError(f"--backend {name}: there is none of that name; the known ones are {', '.join(statuses())}")
+            if not status.usable:
+                raise pytest.UsageError(f"--backend {name}: {status.reason}")
+        return list(dict.fromkeys(asked))
+    return [status.name for status in statuses().values() if status.usable]
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lines = []
+    for status in statuses().values():
+        if not status.usable:
+            lines.append(f"  {status.name:8} not usable: {status.reason}")
+        else:
+            lines.append(f"  {status.name:8} {status.version}{'' if status.name in chosen(config) else ' (not selected)'}")
+    return ["xgrad backends:", *lines]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", chosen(metafunc.config), scope="session")
+
+
+def device_of(backend: str) -> Any:
+    """Where tests put their arrays: the backend's default device, except on array-api-strict, which has a second one.
+
+    There, whatever is made on the default device by mistake does not mix with the test's arrays, as on a GPU.
+    """
+    if backend != "strict":
+        return None
+    import array_api_strict
+
+    return array_api_strict.Device("device1")
+
+
+@pytest.fixture
+def xp(backend: str) -> types.ModuleType:
+    """xgrad's namespace bound to each backend in turn."""
+    return xgrad.namespace(backend)
+
+
+@pytest.fixture
+def raw(backend: str) -> Any:
+    """The raw namespace of each backend in turn: its own functions, with xgrad's additions."""
+    return find_backend(backend).xp
+
+
+@pytest.fixture
+def device(backend: str) -> Any:
+    """The device that tests put their arrays on."""
+    return device_of(backend)
+
+
+@pytest.fixture(autouse=True)
+def _unchanged() -> Iterator[None]:
+    """Seeds before each test; the selected backend and the default data type put back after it."""
+    random.seed(0)
+    np.random.seed(0)
+    selected, dtype = xgrad.get_backend(), xgrad.get_default_dtype()
+    yield
+    xgrad.set_backend(selected)
+    xgrad.set_default_dtype(dtype)

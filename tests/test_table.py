@@ -1,0 +1,104 @@
+"""Every row of the table on every backend: value, gradient, second order, broadcasting, odd shapes and memory layouts.
+
+What is checked of one call is in `tests/driver.py`: the value; the gradient against PyTorch, with its dtype, shape and
+device; that the rule is linear in the cotangent; the same rule on Tensors; and derivatives of the gradient, with respect
+to the inputs and the cotangent, in a random direction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .conftest import device_of
+from .driver import NO_TORCH, ROWS, Case, check
+
+BROADCAST = (((3, 1), (1, 4), (4,)), ((2, 1, 1, 3), (4, 3, 1), (1,)), ((2, 3), (), (3,)), ((0, 3), (1, 3), ()))
+
+
+def rows(*, elementwise: bool = False, several: bool = False) -> Any:
+    found = [
+        row
+        for row in ROWS.values()
+        if (not elementwise or (row.elementwise and all(arg.values is None for arg in row.args)))
+        and (not several or len(row.args) > 1)
+    ]
+    return pytest.mark.parametrize("row", [row.id for row in found])
+
+
+def skip(row: str, backend: str) -> None:
+    if backend in ROWS[row].skip:
+        pytest.skip(f"{backend}: {ROWS[row].skip[backend]}")
+
+
+def order_of(row: str) -> int:
+    return ROWS[row].order if ROWS[row].differentiable else 1
+
+
+@rows()
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_value_and_derivatives(row: str, backend: str, dtype: str) -> None:
+    skip(row, backend)
+    if dtype not in ROWS[row].dtypes:
+        pytest.skip(f"the row is for {', '.join(ROWS[row].dtypes)}")
+    check(Case(row), backend, dtype, order_of(row) if dtype == "float64" else 1, device=device_of(backend))
+
+
+@rows(elementwise=True, several=True)
+@pytest.mark.parametrize("shapes", BROADCAST, ids=lambda shapes: "x".join("".join(map(str, s)) or "scalar" for s in shapes[:2]))
+def test_broadcasting(row: str, backend: str, shapes: tuple[tuple[int, ...], ...]) -> None:
+    skip(row, backend)
+    shapes = shapes[: len(ROWS[row].args)]
+    check(Case(row, shapes), backend, "float64", order_of(row), device=device_of(backend))
+    check(Case(row, shapes[::-1]), backend, "float64", 1, device=device_of(backend))
+
+
+@rows(elementwise=True)
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (1, 1)], ids=str)
+def test_pitfall_22_zero_dimensions_and_zero_elements(row: str, backend: str, shape: tuple[int, ...]) -> None:
+    skip(row, backend)
+    check(Case(row, (shape,) * len(ROWS[row].args)), backend, "float64", order_of(row), device=device_of(backend))
+
+
+def transposed(backend: Any, x: Any) -> Any:
+    axes = tuple(range(len(x.shape)))[::-1]
+    copy = backend.xp.asarray(backend.xp.permute_dims(x, axes), copy=True)
+    return backend.xp.permute_dims(backend.xp.reshape(copy, tuple(copy.shape)), axes)
+
+
+def strided(backend: Any, x: np.ndarray) -> np.ndarray:
+    wide = np.zeros((*x.shape[:-1], 3 * x.shape[-1]), x.dtype) if x.shape else x.copy()
+    wide[..., ::3] = x
+    return wide[..., ::3]
+
+
+def backwards(backend: Any, x: np.ndarray) -> np.ndarray:
+    step = (slice(None, None, -1),) * x.ndim
+    return x[step].copy()[step]
+
+
+@rows(elementwise=True)
+@pytest.mark.parametrize("layout", [transposed, strided, backwards])
+def test_memory_layouts(row: str, backend: str, layout: Any) -> None:
+    skip(row, backend)
+    if layout is not transposed and backend != "numpy":
+        pytest.skip("arrays with steps are made of NumPy's alone")
+    shapes = ((3, 4),) * len(ROWS[row].args)
+    check(Case(row, shapes), backend, "float64", order_of(row), device=device_of(backend), layout=layout)
+
+
+@rows(elementwise=True, several=True)
+def test_python_scalar_operands(row: str, backend: str) -> None:
+    skip(row, backend)
+    number = len(ROWS[row].args)
+    for k in range(number):
+        shapes = tuple(() if k == i else (2, 3) for i in range(number))
+        for dtype in ROWS[row].dtypes:
+            check(Case(row, shapes, scalar=k), backend, dtype, 1, device=device_of(backend))
+
+
+@pytest.mark.skipif(NO_TORCH is None, reason="PyTorch is installed")
+def test_the_reference_is_pytorch() -> None:
+    pytest.skip(str(NO_TORCH))
