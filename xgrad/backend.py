@@ -10,15 +10,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import importlib.metadata
+import math
 import os
 import sys
+import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import NotAnArray
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "backend_of", "dtype_of", "find_backend",
@@ -170,7 +174,7 @@ class Backend:
     name: str = ""
     """The name that `set_backend` takes."""
     modules: tuple[str, ...] = ()
-    """Top-level modules in which the library's array types live, if other than `name`."""
+    """The library's top-level modules, if other than `name`; the first knows the version."""
     install: str = ""
     """The command that installs the library, for the error that says it is missing."""
     mutable: bool = True
@@ -192,6 +196,18 @@ class Backend:
 
     # What a plug-in may refine.
 
+    def amend(self) -> Mapping[str, Any]:
+        """Functions of the standard that the library lacks or has otherwise, by name (``"sort"``, ``"linalg.det"``)."""
+        return {}
+
+    def special(self, name: str) -> Callable[[Array], Array] | None:
+        """The library's own special function of one array called `name` (``"erf"``), or None if it has none here."""
+        return None
+
+    def admit(self, x: Array) -> None:
+        """Raise if `x`, an array that a user hands over, cannot be computed with."""
+        self.dtype_of(x.dtype)
+
     def problem(self) -> str | None:
         """Why this backend cannot run here though its library imports (no GPU, no driver), or None."""
         return None
@@ -201,13 +217,15 @@ class Backend:
         return str(getattr(importlib.import_module((self.modules or (self.name,))[0]), "__version__", "unknown"))
 
     def to_numpy(self, x: Array) -> Any:
-        """A NumPy array with the values of `x`, copied from its device."""
+        """A NumPy array with the values of `x`, copied from its device; bfloat16, which NumPy lacks, becomes float32."""
         import numpy
 
+        if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
+            return numpy.array(numpy.from_dlpack(x))
         return numpy.array(x)
 
     def from_numpy(self, x: Any, device: Any = None) -> Array:
-        """An array of this backend with the values of a NumPy array."""
+        """An array of this backend with the values of a NumPy array, whose memory it may share."""
         return self.xp.asarray(x, device=device)
 
     def device(self, x: Array) -> Any:
@@ -223,8 +241,23 @@ class Backend:
         return x
 
     def owns_memory(self, x: Array) -> bool:
-        """Whether no other array can share the memory of `x`. False is always safe: it costs a copy."""
+        """Whether `x` holds its own memory and is no view of another array's. False is always safe: it costs a copy.
+
+        The backward pass asks this of a gradient before it hands it out as ``x.grad``, which users may write into.
+        """
         return not self.mutable
+
+    def get_item(self, x: Array, key: Any) -> Array:
+        """``x[key]``."""
+        return x[key]
+
+    def get_item(self, x: Array, key: Any) -> Array:
+        """``x[key]``, where the library indexes otherwise than NumPy."""
+        return x[key]
+
+    def shares_memory(self, y: Array, x: Array) -> bool:
+        """Whether `y`, which is `x` in another shape, shares its memory rather than being a copy."""
+        return True
 
     def set_item(self, x: Array, key: Any, value: Array) -> Array:
         """A copy of `x` with ``x[key]`` replaced by `value`."""
@@ -235,17 +268,23 @@ class Backend:
     def scatter_add(self, x: Array, key: Any, value: Array) -> Array:
         """A copy of `x` with `value` added at ``x[key]``, positions that occur twice counted twice.
 
-        The portable way: number the elements, index the numbers, and sum with a one-hot comparison.
+        The portable way: number the elements, index the numbers, and sum with a one-hot comparison. It takes memory of
+        the size of `x` times the size of `value`; a library's own scatter-add is better.
         """
+        if not may_repeat(key):
+            return self.set_item(x, key, self.get_item(x, key) + value)
         xp = self.xp
-        size = 1
-        for n in x.shape:
-            size *= n
-        numbers = xp.reshape(xp.arange(size, device=self.device(x)), x.shape)[key]
+        numbers = self.numbers(x, key)
         value = xp.reshape(xp.broadcast_to(value, numbers.shape), (1, -1))
+        size = math.prod(x.shape)
         hot = xp.arange(size, device=self.device(x))[:, None] == xp.reshape(numbers, (1, -1))
         total = xp.sum(xp.where(hot, value, xp.zeros_like(value)), axis=1)
         return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
+
+    def numbers(self, x: Array, key: Any) -> Array:
+        """The positions, in row-major order, of the elements of `x` that ``x[key]`` would return, in its shape."""
+        count = self.xp.arange(math.prod(x.shape), device=self.device(x))
+        return self.get_item(self.xp.reshape(count, x.shape), key)
 
     def synchronize(self) -> None:
         """Wait until queued work is done (before reading a clock)."""
@@ -294,26 +333,31 @@ class Backend:
     def xp(self) -> Any:
         """The namespace in which rules run on this backend's arrays: its own, with xgrad's additions."""
         if self._xp is None:
-            self._xp = self._build()
+            with _loading:  # two threads must not get two namespaces
+                if self._xp is None:
+                    self._xp = self._build()
         return self._xp
 
     def _build(self) -> types.ModuleType:
-        try:
+        with _importing(self.name, self.install):
             native = self.import_namespace()
-        except ModuleNotFoundError as error:
-            raise BackendError(
-                f"backend {self.name!r} needs the package {error.name!r}, which is not installed; {self.install}"
-            ) from error
-        except ImportError as error:
-            raise BackendError(
-                f"backend {self.name!r}: its package is installed but cannot be loaded ({error}); {self.install}"
-            ) from error
         problem = self.problem()
         if problem is not None:
             raise BackendError(f"backend {self.name!r} cannot run here: {problem}")
         xp = types.ModuleType(f"xgrad.raw.{self.name}")
-        xp.__dict__.update({name: getattr(native, name) for name in dir(native) if not name.startswith("_")})
-        xp.__dict__.update(set_item=self.set_item, scatter_add=self.scatter_add, __backend__=self, __native__=native)
+        names = [name for name in dir(native) if not name.startswith("_")]
+        for name in [*names, "linalg", "fft", "__array_namespace_info__"]:  # not every library lists its extensions
+            if (value := getattr(native, name, None)) is not None or name == "newaxis":
+                xp.__dict__[name] = value
+        for dotted, value in self.amend().items():
+            part, _, name = dotted.rpartition(".")
+            if part and getattr(xp, part, None) is getattr(native, part, None):
+                copy = types.ModuleType(f"{xp.__name__}.{part}")
+                copy.__dict__.update(vars(getattr(native, part, copy)))
+                xp.__dict__[part] = copy
+            setattr(getattr(xp, part) if part else xp, name, value)
+        xp.__dict__.update(get_item=self.get_item, set_item=self.set_item, scatter_add=self.scatter_add)
+        xp.__dict__.update(__backend__=self, __native__=native)
         for dtype in DType._by_name.values():
             found = getattr(native, dtype.name, None)
             if found is not None:
@@ -341,6 +385,28 @@ class Backend:
         return f"<backend {self.name!r}>"
 
 
+def may_repeat(key: Any) -> bool:
+    """Whether an index can name one element twice: if there is an array of integers in it."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(
+        isinstance(part, list) or (getattr(part, "shape", ()) != () and _dtype_name(part.dtype) != "bool") for part in parts
+    )
+
+
+@contextlib.contextmanager
+def _importing(name: str, install: str = "") -> Iterator[None]:
+    advice = f"; install it with: {install}" if install else ""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BackendError(f"backend {name!r} needs the package {error.name!r}, which is not installed{advice}") from error
+    except (ImportError, OSError) as error:
+        raise BackendError(
+            f"backend {name!r}: its package is installed but cannot be loaded ({error}){advice}"
+        ) from error
+
+
+_loading = threading.RLock()
 _extensions: list[Callable[[Any], None]] = []
 
 
@@ -370,12 +436,18 @@ _of_type: dict[type, Backend | None] = {}
 
 
 @functools.cache
-def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
-    return {point.name: point for point in importlib.metadata.entry_points(group="xgrad.backends")}
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # it takes longer to import than xgrad
+
+    return {point.name: point for point in entry_points(group="xgrad.backends")}
+
+
+def _bundled() -> Any:
+    return importlib.import_module("xgrad_backends")
 
 
 def _known_names() -> list[str]:
-    bundled = importlib.import_module("xgrad_backends").NAMES
+    bundled = _bundled().NAMES
     return [*bundled, *(name for name in _entry_points() if name not in bundled)]
 
 
@@ -389,39 +461,60 @@ def find_backend(name: str) -> Backend:
     """
     if not isinstance(name, str):
         raise TypeError(f"a backend is named by a string such as 'numpy', not by {name!r}")
-    if name not in _backends:
-        point = _entry_points().get(name)
-        if point is not None:
-            _backends[name] = point.load()()
-        elif name in importlib.import_module("xgrad_backends").NAMES:
-            _backends[name] = importlib.import_module(f"xgrad_backends.{name}").Plugin()
-        else:
-            raise ValueError(f"there is no backend {name!r}; the known ones are {', '.join(_known_names())}")
-    return _backends[name]
+    found = _backends.get(name)
+    if found is None:
+        with _loading:
+            found = _backends.get(name) or _backends.setdefault(name, _plug_in(name))
+    return found
+
+
+def _plug_in(name: str) -> Backend:
+    # The bundled first: no installed package can take the place of one, and the others are slow to look up.
+    if name in _bundled().NAMES:
+        with _importing(name, _bundled().INSTALL[name]):
+            made: Backend = importlib.import_module(f"xgrad_backends.{name}").Plugin()
+    elif name in _entry_points():
+        with _importing(name):
+            made = _entry_points()[name].load()()
+    else:
+        raise ValueError(f"there is no backend {name!r}; the known ones are {', '.join(_known_names())}")
+    return made
 
 
 def backend_of(x: Array) -> Backend | None:
-    """The backend that `x` is an array of, or None if it is no array of any."""
+    """The backend that `x` is an array of, or None if it is no array of any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is an array that cannot be computed with, such as one of strings.
+    """
     cls = type(x)
     if cls not in _of_type:
         found = _resolve(cls, x)
         if found is not None:
             found.xp  # noqa: B018  (an array's library must be usable before its type is remembered)
         _of_type[cls] = found
-    return _of_type[cls]
+    backend = _of_type[cls]
+    if backend is not None:
+        backend.admit(x)
+    return backend
 
 
 def _resolve(cls: type, x: Array) -> Backend | None:
     # By the module of the type or of a base that is an array, then by the standard's own protocol.
-    for base in cls.__mro__[:-1]:
-        top = base.__module__.partition(".")[0]
-        name = importlib.import_module("xgrad_backends").MODULES.get(top, top)
-        if hasattr(cls, "shape") and name in _known_names():
+    if not all(hasattr(cls, name) for name in ("shape", "__mul__", "__getitem__")):
+        return None  # no array: numpy.dtype and the like have a shape too
+    tops = [base.__module__.partition(".")[0] for base in cls.__mro__[:-1]]
+    if "xgrad" in tops:
+        return None  # a Tensor
+    for top in tops:
+        name = _bundled().MODULES.get(top, top)
+        if name in _bundled().NAMES or (name in _backends) or name in _entry_points():
             return find_backend(name)
     if hasattr(cls, "__array_namespace__"):
-        namespace = x.__array_namespace__()
-        name = cls.__module__.partition(".")[0]
-        return _backends.setdefault(name, _Foreign(name, namespace))
+        with _loading:
+            return _backends.setdefault(tops[0], _Foreign(tops[0], x.__array_namespace__()))
     return None
 
 
@@ -540,8 +633,8 @@ def available_backends() -> list[BackendStatus]:
     """
     found = []
     for name in _known_names():
-        backend = find_backend(name)
         try:
+            backend = find_backend(name)
             backend.xp  # noqa: B018
             found.append(BackendStatus(name, backend.version(), True, None))
         except BackendError as error:

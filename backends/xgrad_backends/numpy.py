@@ -14,7 +14,6 @@ class Plugin(Backend):
     """NumPy through array-api-compat."""
 
     name = "numpy"
-    install = "python -m pip install numpy"
     cache_bytes = 1 << 17
 
     def import_namespace(self) -> Any:
@@ -40,7 +39,13 @@ class Plugin(Backend):
     def owns_memory(self, x: Any) -> bool:
         return isinstance(x, numpy.generic) or x.flags.owndata
 
+    def shares_memory(self, y: Any, x: Any) -> bool:
+        return isinstance(x, numpy.generic) or numpy.may_share_memory(y, x)
+
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         out = numpy.array(x)
-        numpy.add.at(out, key, value)
+        if any(getattr(part, "dtype", bool) != bool for part in (key if isinstance(key, tuple) else (key,))):
+            numpy.add.at(out, key, value)  # an integer array may name an element twice
+        else:
+            out[key] += value
         return out

@@ -1,0 +1,72 @@
+"""CuPy: arrays on NVIDIA GPUs. Written to CuPy's documentation; ``docs/gpu.md`` says what has been run and what has not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.cupy
+import cupy
+import cupyx
+import cupyx.scipy.special
+
+from xgrad.backend import Backend, may_repeat
+from xgrad_backends import INSTALL
+
+
+class Plugin(Backend):
+    """CuPy through array-api-compat."""
+
+    name = "cupy"
+
+    def import_namespace(self) -> Any:
+        return array_api_compat.cupy
+
+    def problem(self) -> str | None:
+        if not cupy.is_available():
+            return "CuPy finds no CUDA device; it needs an NVIDIA GPU and its driver (see what nvidia-smi says)"
+        try:
+            x = cupy.ones((2, 2), dtype="float32")
+            cupy.asnumpy(cupy.exp(x) @ x)  # compiles a kernel and calls cuBLAS
+        except (RuntimeError, ImportError, OSError) as error:
+            return f"a CUDA device was found, but not all of the CUDA toolkit ({error}); install it with: {INSTALL['cupy']}"
+        return None
+
+    def to_numpy(self, x: Any) -> Any:
+        return cupy.asnumpy(x)
+
+    def from_numpy(self, x: Any, device: Any = None) -> Any:
+        with cupy.cuda.Device(device):
+            return cupy.asarray(x)
+
+    def to_device(self, x: Any, device: Any) -> Any:
+        if device == "cpu":
+            raise ValueError("CuPy arrays live on GPUs; move one to the CPU with xgrad.to_backend(x, 'numpy')")
+        with cupy.cuda.Device(device):
+            return cupy.asarray(x)
+
+    def owns_memory(self, x: Any) -> bool:
+        return bool(x.flags.owndata)
+
+    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
+        value = cupy.asarray(value, dtype=x.dtype)
+        if not may_repeat(key) or x.dtype.kind == "f":
+            out = cupy.array(x)
+            cupyx.scatter_add(out, key, value)
+        elif x.dtype.kind == "c":  # atomicAdd knows no complex numbers,
+            out = cupy.empty_like(x)
+            out.real, out.imag = self.scatter_add(x.real, key, value.real), self.scatter_add(x.imag, key, value.imag)
+        else:  # and of long integers only the unsigned, whose sums are the same bits
+            total = cupy.zeros(x.shape, dtype="uint64")
+            cupyx.scatter_add(total, key, value.astype("int64").view("uint64"))
+            out = x + total.view("int64").astype(x.dtype)
+        return out
+
+    def special(self, name: str) -> Callable[[Any], Any] | None:
+        return getattr(cupyx.scipy.special, name, None)
+
+    def synchronize(self) -> None:
+        cupy.cuda.get_current_stream().synchronize()
+
+    def peak_memory(self) -> int | None:
+        return int(cupy.get_default_memory_pool().total_bytes())  # the pool keeps what it once took: an upper bound

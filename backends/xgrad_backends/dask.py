@@ -1,0 +1,207 @@
+"""Dask: arrays in blocks, computed when their values are asked for. For data that does not fit in memory.
+
+What dask lacks runs on NumPy, lazily and block by block where the result's shape is known beforehand; functions whose
+shape depends on values (``nonzero``, ``unique_values``) compute at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import array_api_compat.dask.array
+import array_api_compat.numpy
+import dask.array
+import numpy
+
+from xgrad.backend import Backend
+
+
+class Plugin(Backend):
+    """dask.array through array-api-compat."""
+
+    name = "dask"
+
+    def import_namespace(self) -> Any:
+        return array_api_compat.dask.array
+
+    def amend(self) -> Mapping[str, Any]:
+        at_once = {name: _at_once(name) for name in ("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values")}
+        linalg = {f"linalg.{name}": _blockwise(name, signature) for name, signature in _LINALG.items()}
+        more = {"eye": _eye, "from_dlpack": _from_dlpack, "repeat": _repeat, "searchsorted": _searchsorted}
+        more |= {"reshape": _reshape, "take_along_axis": _take_along_axis, "linalg.matrix_norm": _matrix_norm, "linalg.cross": _cross, "linalg.solve": _solve, "linalg.qr": _qr}
+        fft = {f"fft.{name}": _whole_axes(name) for name in _FFT}
+        return {**at_once, **linalg, **more, **fft, "linalg.svd": _svd}
+
+    def admit(self, x: Any) -> None:
+        _known(x, "an array of unknown shape")
+        super().admit(x)
+
+    def to_numpy(self, x: Any) -> Any:
+        return numpy.array(x.compute())
+
+    def from_numpy(self, x: Any, device: Any = None) -> Any:
+        return dask.array.from_array(numpy.array(x))  # computed later: it must not change until then
+
+    def device(self, x: Any) -> Any:
+        return "cpu"
+
+    def to_device(self, x: Any, device: Any) -> Any:
+        if device != "cpu":
+            raise ValueError(f"dask arrays of NumPy blocks live on device 'cpu', not on {device!r}")
+        return x
+
+    def owns_memory(self, x: Any) -> bool:
+        return True  # writing replaces the recipe of one array, no memory
+
+    def get_item(self, x: Any, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if sum(getattr(part, "shape", ()) != () and part.dtype.kind in "iu" for part in parts) > 1:
+            # dask takes one array of indices: index the positions, which NumPy can, and take those.
+            at = numpy.arange(math.prod(x.shape)).reshape(x.shape)[tuple(map(_host, parts))]
+            return dask.array.reshape(_reshape(x, (-1,))[at.reshape(-1)], at.shape)
+        return _known(x[key], "the shape of x[mask]")
+
+    def numbers(self, x: Any, key: Any) -> Any:
+        key = tuple(map(_host, key)) if isinstance(key, tuple) else _host(key)
+        return dask.array.from_array(numpy.arange(math.prod(x.shape)).reshape(x.shape)[key])
+
+
+def _host(part: Any) -> Any:
+    return part.compute() if isinstance(part, dask.array.Array) else part
+
+
+def _known(x: Any, what: str) -> Any:
+    if any(math.isnan(n) for n in x.shape):
+        raise ValueError(
+            f"{what} depends on values that dask has not computed; use where(mask, x, 0), or compute the sizes first "
+            "with the dask array's compute_chunk_sizes()"
+        )
+    return x
+
+
+def _at_once(name: str) -> Callable[..., Any]:
+    function = getattr(array_api_compat.numpy, name)
+
+    def run(x: Any, /) -> Any:
+        found = function(x.compute())
+        if not isinstance(found, tuple):
+            return dask.array.from_array(found)
+        parts = [dask.array.from_array(part) for part in found]
+        return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
+
+    return run
+
+
+def _eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Any:
+    return dask.array.from_array(numpy.eye(n_rows, n_cols, k=k, dtype=dtype))
+
+
+def _from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
+    if isinstance(x, dask.array.Array):
+        return x
+    return dask.array.from_array(numpy.array(numpy.from_dlpack(x)))
+
+
+def _reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
+    try:
+        return dask.array.reshape(x, shape)
+    except NotImplementedError:  # the blocks do not fit the new shape: make them one
+        return dask.array.reshape(x.rechunk(-1), shape)
+
+
+def _repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
+    if axis is None:
+        x, axis = _reshape(x, (-1,)), 0
+    return dask.array.take(x, numpy.repeat(numpy.arange(x.shape[axis]), _host(repeats)), axis=axis)
+
+
+def _searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
+    x1 = x1 if sorter is None else dask.array.take(x1, sorter, axis=0)
+    return dask.array.searchsorted(x1.rechunk(-1), x2, side=side)
+
+
+def _gufunc(function: Callable[..., Any], signature: str, *arrays: Any, **sizes: int) -> Any:
+    """`function` of whole core axes, mapped over the blocks of the others; dtypes and kind of result from a trial."""
+    kinds = signature.partition("->")[0].strip("()").split("),(")
+    trial = function(*(numpy.ones(2, x.dtype) if "," not in kind else numpy.eye(2, dtype=x.dtype) for kind, x in zip(kinds, arrays)))
+    several = isinstance(trial, tuple)
+    dtypes = [t.dtype for t in trial] if several else trial.dtype
+    made = dask.array.apply_gufunc(
+        function, signature, *arrays, output_dtypes=dtypes, output_sizes=sizes or None, allow_rechunk=True
+    )
+    return type(trial)(*made) if several else made
+
+
+_LINALG = {
+    "cholesky": "(n,n)->(n,n)", "det": "(n,n)->()", "eigh": "(n,n)->(n),(n,n)", "eigvalsh": "(n,n)->(n)", "inv": "(n,n)->(n,n)",
+    "matrix_power": "(n,n)->(n,n)", "matrix_rank": "(m,n)->()", "pinv": "(m,n)->(n,m)", "slogdet": "(n,n)->(),()", "svdvals": "(m,n)->(k)",
+}  # fmt: skip
+_FFT = "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft".split()
+
+
+def _blockwise(name: str, signature: str) -> Callable[..., Any]:
+    function = getattr(array_api_compat.numpy.linalg, name)
+
+    def run(x: Any, /, *args: Any, **options: Any) -> Any:
+        sizes = {"k": min(x.shape[-2:])} if "k" in signature else {}
+        return _gufunc(lambda x: function(x, *map(_host, args), **options), signature, x, **sizes)
+
+    return run
+
+
+def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    norm = _gufunc(lambda x: array_api_compat.numpy.linalg.matrix_norm(x, ord=ord), "(m,n)->()", x)
+    return norm[..., None, None] if keepdims else norm
+
+
+def _qr(x: Any, /, *, mode: Any = "reduced") -> Any:
+    k = min(x.shape[-2:])
+    signature, sizes = ("(m,n)->(m,k),(k,n)", {"k": k}) if mode == "reduced" else ("(m,n)->(m,m),(m,n)", {})
+    return _gufunc(lambda x: array_api_compat.numpy.linalg.qr(x, mode=mode), signature, x, **sizes)
+
+
+def _svd(x: Any, /, *, full_matrices: bool = True) -> Any:
+    signature = "(m,n)->(m,m),(k),(n,n)" if full_matrices else "(m,n)->(m,k),(k),(k,n)"
+    svd = array_api_compat.numpy.linalg.svd
+    return _gufunc(lambda x: svd(x, full_matrices=full_matrices), signature, x, k=min(x.shape[-2:]))
+
+
+def _solve(x1: Any, x2: Any, /) -> Any:
+    solve = numpy.linalg.solve
+    if x2.ndim == 1:
+        return _gufunc(lambda a, b: solve(a, b[..., None])[..., 0], "(n,n),(n)->(n)", x1, x2)
+    return _gufunc(solve, "(n,n),(n,k)->(n,k)", x1, x2)
+
+
+def _cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    i, j = [1, 2, 0], [2, 0, 1]
+    x1, x2 = dask.array.broadcast_arrays(x1, x2)
+    a, b = (dask.array.moveaxis(x, axis, -1) for x in (x1, x2))
+    return dask.array.moveaxis(a[..., i] * b[..., j] - a[..., j] * b[..., i], -1, axis)
+
+
+def _take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+    a, at = (dask.array.moveaxis(v, axis, -1) for v in (x, indices))
+    taken = dask.array.apply_gufunc(_take, "(n),(m)->(m)", a, at, output_dtypes=x.dtype, allow_rechunk=True)
+    return dask.array.moveaxis(taken, -1, axis)
+
+
+def _take(x: Any, indices: Any) -> Any:
+    lead = numpy.broadcast_shapes(x.shape[:-1], indices.shape[:-1])
+    x, indices = numpy.broadcast_to(x, (*lead, x.shape[-1])), numpy.broadcast_to(indices, (*lead, indices.shape[-1]))
+    return numpy.take_along_axis(x, indices, axis=-1)
+
+
+def _whole_axes(name: str) -> Callable[..., Any]:
+    function = getattr(array_api_compat.dask.array.fft, name)
+
+    def run(x: Any, /, **options: Any) -> Any:
+        axes = options.get("axes", options.get("axis", -1 if not name.endswith("n") else range(x.ndim)))
+        axes = range(x.ndim) if axes is None else axes
+        for axis in [axes] if isinstance(axes, int) else axes:
+            x = x.rechunk({axis % x.ndim: -1})
+        return function(x, **options)
+
+    return run

@@ -1,0 +1,68 @@
+"""JAX: arrays that never change, also under ``jax.jit``. Loading it turns on its 64-bit data types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy
+import jax.scipy.special
+import numpy
+
+from xgrad.backend import Backend
+
+jax.config.update("jax_enable_x64", True)  # else JAX gives float32 where float64 was asked for, without a word
+
+
+class Plugin(Backend):
+    """JAX's own namespace."""
+
+    name = "jax"
+    mutable = False
+
+    def import_namespace(self) -> Any:
+        return jax.numpy
+
+    def amend(self) -> Mapping[str, Any]:
+        return {"searchsorted": _searchsorted, "linalg.matrix_rank": _matrix_rank}
+
+    def to_numpy(self, x: Any) -> Any:
+        return numpy.array(x.astype("float32") if x.dtype == "bfloat16" else x)
+
+    def from_numpy(self, x: Any, device: Any = None) -> Any:
+        return jax.numpy.array(x, copy=True, device=device)  # JAX takes for granted that nobody writes into it
+
+    def device(self, x: Any) -> Any:
+        return getattr(x, "device", None)  # a tracer has none
+
+    def to_device(self, x: Any, device: Any) -> Any:
+        return jax.device_put(x, device)
+
+    def set_item(self, x: Any, key: Any, value: Any) -> Any:
+        return x.at[key].set(value)
+
+    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
+        return x.at[key].add(value)
+
+    def special(self, name: str) -> Callable[[Any], Any] | None:
+        return getattr(jax.scipy.special, name, None)
+
+    def synchronize(self) -> None:
+        jax.block_until_ready(jax.live_arrays())
+
+    def peak_memory(self) -> int | None:
+        found = [d.memory_stats() for d in jax.local_devices()]
+        peaks = [stats["peak_bytes_in_use"] for stats in found if stats and "peak_bytes_in_use" in stats]
+        return sum(peaks) if peaks else None
+
+
+def _searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
+    return jax.numpy.searchsorted(x1, x2, side=side, sorter=sorter).astype("int64")  # JAX: int32
+
+
+def _matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
+    s = jax.numpy.linalg.svdvals(x)  # JAX takes rtol for an absolute tolerance
+    if rtol is None:
+        rtol = max(x.shape[-2:]) * jax.numpy.finfo(x.dtype).eps
+    return jax.numpy.count_nonzero(s > jax.numpy.asarray(rtol)[..., None] * s[..., :1], axis=-1)

@@ -1,0 +1,129 @@
+"""PyTorch: its arrays and its kernels, on every device it knows. Its own autograd records nothing here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import array_api_compat.torch
+import numpy
+import torch
+
+from xgrad.backend import Backend, may_repeat
+
+
+class Plugin(Backend):
+    """PyTorch through array-api-compat."""
+
+    name = "torch"
+
+    def import_namespace(self) -> Any:
+        return array_api_compat.torch
+
+    def amend(self) -> Mapping[str, Any]:
+        return {"can_cast": _can_cast, "unique_all": _unique_all, "std": _std}
+
+    def admit(self, x: Any) -> None:
+        if x.requires_grad:
+            raise ValueError(
+                "a torch tensor that requires grad belongs to torch's autograd, which xgrad cannot follow; "
+                "hand over x.detach()"
+            )
+        super().admit(x)
+
+    def to_numpy(self, x: Any) -> Any:
+        x = x.detach().cpu().resolve_conj().resolve_neg()
+        return numpy.array((x.float() if x.dtype is torch.bfloat16 else x).numpy())
+
+    def from_numpy(self, x: Any, device: Any = None) -> Any:
+        if not x.flags.writeable or not x.dtype.isnative or any(n < 0 for n in x.strides):
+            x = numpy.array(x, dtype=x.dtype.newbyteorder("="))  # what torch cannot share
+        return torch.asarray(x, device=device)
+
+    def to_device(self, x: Any, device: Any) -> Any:
+        return x.to(device)
+
+    def owns_memory(self, x: Any) -> bool:
+        # A count of the tensors on the same memory; memory that is not torch's own cannot be resized.
+        storage = x.untyped_storage()
+        return _USERS is not None and storage.resizable() and _USERS(storage._cdata) <= _ALONE
+
+    def get_item(self, x: Any, key: Any) -> Any:
+        # torch refuses negative steps: take those axes from the other end.
+        parts = list(key) if isinstance(key, tuple) else [key]
+        if not any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts):
+            return x[key]
+        used = sum(_width(part) for part in parts)
+        axis, flipped = 0, []
+        for i, part in enumerate(parts):
+            if isinstance(part, slice) and (part.step or 1) < 0:
+                taken = range(*part.indices(x.shape[axis]))
+                last = x.shape[axis] - 1
+                parts[i] = slice(last - taken.start, last - taken.start + len(taken) * -taken.step, -taken.step) if taken else slice(0, 0)
+                flipped.append(axis)
+            axis += x.ndim - used if part is Ellipsis else _width(part)
+        return torch.flip(x, flipped)[tuple(parts)]
+
+    def set_item(self, x: Any, key: Any, value: Any) -> Any:
+        out = x.clone()
+        if _plain(key):
+            out[key] = value
+        else:
+            at = self.numbers(x, key)
+            out.reshape(-1)[at] = torch.broadcast_to(torch.as_tensor(value, dtype=x.dtype, device=x.device), at.shape)
+        return out
+
+    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
+        if not may_repeat(key):
+            return self.set_item(x, key, self.get_item(x, key) + value)
+        out = torch.clone(x, memory_format=torch.contiguous_format)
+        if getattr(key, "ndim", 0) == 1:
+            out.index_put_((key,), value.to(x.dtype), accumulate=True)
+        else:
+            at = self.numbers(x, key)
+            out.view(-1).index_put_((at.reshape(-1),), torch.broadcast_to(value, at.shape).reshape(-1).to(x.dtype), accumulate=True)
+        return out
+
+    def special(self, name: str) -> Callable[[Any], Any] | None:
+        return getattr(torch.special, name, None)
+
+    def synchronize(self) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    def peak_memory(self) -> int | None:
+        return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
+_USERS = getattr(torch._C, "_storage_Use_Count", None)
+_ALONE = 0 if _USERS is None else _USERS(torch.zeros(1).untyped_storage()._cdata)
+
+
+def _width(part: Any) -> int:
+    """How many axes a part of an index uses up."""
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    return part.ndim if getattr(part, "dtype", None) is torch.bool else 1
+
+
+def _plain(key: Any) -> bool:
+    return not any(isinstance(part, slice) and (part.step or 1) < 0 for part in (key if isinstance(key, tuple) else (key,)))
+
+
+def _can_cast(from_: Any, to: Any, /) -> bool:
+    # torch's own asks whether the kinds fit, not whether the values do.
+    try:
+        return array_api_compat.torch.result_type(getattr(from_, "dtype", from_), to) == to
+    except TypeError:  # two kinds that do not promote
+        return False
+
+
+def _unique_all(x: Any, /) -> Any:
+    values, inverse, counts = torch.unique(x, return_inverse=True, return_counts=True)
+    order = torch.argsort(inverse.reshape(-1), stable=True)
+    indices = order[torch.cumsum(counts, 0) - counts]
+    return array_api_compat.torch.UniqueAllResult(values, indices, inverse, counts)
+
+
+def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    return torch.sqrt(array_api_compat.torch.var(x, axis=axis, correction=correction, keepdims=keepdims))
