@@ -52,16 +52,18 @@ def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
 
 # Python scalars reach the rules of functions that take them as they are.
 
-_complex_dtypes: dict[Any, bool] = {}
+_complex: dict[Any, dict[Any, bool]] = {}  # by namespace, since dtypes of different libraries are not for comparing
 
 
 def is_complex(xp: Any, x: Any) -> bool:
     """Whether `x`, an array or a Python scalar, is complex. Remembered by dtype, which is many times faster than asking."""
+    known = _complex.get(xp)
+    if known is None:
+        known = _complex[xp] = {bool: False, int: False, float: False, complex: True}
     dtype = getattr(x, "dtype", x.__class__)
-    found = _complex_dtypes.get(dtype)
+    found = known.get(dtype)
     if found is None:
-        found = dtype is complex if isinstance(dtype, type) else bool(xp.isdtype(dtype, "complex floating"))
-        _complex_dtypes[dtype] = found
+        found = known[dtype] = bool(xp.isdtype(dtype, "complex floating"))
     return found
 
 
@@ -334,7 +336,7 @@ def exp(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g y``.
 
     >>> exp(Tensor([0.0, 1.0]))
-    Tensor([1.       , 2.7182817])
+    Tensor([1..., 2.7182...])
     """
     return xp.exp(x)
 
@@ -366,7 +368,7 @@ def log(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g / x``, infinite where `x` is zero.
 
     >>> log(Tensor([1.0, 2.0]))
-    Tensor([0.       , 0.6931472])
+    Tensor([0..., 0.6931...])
     """
     return xp.log(x)
 
@@ -413,8 +415,8 @@ def log10(xp: Any, x: ArrayLike, /) -> Tensor:
 
     The gradient is ``g / (x log(10))``, infinite where `x` is zero.
 
-    >>> log10(Tensor([1.0, 100.0]))
-    Tensor([0., 2.])
+    >>> log10(Tensor([0.1, 10.0]))
+    Tensor([-1.,  1.])
     """
     return xp.log10(x)
 
@@ -430,8 +432,8 @@ def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     The gradient is ``g exp(x1 - y)`` for `x1` and ``g exp(x2 - y)`` for `x2`. Where both are -inf it is 0; where both are
     +inf it is ``g``.
 
-    >>> logaddexp(Tensor([0.0, 1000.0]), Tensor([0.0, 1000.0]))
-    Tensor([6.931472e-01, 1.000693e+03])
+    >>> logaddexp(Tensor([100.0]), Tensor([100.0]))
+    Tensor([100.693...])
     """
     return xp.logaddexp(x1, x2)
 
@@ -456,7 +458,7 @@ def sin(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g cos(x)``.
 
     >>> sin(Tensor([0.0, 1.0]))
-    Tensor([0.       , 0.84147...])
+    Tensor([0..., 0.84147...])
     """
     return xp.sin(x)
 
@@ -472,7 +474,7 @@ def cos(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g sin(x)``.
 
     >>> cos(Tensor([0.0, 1.0]))
-    Tensor([1.       , 0.5403...])
+    Tensor([1..., 0.5403...])
     """
     return xp.cos(x)
 
@@ -488,7 +490,7 @@ def tan(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (1 + y**2)``.
 
     >>> tan(Tensor([0.0, 1.0]))
-    Tensor([0.       , 1.5574...])
+    Tensor([0..., 1.5574...])
     """
     return xp.tan(x)
 
@@ -504,7 +506,7 @@ def asin(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g / sqrt(1 - x**2)``, infinite where `x` is -1 or 1.
 
     >>> asin(Tensor([0.0, 1.0]))
-    Tensor([0.       , 1.5707...])
+    Tensor([0..., 1.5707...])
     """
     return xp.asin(x)
 
@@ -520,7 +522,7 @@ def acos(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g / sqrt(1 - x**2)``, infinite where `x` is -1 or 1.
 
     >>> acos(Tensor([1.0, 0.0]))
-    Tensor([0.       , 1.5707...])
+    Tensor([0..., 1.5707...])
     """
     return xp.acos(x)
 
@@ -536,7 +538,7 @@ def atan(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g / (1 + x**2)``.
 
     >>> atan(Tensor([0.0, 1.0]))
-    Tensor([0.       , 0.7853...])
+    Tensor([0..., 0.7853...])
     """
     return xp.atan(x)
 
@@ -553,7 +555,7 @@ def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     angle is not defined, it is 0.
 
     >>> atan2(Tensor([0.0, 1.0]), Tensor([1.0, 0.0]))
-    Tensor([0.       , 1.5707...])
+    Tensor([0..., 1.5707...])
     """
     return xp.atan2(x1, x2)
 
@@ -582,7 +584,7 @@ def sinh(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g cosh(x)``.
 
     >>> sinh(Tensor([0.0, 1.0]))
-    Tensor([0.       , 1.1752...])
+    Tensor([0..., 1.1752...])
     """
     return xp.sinh(x)
 
@@ -598,7 +600,7 @@ def cosh(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g sinh(x)``.
 
     >>> cosh(Tensor([0.0, 1.0]))
-    Tensor([1.       , 1.5430...])
+    Tensor([1..., 1.5430...])
     """
     return xp.cosh(x)
 
@@ -614,7 +616,7 @@ def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (1 - y**2)``.
 
     >>> tanh(Tensor([0.0, 1.0]))
-    Tensor([0.       , 0.7615...])
+    Tensor([0..., 0.7615...])
     """
     return xp.tanh(x)
 
@@ -630,7 +632,7 @@ def asinh(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g / sqrt(1 + x**2)``.
 
     >>> asinh(Tensor([0.0, 1.0]))
-    Tensor([0.       , 0.8813...])
+    Tensor([0..., 0.8813...])
     """
     return xp.asinh(x)
 
@@ -647,7 +649,7 @@ def acosh(xp: Any, x: ArrayLike, /) -> Tensor:
     the wrong sign in the left half of the complex plane.
 
     >>> acosh(Tensor([1.0, 2.0]))
-    Tensor([0.       , 1.316957...])
+    Tensor([0..., 1.3169...])
     """
     return xp.acosh(x)
 
@@ -663,7 +665,7 @@ def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g / (1 - x**2)``, infinite where `x` is -1 or 1.
 
     >>> atanh(Tensor([0.0, 0.5]))
-    Tensor([0.       , 0.5493...])
+    Tensor([0..., 0.5493...])
     """
     return xp.atanh(x)
 
@@ -1349,6 +1351,8 @@ full_like.not_differentiable()
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
+    from ..backend import dtype_of
+    dtype = dtype_of(dtype)
     return dtype.kind == kind if isinstance(kind, str) else dtype.kind in kind
 
 
