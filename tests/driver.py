@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import xgrad
+from xgrad.backend import find_backend
 from xgrad.engine import pullback
 from xgrad.namespaces import namespace
 
@@ -96,11 +97,11 @@ def run(
     layout: Callable[[Any, Any], Any] | None = None,
 ) -> Derivatives:
     """Values and derivatives on one backend. Derivatives of order 1 are taken on raw arrays and, if order > 1, on Tensors."""
-    xp = namespace(backend)
+    xp, plugin = namespace(backend), find_backend(backend)
 
     def tensor(x: np.ndarray) -> xgrad.Tensor:
-        made = xp.asarray(narrow(x, dtype), device=device)
-        return made if layout is None else xgrad.Tensor(layout(xgrad.backend.find_backend(backend), made.data))
+        made = plugin.from_numpy(narrow(x, dtype), device)
+        return xgrad.Tensor(made if layout is None else layout(plugin, made))
 
     tensors: list[Any] = []
     for k, (arg, x) in enumerate(zip(row.args, arguments)):
@@ -124,10 +125,8 @@ def run(
     assert not inputs or any(v.requires_grad for v in outputs), "the result does not require grad"
 
     def cotangents(level: int, of: Sequence[xgrad.Tensor]) -> list[xgrad.Tensor]:
-        # Between two orders every cotangent but an untracked one is real or complex as its tensor is.
-        return [
-            xp.astype(tensor(cotangent(level, k, v.shape, v.dtype.kind == "complex floating")), v.dtype) for k, v in enumerate(of)
-        ]
+        made = [cotangent(level, k, v.shape, v.dtype.kind == "complex floating") for k, v in enumerate(of)]
+        return [xgrad.Tensor(plugin.from_numpy(g.astype(v.dtype.name), device)) for g, v in zip(made, of)]
 
     def pull(of: Sequence[xgrad.Tensor], g: Sequence[xgrad.Tensor], to: Sequence[xgrad.Tensor], graph: bool) -> list[Any]:
         pairs = [(v, c) for v, c in zip(of, g) if v.requires_grad]
@@ -166,7 +165,8 @@ def run(
         for a, b in zip(hosts(gradients, inputs), found.orders[0]):
             close(a, b, 1e-12 if dtype == "float64" else 1e-4, "the rule gives another gradient on Tensors than on raw arrays")
     for level in range(2, order + 1):
-        of = [d if d is not None else xp.zeros(t.shape, dtype=t.dtype, device=device) for d, t in zip(gradients, inputs if level == 2 else variables)]
+        # (A gradient that is zero by definition is not there: any untracked tensor of its shape stands in for it.)
+        of = [t.detach() if d is None else d for d, t in zip(gradients, inputs if level == 2 else variables)]
         gradients = pull(of, cotangents(level, of), variables, level < order)
         check_facts(gradients, variables)
         found.orders.append(hosts(gradients, variables))
@@ -207,7 +207,7 @@ def _by_torch(row: Row, arguments: Sequence[np.ndarray], order: int, scalar: int
         if arg.tracked and row.differentiable and k != scalar:
             inputs.append(t.requires_grad_())
     y = several(row.torch(torch, *tensors))
-    values = [v.detach().resolve_conj().resolve_neg().numpy() if isinstance(v, torch.Tensor) else v for v in y]
+    values = [v.detach().numpy(force=True) if isinstance(v, torch.Tensor) else v for v in y]
     found = Derivatives(values, [])
     if not row.differentiable:
         return found
@@ -224,8 +224,9 @@ def _by_torch(row: Row, arguments: Sequence[np.ndarray], order: int, scalar: int
             found_here = torch.autograd.grad(
                 [v for v, _ in pairs], variables, [c for _, c in pairs], create_graph=level + 1 < order, retain_graph=True, allow_unused=True
             )
+        # (A gradient that is zero by definition is not there: any untracked tensor of its shape stands in for it.)
         of = [torch.zeros_like(t) if d is None else d for d, t in zip(found_here, variables)]
-        found.orders.append([d.detach().resolve_conj().resolve_neg().numpy() for d in of])
+        found.orders.append([d.detach().numpy(force=True) for d in of])
         if level == 0 and order > 1:
             variables = [*inputs, *g]
     return found
