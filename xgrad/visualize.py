@@ -161,7 +161,7 @@ def _graph(
     root: Tensor | Sequence[Tensor], names: Mapping[str, Tensor]
 ) -> tuple[list[tuple[str, list[str], str]], list[tuple[str, str]], list[tuple[str, str]]]:
     """The boxes (key, rows, colour), the calls (key, op) and the edges of the graph behind `root`, oldest first."""
-    roots = [root] if isinstance(root, Tensor) else list(root)
+    roots = list(root) if isinstance(root, (list, tuple)) else [root]
     if not roots or not all(isinstance(r, Tensor) for r in roots):
         raise TypeError("a graph is drawn of a Tensor, or of a sequence of Tensors")
     named = {id(t._node): name for name, t in names.items() if t._node is not None}
