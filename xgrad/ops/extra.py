@@ -1,5 +1,645 @@
-"""extra"""
+"""What the standard lacks and rules or users need: activations, einsum, scatter-add, padding, and their derivatives.
+
+Where a formula is written in an unusual way, it is so that no tail overflows and no branch that was not taken makes a NaN.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..engine import ArrayLike, Tensor, composite, op
+
+__all__ = [
+    "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
+    "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",
+]  # fmt: skip
+
+Axis = int | tuple[int, ...] | None
+
+
+# ---------------------------------------------------------------------------------------------------- making and adding
+
+
+@op(override=True)
+def new_zeros(xp: Any, x: ArrayLike, /, shape: tuple[int, ...], *, dtype: Any = None) -> Tensor:
+    """Zeros of any shape on the device of `x`, of its dtype unless another is given.
+
+    >>> import xgrad
+    >>> new_zeros(xgrad.ones(2), (1, 3))
+    Tensor([[0., 0., 0.]])
+    """
+    return xp.zeros(shape, dtype=x.dtype if dtype is None else dtype, device=xp.__backend__.device(x))
+
+
+new_zeros.not_differentiable()
+
+
+@op
+def zero_where_not(xp: Any, x: ArrayLike, condition: ArrayLike, /) -> Tensor:
+    """`x` where `condition` holds, zero elsewhere, also where `x` is infinite or NaN.
+
+    It is ``where(condition, x, 0)``, for which a library may know a faster way.
+
+    >>> import xgrad
+    >>> zero_where_not(xgrad.Tensor([1.0, xgrad.inf]), xgrad.Tensor([True, False]))
+    Tensor([1., 0.])
+    """
+    return xp.where(condition, x, xp.zeros_like(x))
+
+
+zero_where_not.vjp(x=lambda xp, g, condition: xp.zero_where_not(g, condition))
+
+
+def _raw_key(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(_raw_key(k) for k in key)
+    return key._data if isinstance(key, Tensor) else key
+
+
+def _item(xp: Any, x: Any, key: Any) -> Any:
+    return x[_raw_key(key)] if isinstance(x, Tensor) else xp.get_item(x, _raw_key(key))
+
+
+@op
+def scatter_add(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
+    """A copy of `x` with `value` added at ``x[key]``; a position that `key` names twice is added to twice.
+
+    Parameters
+    ----------
+    x : array
+        What to add to.
+    key : index
+        Whatever ``x[key]`` takes.
+    value : array
+        Of a shape that broadcasts to that of ``x[key]``.
+
+    Notes
+    -----
+    The gradient is ``g`` in `x` and ``g[key]`` in `value`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> scatter_add(xgrad.zeros(3), xgrad.Tensor([0, 0, 1]), xgrad.Tensor([1.0, 10.0, 100.0]))
+    Tensor([ 11., 100.,   0.])
+    """
+    return xp.scatter_add(x, _raw_key(key), value if value.dtype == x.dtype else xp.astype(value, x.dtype))
+
+
+scatter_add.vjp(x=lambda g: g, value=lambda xp, g, key: _item(xp, g, key))
+
+
+# ------------------------------------------------------------------------------------------------- sums of exponentials
+
+
+def _peak(xp: Any, x: Any, axis: Axis) -> Any:
+    """The maximum along `axis`, or 0 where that is infinite: what to subtract before ``exp``."""
+    peak = xp.max(x, axis=axis, keepdims=True)
+    return xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+
+
+def _total(xp: Any, terms: Any, axis: Axis) -> Any:
+    # The largest term is 1, so the sum is less only where all terms are 0; then 1 keeps the logarithm and quotient finite.
+    total = xp.sum(terms, axis=axis, keepdims=True)
+    return xp.maximum(total, xp.ones_like(total))
+
+
+def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape of a reduction with its axes kept."""
+    axes = range(len(shape)) if axis is None else [i % len(shape) for i in ((axis,) if isinstance(axis, int) else axis)]
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+@op(override=True)
+def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """``log(sum(exp(x)))`` along `axis`, without overflow.
+
+    Parameters
+    ----------
+    x : array
+        Real floating.
+    axis : int, tuple of int or None
+        The axes to sum over; all of them by default.
+    keepdims : bool
+        Whether these stay, with length 1.
+
+    Returns
+    -------
+    Tensor
+        ``-inf`` where all elements are ``-inf`` or there are none.
+
+    Notes
+    -----
+    The gradient is ``g * exp(x - y)``, the softmax; where all elements are ``-inf`` it is 0.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> logsumexp(xgrad.Tensor([1000.0, 1000.0]))
+    Tensor(1000.6931)
+    """
+    shape = _kept(x.shape, axis)
+    if 0 in x.shape and 0 not in shape:
+        y = xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=True) + 1) - math.inf
+    else:
+        peak = xp.max(x, axis=axis, keepdims=True)
+        finite = xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+        y = xp.log(_total(xp, xp.exp(x - finite), axis)) + peak
+    return y if keepdims else xp.squeeze(y, axis=tuple(range(len(shape))) if axis is None else axis)
+
+
+def _logsumexp_x(xp: Any, g: Any, x: Any, y: Any, axis: Axis) -> Any:
+    shape = _kept(x.shape, axis)
+    y, g = xp.reshape(y, shape), xp.reshape(g, shape)
+    return g * xp.exp(x - xp.where(y == -math.inf, xp.zeros_like(y), y))
+
+
+logsumexp.vjp(x=_logsumexp_x)
+
+
+@op(override=True)
+def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
+    """``exp(x) / sum(exp(x))`` along `axis`, without overflow.
+
+    Parameters
+    ----------
+    x : array
+        Real floating; ``-inf`` masks an element.
+    axis : int, tuple of int or None
+        Along which the result sums to 1. Where all elements are ``-inf`` the result is 0.
+
+    Notes
+    -----
+    The gradient is ``y * (g - sum(g * y))``.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> softmax(xgrad.Tensor([0.0, 0.0, -xgrad.inf]))
+    Tensor([0.5, 0.5, 0. ])
+    """
+    if 0 in x.shape:
+        return xp.exp(x)
+    terms = xp.exp(x - _peak(xp, x, axis))
+    return terms / _total(xp, terms, axis)
+
+
+softmax.vjp(x=lambda xp, g, y, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True)))
+
+
+@op(override=True)
+def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
+    """The logarithm of the softmax along `axis`, ``x - logsumexp(x)``.
+
+    Parameters
+    ----------
+    x : array
+        Real floating; ``-inf`` masks an element.
+    axis : int, tuple of int or None
+        As in `softmax`.
+
+    Notes
+    -----
+    The gradient is ``g - exp(y) * sum(g)``.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> log_softmax(xgrad.Tensor([0.0, 1000.0]))
+    Tensor([-1000.,     0.])
+    """
+    if 0 in x.shape:
+        return x + 0.0
+    shifted = x - _peak(xp, x, axis)
+    return shifted - xp.log(_total(xp, xp.exp(shifted), axis))
+
+
+log_softmax.vjp(x=lambda xp, g, y, axis: g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True))
+
+
+# ---------------------------------------------------------------------------------------------------------- activations
+
+
+@op(override=True)
+def relu(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``max(x, 0)``.
+
+    The gradient is ``g`` where ``x > 0``, else 0, also at 0.
+
+    >>> import xgrad
+    >>> relu(xgrad.Tensor([-1.0, 2.0]))
+    Tensor([0., 2.])
+    """
+    return xp.maximum(x, xp.zeros_like(x))
+
+
+relu.vjp(x=lambda xp, g, y: xp.zero_where_not(g, y > 0))
+
+
+@op(override=True)
+def leaky_relu(xp: Any, x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
+    """`x` where it is positive, else `negative_slope` times `x`.
+
+    The gradient is ``g`` where ``x > 0``, else ``negative_slope * g``.
+
+    >>> import xgrad
+    >>> leaky_relu(xgrad.Tensor([-1.0, 2.0]), 0.5)
+    Tensor([-0.5,  2. ])
+    """
+    return xp.where(x > 0, x, x * negative_slope)
+
+
+leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
+
+
+@op(override=True)
+def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
+    """`x` where it is positive, else ``alpha * (exp(x) - 1)``.
+
+    The gradient is ``g`` where ``x > 0``, else ``g * (y + alpha)``. From D. Clevert et al., arXiv:1511.07289.
+
+    >>> import xgrad
+    >>> elu(xgrad.Tensor([-xgrad.inf, 2.0]))
+    Tensor([-1.,  2.])
+    """
+    return xp.where(x > 0, x, xp.expm1(xp.minimum(x, xp.zeros_like(x))) * alpha)
+
+
+elu.vjp(x=lambda xp, g, x, y, alpha: xp.where(x > 0, g, g * (y + alpha)))
+
+
+@op(override=True)
+def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``1 / (1 + exp(-x))``, precise in both tails.
+
+    The gradient is ``g * y * (1 - y)``.
+
+    >>> import xgrad
+    >>> sigmoid(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
+    Tensor([0. , 0.5, 1. ])
+    """
+    small = xp.exp(-xp.abs(x))  # never overflows
+    return xp.where(x >= 0, xp.ones_like(small), small) / (small + 1)
+
+
+sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))
+
+
+@op(override=True)
+def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``log(1 + exp(x))``, a smooth `relu`.
+
+    Computed as ``max(x, 0) + log1p(exp(-|x|))``. The gradient is ``g * sigmoid(x)``.
+
+    >>> import xgrad
+    >>> softplus(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
+    Tensor([0.000e+00, 6.931...e-01, 1.000e+03])
+    """
+    return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+softplus.vjp(x=lambda xp, g, x: g * xp.sigmoid(x))
+
+
+@composite
+def logsigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``log(sigmoid(x))``, which is ``-softplus(-x)``.
+
+    >>> import xgrad
+    >>> logsigmoid(xgrad.Tensor([-1000.0, 1000.0]))
+    Tensor([-1000.,    -0.])
+    """
+    return -xp.softplus(-x)
+
+
+@composite
+def silu(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``x * sigmoid(x)``, also called swish.
+
+    >>> import xgrad
+    >>> silu(xgrad.Tensor([-1000.0, 0.0, 2.0]))
+    Tensor([-0.        ,  0.        ,  1.76159...])
+    """
+    return x * xp.sigmoid(x)
+
+
+def _erf_terms(dtype: Any) -> tuple[int, float, int]:
+    """How many terms of the series, and the step and the number of points of the quadrature, a dtype's precision takes."""
+    return (18, 0.5, 12) if "64" in str(dtype) else (10, 0.75, 6)
+
+
+@op(override=True)
+def erf(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to `x`.
+
+    The library's own where it has one. Elsewhere, to the precision of the dtype: for ``|x| < 1`` the Maclaurin series
+    (DLMF 7.6.1), else one less the complement from the trapezoidal rule for its integral, corrected for the pole that
+    lies near the axis (M. Mori, Publ. RIMS 19, 1983).
+
+    The gradient is ``g * 2 / sqrt(pi) * exp(-x**2)``.
+
+    >>> import xgrad
+    >>> erf(xgrad.Tensor([-xgrad.inf, 0.0, 0.5, xgrad.inf]))
+    Tensor([-1.   ,  0.   ,  0.5205,  1.   ])
+    """
+    own = xp.__backend__.special("erf")
+    if own is not None:
+        return own(x)
+    count, h, points = _erf_terms(x.dtype)
+    one = xp.ones_like(x)
+    size = xp.abs(x)
+    small = size < 1
+    s = xp.where(small, x, xp.zeros_like(x))
+    square = s * s
+    series = xp.zeros_like(s)
+    for n in reversed(range(count)):
+        series = series * square + (-1) ** n * 2 / (math.sqrt(math.pi) * math.factorial(n) * (2 * n + 1))
+    b = xp.minimum(xp.where(small, one, size), one * 8)  # erf is 1 from 6 on
+    square = b * b
+    total = 0.5 / square
+    for n in range(1, points + 1):
+        total = total + math.exp(-((n * h) ** 2)) / (square + (n * h) ** 2)
+    rest = 2 * h / math.pi * b * xp.exp(-square) * total - 2 / xp.expm1(b * (2 * math.pi / h))
+    return xp.where(small, s * series, xp.where(x < 0, rest - 1, 1 - rest))
+
+
+erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))))
+
+
+@composite
+def gelu(xp: Any, x: ArrayLike, /, *, approximate: str = "none") -> Tensor:
+    """`x` times the standard normal distribution function of `x`.
+
+    Parameters
+    ----------
+    x : array
+        Real floating.
+    approximate : {"none", "tanh"}
+        ``"none"`` is ``x * (1 + erf(x / sqrt(2))) / 2``; ``"tanh"`` puts
+        ``tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))`` for the erf. From D. Hendrycks and K. Gimpel, arXiv:1606.08415.
+
+    Raises
+    ------
+    ValueError
+        If `approximate` is neither.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> gelu(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
+    Tensor([  -0.,    0., 1000.])
+    """
+    if approximate == "none":
+        return x * ((xp.erf(x * math.sqrt(0.5)) + 1) * 0.5)
+    if approximate != "tanh":
+        raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
+    near = xp.clip(x, -20.0, 20.0)  # beyond, the tanh is constant, and the cube could overflow
+    return x * ((xp.tanh(math.sqrt(2 / math.pi) * (near + 0.044715 * (near * near * near))) + 1) * 0.5)
+
+
+# --------------------------------------------------------------------------------------------------------------- einsum
+
+
+@composite
+def einsum(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
+    """The sum of products that `subscripts` describes, as in NumPy.
+
+    Parameters
+    ----------
+    subscripts : str
+        Letters that name the axes of each operand, and after ``->`` those of the result; a letter that is not in the
+        result is summed over. A letter twice in one operand takes its diagonal. ``...`` stands for axes that broadcast.
+        Without ``->`` the result has the ellipsis, then the letters that occur once, in alphabetical order.
+    *operands : array
+        One for each group of letters.
+
+    Returns
+    -------
+    Tensor
+        The result.
+
+    Raises
+    ------
+    ValueError
+        If the subscripts are malformed, or lengths disagree.
+
+    Notes
+    -----
+    Operands are contracted in pairs, each pair by one matrix product, in the order that opt_einsum finds where it is
+    installed, else from left to right. The gradient comes through these parts.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> a = xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> einsum("ij,jk->ik", a, a), einsum("ii", a)
+    (Tensor([[ 7., 10.],
+            [15., 22.]]), Tensor(5.))
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: subscripts must be a string such as 'ij,jk->ik', not {type(subscripts).__name__}")
+    shapes = tuple(tuple(x.shape) for x in operands)
+    terms, result, sizes, path = _plan(subscripts, shapes)
+    work = []
+    for x, labels in zip(operands, terms):
+        x, labels = _diagonals(xp, x, labels)
+        stretched = [i for i, c in enumerate(labels) if x.shape[i] == 1 and sizes[c] != 1]
+        if stretched:  # an axis of length 1 that broadcasts need not be there
+            x, labels = xp.squeeze(x, axis=tuple(stretched)), "".join(c for i, c in enumerate(labels) if i not in stretched)
+        work.append((x, labels))
+    for chosen in path:
+        picked = [work.pop(i) for i in sorted(chosen, reverse=True)][::-1]
+        needed = set(result).union(*(labels for _, labels in work))
+        x, labels = picked[0]
+        for k, (other, letters) in enumerate(picked[1:], 2):
+            x, labels = _contract(xp, x, labels, other, letters, needed.union(*(c for _, c in picked[k:])))
+        work.append((x, labels))
+    x, labels = _sum_out(xp, *work[0], set(result))
+    missing = "".join(c for c in result if c not in labels)
+    x = _arrange(xp, x, labels, "".join(c for c in result if c in labels))
+    if missing:  # only where every operand had length 1 there
+        x = xp.reshape(x, tuple(sizes[c] if c in labels else 1 for c in result))
+    return x
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(
+    subscripts: str, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[list[str], str, dict[str, int], list[tuple[int, ...]]]:
+    """The labels of each operand and of the result, one per axis; the length of each label; the pairs to contract."""
+    left, arrow, right = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    told = f"einsum: {subscripts!r} with operands of shapes {', '.join(map(str, shapes))}: "
+    if len(terms) != len(shapes):
+        raise ValueError(told + f"it describes {len(terms)} operands")
+    for term in (*terms, right):
+        if term.count("...") > 1 or not all(c.isalpha() for c in term.replace("...", "", 1)):
+            raise ValueError(told + f"{term!r} must be letters, and '...' once at most")
+    width = max((len(s) - len(t) + 3 for s, t in zip(shapes, terms) if "..." in t), default=0)
+    hidden = "".join(chr(0x4E00 + i) for i in range(max(width, 0)))  # letters that no one writes, one per axis of '...'
+    sizes: dict[str, int] = {}
+    for k, (term, shape) in enumerate(zip(terms, shapes)):
+        count = len(shape) - len(term) + 3 if "..." in term else 0
+        if count < 0 or ("..." not in term and len(term) != len(shape)):
+            raise ValueError(told + f"{term!r} does not name the axes of shape {shape}")
+        terms[k] = term = term.replace("...", hidden[len(hidden) - count :])
+        for c, n in zip(term, shape):
+            if sizes.setdefault(c, n) != n and 1 not in (sizes[c], n):
+                raise ValueError(told + f"axis {c!r} has lengths {sizes[c]} and {n}")
+            sizes[c] = n if sizes[c] == 1 else sizes[c]
+    if arrow:
+        if hidden and "..." not in right:
+            raise ValueError(told + "the result must contain '...' too")
+        result = right.replace("...", hidden)
+    else:
+        letters = "".join(terms)
+        result = hidden + "".join(sorted(c for c in set(letters) - set(hidden) if letters.count(c) == 1))
+    if len(set(result)) != len(result) or not set(result) <= set(sizes):
+        raise ValueError(told + f"the result {right!r} must name letters of the operands, each once")
+    return terms, result, sizes, _path(terms, result, sizes)
+
+
+def _path(terms: list[str], result: str, sizes: dict[str, int]) -> list[tuple[int, ...]]:
+    count = len(terms)
+    if count > 2:
+        try:
+            import opt_einsum
+        except ImportError:
+            pass
+        else:
+            shapes = [tuple(sizes[c] for c in term) for term in terms]
+            return list(opt_einsum.contract_path(f"{','.join(terms)}->{result}", *shapes, shapes=True)[0])
+    return [(0, 1)][: count - 1] + [(0, count - 1 - k) for k in range(1, count - 1)]
+
+
+def _diagonals(xp: Any, x: Any, labels: str) -> tuple[Any, str]:
+    """`x` with axes of the same label replaced by their diagonal, as the last axis."""
+    for c in labels:
+        while labels.count(c) > 1:
+            i = labels.index(c)
+            j = labels.index(c, i + 1)
+            rest = [k for k in range(len(labels)) if k not in (i, j)]
+            n = x.shape[i]
+            if x.shape[j] != n:
+                raise ValueError(f"einsum: axis {c!r} occurs twice in an operand, with lengths {n} and {x.shape[j]}")
+            x = xp.permute_dims(x, (*rest, i, j))
+            x = xp.reshape(x, (*x.shape[:-2], n * n))[..., :: n + 1]
+            labels = "".join(labels[k] for k in rest) + c
+    return x, labels
+
+
+def _sum_out(xp: Any, x: Any, labels: str, needed: set[str]) -> tuple[Any, str]:
+    gone = tuple(i for i, c in enumerate(labels) if c not in needed)
+    if not gone:
+        return x, labels
+    return xp.sum(x, axis=gone, dtype=x.dtype), "".join(c for c in labels if c in needed)
+
+
+def _arrange(xp: Any, x: Any, labels: str, wanted: str) -> Any:
+    return x if labels == wanted else xp.permute_dims(x, tuple(labels.index(c) for c in wanted))
+
+
+def _contract(xp: Any, x1: Any, labels1: str, x2: Any, labels2: str, needed: set[str]) -> tuple[Any, str]:
+    """The product of two operands, summed over the labels that no one needs any more."""
+    x1, labels1 = _sum_out(xp, x1, labels1, needed.union(labels2))
+    x2, labels2 = _sum_out(xp, x2, labels2, needed.union(labels1))
+    both = "".join(c for c in labels1 if c in labels2)
+    batch, summed = "".join(c for c in both if c in needed), "".join(c for c in both if c not in needed)
+    rows, columns = "".join(c for c in labels1 if c not in both), "".join(c for c in labels2 if c not in both)
+    out = batch + rows + columns
+    n1, n2 = dict(zip(labels1, x1.shape)), dict(zip(labels2, x2.shape))
+    lengths = {**n1, **n2}
+    if not summed:
+        x1 = xp.reshape(_arrange(xp, x1, labels1, batch + rows), tuple(n1.get(c, 1) for c in out))
+        x2 = xp.reshape(_arrange(xp, x2, labels2, batch + columns), tuple(n2.get(c, 1) for c in out))
+        return x1 * x2, out
+    lead = tuple(lengths[c] for c in batch)
+    m, k, n = (math.prod(lengths[c] for c in group) for group in (rows, summed, columns))
+    x1 = _arrange(xp, x1, labels1, batch + rows + summed)
+    x2 = _arrange(xp, x2, labels2, batch + summed + columns)
+    if (len(rows), len(summed)) != (1, 1):
+        x1 = xp.reshape(x1, (*lead, m, k))
+    if (len(summed), len(columns)) != (1, 1):
+        x2 = xp.reshape(x2, (*lead, k, n))
+    y = xp.matmul(x1, x2)
+    return (y if len(rows) == len(columns) == 1 else xp.reshape(y, tuple(lengths[c] for c in out))), out
+
+
+# ------------------------------------------------------------------------------------------------------------------ pad
+
+
+@composite
+def pad(xp: Any, x: ArrayLike, /, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Tensor:
+    """`x` with more elements before and after it, as in NumPy.
+
+    Parameters
+    ----------
+    x : array
+        What to pad.
+    pad_width : int, (before, after) or ((before, after), ...)
+        How many elements to add: everywhere, at the two ends of every axis, or for each axis.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        What they are: `constant_values`; the element at the edge; `x` mirrored at the edge's element, or at the edge
+        itself; or `x` repeated.
+    constant_values : float
+        For mode ``"constant"``.
+
+    Raises
+    ------
+    ValueError
+        If `pad_width` is negative or does not fit the axes, `mode` is none of these, or an empty axis is to be repeated.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> pad(xgrad.Tensor([1.0, 2.0]), (1, 2))
+    Tensor([0., 1., 2., 0., 0.])
+    """
+    for axis, (before, after) in enumerate(_widths(pad_width, len(x.shape))):
+        n = x.shape[axis]
+        if not before and not after:
+            continue
+        if mode == "constant":
+            parts = [x]
+            for k, at in ((before, 0), (after, 2)):
+                if k:
+                    shape = tuple(k if i == axis else m for i, m in enumerate(x.shape))
+                    parts.insert(at, xp.full_like(xp.new_zeros(x, shape), constant_values))
+            x = xp.concat(parts, axis=axis)
+        elif mode in _SOURCES:
+            if n == 0:
+                raise ValueError(f"pad: axis {axis} of x is empty, so mode {mode!r} has nothing to repeat")
+            index = [_SOURCES[mode](i, n) for i in range(-before, n + after)]
+            numbers = xp.asarray(index, device=x.device if isinstance(x, Tensor) else xp.__backend__.device(x))
+            x = xp.take(x, numbers, axis=axis)
+        else:
+            raise ValueError(f"pad: mode {mode!r} is not known; it may be 'constant', {', '.join(map(repr, _SOURCES))}")
+    return x
+
+
+_SOURCES = {  # the element that stands at position i of an axis of length n
+    "edge": lambda i, n: min(max(i, 0), n - 1),
+    "reflect": lambda i, n: 0 if n == 1 else n - 1 - abs(i % (2 * n - 2) - (n - 1)),
+    "symmetric": lambda i, n: min(i % (2 * n), 2 * n - 1 - i % (2 * n)),
+    "wrap": lambda i, n: i % n,
+}
+
+
+def _widths(pad_width: Any, ndim: int) -> Sequence[tuple[int, int]]:
+    given = pad_width
+    if isinstance(given, int):
+        given = (given, given)
+    given = tuple(given)
+    if len(given) in (1, 2) and all(isinstance(n, int) for n in given):
+        given = ((given[0], given[-1]),)
+    given = [(pair, pair) if isinstance(pair, int) else tuple(pair) for pair in given]
+    if len(given) == 1:
+        given = given * ndim
+    if len(given) != ndim or any(len(pair) != 2 for pair in given):
+        raise ValueError(f"pad: pad_width={pad_width} does not fit an array with {ndim} axes; give a pair for each axis")
+    if any(n < 0 for pair in given for n in pair):
+        raise ValueError(f"pad: pad_width={pad_width} has a negative number in it; cut with x[i:j]")
+    return given
