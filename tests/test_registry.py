@@ -1,0 +1,116 @@
+"""Nothing is left out: every name of the standard exists and has its class, and every rule was run by the table.
+
+A rule whose test never ran is a failure. These tests run a gradient of every row on NumPy themselves, with the rules
+watched, so that they hold whichever other tests are selected.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import xgrad
+from xgrad.rules import Op, registry
+
+from . import standard
+from .driver import ROWS, Case, run
+
+LIBRARY = {name: op for name, op in registry.items() if op.source.__module__.startswith("xgrad.")}
+CLASSES = ("rules", "zero", "none", "composite")
+
+
+def op_of(function: Any) -> Op[..., Any] | None:
+    return getattr(function, "op", None)
+
+
+def classes(name: str) -> list[str]:
+    """Every class that the function `name` of xgrad is in; it should be one."""
+    function = getattr(xgrad, name)
+    made = op_of(function)
+    found = [] if made is None else [made.kind]
+    found += ["creates arrays"] if made is None and hasattr(function, "on") else []
+    found += ["inspection"] if made is None and name in standard.INSPECTION else []
+    return found
+
+
+@pytest.mark.parametrize("name", standard.FUNCTIONS)
+def test_every_name_of_the_standard_is_in_exactly_one_class(name: str) -> None:
+    assert hasattr(xgrad, name), f"xgrad.{name} does not exist"
+    found = classes(name)
+    assert len(found) == 1, f"xgrad.{name} is in the classes {found}"
+    assert found[0] in (*CLASSES, "creates arrays", "inspection"), f"xgrad.{name} is {found[0]}"
+
+
+@pytest.mark.parametrize("name", [*standard.CONSTANTS, *standard.DTYPES, "__array_namespace_info__", "__array_api_version__"])
+def test_every_other_name_of_the_standard_exists(name: str, xp: Any) -> None:
+    assert hasattr(xgrad, name) and hasattr(xp, name)
+
+
+@pytest.mark.parametrize("name", standard.FUNCTIONS)
+def test_bound_namespaces_have_every_function(name: str, xp: Any) -> None:
+    assert callable(getattr(xp, name))
+
+
+@pytest.mark.parametrize("name", [*standard.METHODS, *standard.ATTRIBUTES])
+def test_tensors_have_every_method_and_attribute(name: str) -> None:
+    assert hasattr(xgrad.Tensor, name)
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARY))
+def test_every_op_is_classified(name: str) -> None:
+    assert LIBRARY[name].kind in CLASSES, f"{name} has no class: declare .vjp(...), .zero_gradient() or .not_differentiable()"
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARY))
+def test_every_op_has_a_row(name: str) -> None:
+    assert name in {row.name for row in ROWS.values()}, f"no row of tests/table is about {name}"
+
+
+def test_every_row_is_about_an_op() -> None:
+    unknown = {row.name for row in ROWS.values()} - set(registry) - set(standard.FUNCTIONS) - set(dir(xgrad))
+    assert not unknown, f"rows about {sorted(unknown)}, which are no functions of xgrad"
+
+
+@pytest.fixture(scope="module")
+def executed() -> Iterator[Counter[tuple[str, int, str]]]:
+    """How often each rule ran when the table was run on NumPy: by op, argument, and what it was run on."""
+    count: Counter[tuple[str, int, str]] = Counter()
+
+    def watched(name: str, k: int, rule: Callable[..., Any]) -> Callable[..., Any]:
+        def run(xp: Any, g: Any, *rest: Any) -> Any:
+            one = g[0] if isinstance(g, (tuple, list)) else g
+            found = rule(xp, g, *rest)
+            count[name, k, "Tensors" if isinstance(one, xgrad.Tensor) else "raw arrays"] += 1
+            return found
+
+        return run
+
+    originals = {name: list(op.rules) for name, op in LIBRARY.items()}
+    for name, op in LIBRARY.items():
+        op.rules[:] = [None if rule is None else watched(name, k, rule) for k, rule in enumerate(op.rules)]
+    try:
+        for row in ROWS.values():
+            if row.differentiable and "numpy" not in row.skip:
+                try:
+                    run(row, "numpy", Case(row.id).arguments(), row.dtypes[0], min(row.order, 2))
+                except Exception:  # reported where the row is tested; here its rules count as not run
+                    continue
+        yield count
+    finally:
+        for name, op in LIBRARY.items():
+            op.rules[:] = originals[name]
+
+
+RULES = [
+    (name, k) for name, op in sorted(LIBRARY.items()) for k, rule in enumerate(op.rules) if rule is not None and op.kind == "rules"
+]
+
+
+@pytest.mark.parametrize("on", ["raw arrays", "Tensors"])
+@pytest.mark.parametrize(("name", "k"), RULES, ids=[f"{name}-{LIBRARY[name].names[LIBRARY[name].arrays[k]]}" for name, k in RULES])
+def test_pitfall_30_every_rule_was_run(name: str, k: int, on: str, executed: Counter[tuple[str, int, str]]) -> None:
+    argument = LIBRARY[name].names[LIBRARY[name].arrays[k]]
+    assert executed[name, k, on], f"no row of tests/table runs the rule of {name} for {argument} on {on}"
