@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from .backend import Backend, current_backend, find_backend
-from .engine import wrap
+from .engine import Tensor, wrap
 
 __all__ = ["creates", "namespace"]
 
@@ -22,7 +22,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
-_creators: dict[str, Any] = {}
 _made: dict[str, types.ModuleType] = {}
 
 
@@ -38,8 +37,8 @@ class Creator(Generic[P, R]):
 def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
     """Make a function ``f(xp, ...)`` that makes arrays into one that makes Tensors, on the selected backend.
 
-    `forward` gets a raw namespace; `dtype` reaches it as that library's own object, or None; what it returns is wrapped.
-    ``f.on(backend)`` is the same function bound to one backend.
+    `forward` gets a raw namespace; `dtype` reaches it as that library's own object, or None; an array that it returns is
+    wrapped, anything else is passed on. ``f.on(backend)`` is the same function bound to one backend.
     """
     signature = inspect.signature(forward)
     public = signature.replace(parameters=list(signature.parameters.values())[1:])
@@ -50,7 +49,7 @@ def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
             if kwargs.get("dtype") is not None:
                 kwargs["dtype"] = backend.native_dtype(kwargs["dtype"])
             made = forward(backend.xp, *args, **kwargs)  # type: ignore[arg-type]
-            return made if not hasattr(made, "dtype") or hasattr(made, "_node") else wrap(made)
+            return wrap(made) if hasattr(made, "shape") and not isinstance(made, Tensor) else made
 
         create.__name__ = create.__qualname__ = forward.__name__
         create.__doc__, create.__module__ = forward.__doc__, forward.__module__
@@ -59,7 +58,6 @@ def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
 
     function = bind(current_backend)
     function.on = lambda backend: bind(lambda: backend)
-    _creators[forward.__name__] = function
     return cast("Creator[P, R]", function)
 
 
@@ -102,7 +100,7 @@ def namespace(name: str, /, *, api_version: str | None = None) -> types.ModuleTy
 def _bind(source: types.ModuleType, name: str, backend: Backend) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__dict__["__array_api_version__"] = _VERSIONS[-1]
-    for key in source.__all__:
+    for key in (*source.__all__, *(("__array_namespace_info__",) if hasattr(source, "__array_namespace_info__") else ())):
         value = getattr(source, key)
         if isinstance(value, types.ModuleType) and value.__name__ in ("xgrad.linalg", "xgrad.fft", "xgrad.special"):
             value = _bind(value, f"{name}.{key}", backend)

@@ -50,6 +50,7 @@ class Op(Generic[P, R]):
         self.savers: dict[tuple[bool, ...], Callable[..., tuple[Any, ...]]] = {}
         self.per_item = True  # for a sequence: whether the rule is called once for each item, told which by `i`
         self.write: Callable[..., Any] | None = None
+        self.unless: Callable[..., bool] | None = None
         self.call: Callable[..., Any] = self.forward  # set by the engine
 
     # Each op is in exactly one of these classes, declared beside it.
@@ -70,12 +71,13 @@ class Op(Generic[P, R]):
         """Declare that the result carries no gradient (booleans, indices)."""
         self.kind = "none"
 
-    def view(self, write: Callable[..., Any]) -> None:
+    def view(self, write: Callable[..., Any], unless: Callable[..., bool] | None = None) -> None:
         """Declare the result a view of its first argument.
 
-        ``write(xp, x, v, *parameters)`` is `x` after `v` was written to the view.
+        ``write(xp, x, v, *parameters)`` is `x` after `v` was written to the view; where ``unless(y, x, *parameters)``
+        holds of the arrays, the result was a copy after all.
         """
-        self.write = write
+        self.write, self.unless = write, unless
 
     def _declare(self, kind: str, rules: Mapping[str, Callable[..., Any]]) -> None:
         arrays = [self.names[i] for i in self.arrays]

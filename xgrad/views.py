@@ -11,6 +11,9 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from .errors import GradientError
+from .grad_mode import mode
+
 __all__ = ["link", "write"]
 
 
@@ -26,23 +29,41 @@ class View:
 
 
 def link(view: Any, x: Any, op: Any, parameters: tuple[Any, ...]) -> None:
-    """Remember that `view` is ``op(x, *parameters)`` and shares the memory of `x`."""
-    if x._view is None:
-        x._view = View(None, (), [])
-    family = x._view.family
+    """Remember that `view` is ``op(x, *parameters)`` and shares the memory of `x`, unless it is a copy after all."""
+    try:
+        at = x._view
+    except AttributeError:  # a raw array: what is made of it is new to xgrad
+        return
+    if op.unless is not None and op.unless(view._data, x._data, *parameters):
+        return
+    if at is None:
+        at = x._view = View(None, (), [])
+    family = at.family
     if len(family) > 8 and len(family) & (len(family) - 1) == 0:  # now and then, forget the dead
         family[:] = [ref for ref in family if ref() is not None]
-    view._view = View(x if x._view.base is None else x._view.base, (*x._view.path, (op, parameters)), family)
+    view._view = View(x if at.base is None else at.base, (*at.path, (op, parameters)), family)
     family.append(weakref.ref(view))
 
 
 def write(x: Any, new: Any) -> None:
-    """Rebind `x` to the value and node of `new`, and with it its base and all views of that base."""
+    """Rebind `x` to the value and node of `new`, and with it its base and all views of that base.
+
+    Raises
+    ------
+    GradientError
+        If another view of the base is a leaf that requires grad: what is written would not be its own any more.
+    """
     view = x._view
     if view is None:
         _become(x, new)
         return
     base = x if view.base is None else view.base
+    others = [other for ref in view.family if (other := ref()) is not None]
+    if mode.get() and any(other._node is not None and other.is_leaf for other in others):
+        raise GradientError(
+            "writing: a view of this tensor's memory is a leaf that requires grad and would change with it; write under "
+            "xgrad.no_grad(), or to a copy such as x * 1"
+        )
     xp = base.__array_namespace__()
     stages = [base]
     for op, parameters in view.path[:-1]:
@@ -50,17 +71,15 @@ def write(x: Any, new: Any) -> None:
     for stage, (op, parameters) in zip(reversed(stages), reversed(view.path)):
         new = op.write(xp, stage, new, *parameters)
     _become(base, new)
-    for ref in list(view.family):
-        other = ref()
-        if other is not None:
-            made = base
-            for op, parameters in other._view.path:
-                made = op.call(made, *parameters)
-            _become(other, made)
+    for other in others:
+        made = base
+        for op, parameters in other._view.path:
+            made = op.call(made, *parameters)
+        _become(other, made)
 
 
 def _become(x: Any, new: Any) -> None:
-    # A leaf is written to only while nothing is recorded, and stays the leaf that it is.
+    # While nothing is recorded a tensor keeps its place in the graph, as a leaf always does: the write is not seen.
     x._data = new._data
-    if new._node is not None or not x.is_leaf:
+    if mode.get() and not (x._node is not None and x.is_leaf):
         x._node = new._node

@@ -1,5 +1,696 @@
-"""creation"""
+"""Creation: new arrays, on the selected backend or on the one that the namespace is bound to.
+
+Floats without a data type are of the default one, float32, on every backend; integers are int64. What is made of a Tensor
+that requires grad, stays in its graph or is refused: nothing is cut off silently.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import operator
+from typing import Any
+
+from ..backend import Backend, backend_of, dtype_of, get_default_dtype, is_numpy_scalar
+from ..engine import ArrayLike, Tensor, composite, op
+from ..errors import GradientError
+from ..namespaces import creates
+
+__all__ = [
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones",
+    "ones_like", "tril", "triu", "zeros", "zeros_like",
+]  # fmt: skip
+
+Shape = int | tuple[int, ...]
+
+
+# ------------------------------------------------------------------------------------------------- what arguments mean
+
+
+def _shape(name: str, shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, Tensor):
+        shape = shape.tolist()
+    try:
+        found = tuple(operator.index(n) for n in shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
+    except TypeError:
+        raise TypeError(f"{name}: a shape is an integer or a tuple of integers, not {shape!r:.60}") from None
+    if any(n < 0 for n in found):
+        raise ValueError(f"{name}: shape {found} has a negative length")
+    return found
+
+
+def _number(name: str, what: str, value: Any) -> Any:
+    """`value` as a Python scalar."""
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            raise GradientError(f"{name}: {what} requires grad, and no gradient flows through {name}; pass x.detach()")
+        return value.item()
+    if isinstance(value, (bool, int, float, complex)) and not is_numpy_scalar(value):
+        return value
+    if is_numpy_scalar(value) or (hasattr(value, "shape") and tuple(value.shape) == ()):
+        return value.item()
+    if hasattr(value, "__index__"):
+        return operator.index(value)
+    raise TypeError(f"{name}: {what} must be a number, not {type(value).__name__} {value!r:.60}")
+
+
+def _default(xp: Any, *values: Any) -> Any:
+    """The native data type of Python scalars, or that of floats if there are none."""
+    real = get_default_dtype().name
+    if any(isinstance(v, complex) for v in values):
+        name = "complex128" if real == "float64" else "complex64"
+    elif not values or any(isinstance(v, float) for v in values):
+        name = real
+    else:
+        name = "bool" if all(isinstance(v, bool) for v in values) else "int64"
+    return xp.__backend__.native_dtype(name)
+
+
+# ----------------------------------------------------------------------------------------------------- from other arrays
+
+
+@op
+def clone(xp: Any, x: ArrayLike, /) -> Tensor:
+    """A copy in memory of its own, in the graph."""
+    return xp.asarray(x, copy=True)  # type: ignore[no-any-return]
+
+
+clone.vjp(x=lambda g: g)
+
+
+@creates
+def asarray(xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
+    """An array of anything that can be one.
+
+    Parameters
+    ----------
+    obj : Tensor, array, scalar, or nested sequence of scalars and Tensors
+        A Tensor stays in its graph. An array of this backend is taken as it is, a NumPy array by any backend. Of scalars,
+        floats become the default data type and integers int64.
+    dtype : DType, name or any library's dtype, optional
+        To convert to.
+    device : optional
+        Where to put it.
+    copy : bool, optional
+        True copies, False raises where a copy is needed, None copies where it is needed.
+
+    Returns
+    -------
+    Tensor
+        `obj` itself if it is a Tensor that needs no change.
+
+    Raises
+    ------
+    TypeError
+        If `obj` is on another backend, or does not hold numbers.
+    ValueError
+        If nested sequences are ragged, or `copy` forbids a copy that is needed.
+
+    Notes
+    -----
+    The gradient of each Tensor in `obj` is its part of `g`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> t = xgrad.asarray(0.5).requires_grad_()
+    >>> xgrad.asarray([[t, 1.0], [0, t * t]])
+    Tensor([[0.5 , 1.  ],
+            [0.  , 0.25]], op='reshape')
+    """
+    backend: Backend = xp.__backend__
+    if isinstance(obj, Tensor):
+        return _of_tensor(backend, obj, dtype, device, copy)
+    if isinstance(obj, (list, tuple)) and _holds_tensor(obj):
+        if copy is False:
+            raise ValueError("asarray: copy=False, but a nested sequence must be copied")
+        made = _nested(backend, obj, device)
+        return made if dtype is None else made.astype(dtype, copy=False)
+    source = None if is_numpy_scalar(obj) else backend_of(obj)
+    if source is backend:
+        return xp.asarray(obj, dtype=dtype, device=device, copy=copy)  # type: ignore[no-any-return]
+    if source is not None and source.name != "numpy":
+        raise TypeError(
+            f"asarray: got an array of backend {source.name!r} where arrays are made on {backend.name!r}, and nothing moves "
+            f"between backends by itself: xgrad.Tensor(x) takes it as it is, xgrad.to_backend(x, {backend.name!r}) moves it"
+        )
+    if copy is False:
+        raise ValueError(f"asarray: copy=False, but {type(obj).__name__} must be copied to become an array of {backend.name!r}")
+    if source is not None:
+        made = backend.from_numpy(obj.copy(), device)  # two libraries on one memory would be written to by both
+        return made if dtype is None else xp.astype(made, dtype, copy=False)  # type: ignore[no-any-return]
+    return backend.from_python(obj, dtype, device)  # type: ignore[no-any-return]
+
+
+def _of_tensor(backend: Backend, x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tensor:
+    if x.backend != backend.name:
+        raise TypeError(
+            f"asarray: got a Tensor on backend {x.backend!r} where arrays are made on {backend.name!r}, and nothing moves "
+            f"between backends by itself: move it with xgrad.to_backend(x, {backend.name!r})"
+        )
+    same = (dtype is None or dtype_of(dtype) is x.dtype) and (device is None or device == x.device)
+    if same:
+        return clone(x) if copy else x
+    if copy is False:
+        raise ValueError(f"asarray: copy=False, but x must be copied to change its dtype {x.dtype.name} or device {x.device}")
+    xp = x.__array_namespace__()
+    return xp.astype(x, x.dtype if dtype is None else dtype, copy=False, device=device)  # type: ignore[no-any-return]
+
+
+def _holds_tensor(obj: Any) -> bool:
+    return isinstance(obj, Tensor) or (isinstance(obj, (list, tuple)) and any(_holds_tensor(part) for part in obj))
+
+
+def _nested(backend: Backend, obj: Any, device: Any) -> Tensor:
+    """A nested sequence with Tensors in it, stacked from the innermost level outwards."""
+    import xgrad
+
+    xp = xgrad.namespace(backend.name)
+    shape, leaves = _flatten(obj)
+    parts = [x if isinstance(x, Tensor) else xp.asarray(x, device=device) for x in leaves]
+    tensors = [x for x in leaves if isinstance(x, Tensor)]
+    dtype = xp.result_type(*tensors, *(x for x in leaves if isinstance(x, (bool, int, float, complex))))
+    if len({x.shape for x in parts}) > 1:
+        raise ValueError(f"asarray: nested sequences must be rectangular, but parts have the shapes {sorted({x.shape for x in parts})}")
+    parts = [_of_tensor(backend, x, dtype, device, None) for x in parts]
+    return xp.reshape(xp.stack(parts), (*shape, *parts[0].shape))  # type: ignore[no-any-return]
+
+
+def _flatten(obj: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of the sequences and the parts in them; sequences below the level of a Tensor that is no scalar stay."""
+    depth = _depth(obj)
+
+    def walk(part: Any, left: int) -> tuple[tuple[int, ...], list[Any]]:
+        if left == 0:
+            return (), [part]
+        if not isinstance(part, (list, tuple)):
+            raise ValueError("asarray: nested sequences must be rectangular, but this one is ragged")
+        below = [walk(p, left - 1) for p in part]
+        if len({shape for shape, _ in below}) > 1:
+            raise ValueError("asarray: nested sequences must be rectangular, but this one is ragged")
+        return (len(part), *below[0][0]), [leaf for _, leaves in below for leaf in leaves]
+
+    return walk(obj, depth)
+
+
+def _depth(obj: Any) -> int:
+    """How many levels of sequences are above the Tensors in `obj`."""
+    if isinstance(obj, Tensor):
+        return 0
+    return 1 + min(_depth(part) for part in obj if _holds_tensor(part))
+
+
+@creates
+def from_dlpack(xp: Any, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """An array on the memory of another library's array.
+
+    Parameters
+    ----------
+    x : Tensor, or object with ``__dlpack__``
+        A Tensor of this backend is returned as it is, with its graph.
+    device : optional
+        Where to put it.
+    copy : bool, optional
+        True copies, False raises where a copy is needed, None copies where it is needed.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    GradientError
+        If `x` is a Tensor of another backend that requires grad: `to_backend` moves it with its graph.
+
+    Examples
+    --------
+    >>> import numpy as np, xgrad
+    >>> xgrad.from_dlpack(np.ones(2))
+    Tensor([1., 1.], dtype=float64)
+    """
+    if isinstance(x, Tensor):
+        if x.backend == xp.__backend__.name:
+            return _of_tensor(xp.__backend__, x, None, device, copy)
+        if x.requires_grad:
+            raise GradientError(
+                "from_dlpack: x requires grad, and the array would leave its graph silently; move it with "
+                f"xgrad.to_backend(x, {xp.__backend__.name!r}), which keeps the graph, or pass x.detach()"
+            )
+        x = x._data
+    options = {name: value for name, value in (("device", device), ("copy", copy)) if value is not None}
+    return xp.from_dlpack(x, **options)  # type: ignore[no-any-return]
+
+
+# -------------------------------------------------------------------------------------------------------- from a shape
+
+
+@creates
+def zeros(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Zeros.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Of the array.
+    dtype : optional
+        The default data type if left out.
+    device : optional
+        Where to put it.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    TypeError
+        If `shape` is not made of integers.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.zeros(3)
+    Tensor([0., 0., 0.])
+    """
+    return xp.zeros(_shape("zeros", shape), dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+
+
+@creates
+def ones(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Ones; see `zeros`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.ones(3, dtype="int64")
+    Tensor([1, 1, 1])
+    """
+    return xp.ones(_shape("ones", shape), dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+
+
+@creates
+def empty(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """An array of whatever values the memory held; see `zeros`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.empty((2, 3)).shape
+    (2, 3)
+    """
+    return xp.empty(_shape("empty", shape), dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+
+
+@creates
+def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """One value everywhere.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Of the array.
+    fill_value : scalar or 0-d Tensor
+        The value; a Tensor that requires grad stays in its graph.
+    dtype : optional
+        If left out: the default data type for floats, int64 for integers, bool for booleans.
+    device : optional
+        Where to put it.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    TypeError
+        If `shape` is not made of integers or `fill_value` is no number.
+
+    Notes
+    -----
+    The gradient for a Tensor `fill_value` is the sum of `g`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.full(2, 1.0)
+    Tensor([1., 1.])
+    """
+    shape = _shape("full", shape)
+    if isinstance(fill_value, Tensor):
+        if fill_value.ndim:
+            raise ValueError(f"full: fill_value has shape {fill_value.shape}; only a 0-d Tensor is one value")
+        value = _of_tensor(xp.__backend__, fill_value, dtype, device, None)
+        return clone(value.__array_namespace__().broadcast_to(value, shape))
+    value = _number("full", "fill_value", fill_value)
+    return xp.full(shape, value, dtype=dtype or _default(xp, value), device=device)  # type: ignore[no-any-return]
+
+
+@creates
+def eye(
+    xp: Any, n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None
+) -> Tensor:
+    """A matrix with ones on one diagonal and zeros elsewhere.
+
+    Parameters
+    ----------
+    n_rows, n_cols : int
+        Its shape; square if `n_cols` is left out.
+    k : int
+        Which diagonal: positive above the main one, negative below.
+    dtype : optional
+        The default data type if left out.
+    device : optional
+        Where to put it.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.eye(2)
+    Tensor([[1., 0.],
+            [0., 1.]])
+    """
+    rows, cols = _shape("eye", (n_rows, n_rows if n_cols is None else n_cols))
+    return xp.eye(rows, cols, k=k, dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+
+
+@creates
+def arange(
+    xp: Any, start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
+) -> Tensor:
+    """Evenly spaced numbers from `start` up to but without `stop`.
+
+    Parameters
+    ----------
+    start, stop, step : number
+        With one argument, that is the stop and the start is 0.
+    dtype : optional
+        If left out: int64 if all are integers, else the default data type.
+    device : optional
+        Where to put it.
+
+    Returns
+    -------
+    Tensor
+        With one axis.
+
+    Raises
+    ------
+    GradientError
+        If a bound is a Tensor that requires grad.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.arange(3), xgrad.arange(0.0, 1.0, 0.5)
+    (Tensor([0, 1, 2]), Tensor([0. , 0.5]))
+    """
+    start, step = _number("arange", "start", start), _number("arange", "step", step)
+    start, stop = (0, start) if stop is None else (start, _number("arange", "stop", stop))
+    if step == 0:
+        raise ValueError("arange: step is 0")
+    dtype = dtype or _default(xp, start, stop, step, 0)
+    if (stop - start) * step <= 0:  # some libraries refuse to make an empty one
+        return xp.zeros(0, dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return xp.arange(start, stop, step, dtype=dtype, device=device)  # type: ignore[no-any-return]
+
+
+@creates
+def linspace(
+    xp: Any, start: complex, stop: complex, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
+) -> Tensor:
+    """`num` evenly spaced numbers from `start` to `stop`.
+
+    Parameters
+    ----------
+    start, stop : number or 0-d Tensor
+        The ends; Tensors that require grad stay in their graph.
+    num : int
+        How many.
+    dtype : optional
+        The default data type, real or complex, if left out.
+    device : optional
+        Where to put it.
+    endpoint : bool
+        Whether `stop` is the last of them, or the one that would follow.
+
+    Returns
+    -------
+    Tensor
+        With one axis.
+
+    Raises
+    ------
+    TypeError
+        If `num` is no integer.
+    ValueError
+        If `num` is negative.
+
+    Notes
+    -----
+    Element ``i`` is ``start (1 - t) + stop t`` with ``t = i / (num - 1)``, or ``i / num`` without the endpoint: that tells
+    the gradients for Tensors.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.linspace(0, 1, 5)
+    Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    (num,) = _shape("linspace", num)
+    tracked = [v for v in (start, stop) if isinstance(v, Tensor) and v.requires_grad]
+    if tracked:
+        space = tracked[0].__array_namespace__()
+        steps = max(num - 1 if endpoint else num, 1)
+        t = space.arange(num, dtype=tracked[0].dtype, device=tracked[0].device) / steps
+        made = start * (1 - t) + stop * t
+        return made if dtype is None else made.astype(dtype)  # type: ignore[no-any-return]
+    start, stop = _number("linspace", "start", start), _number("linspace", "stop", stop)
+    dtype = dtype or _default(xp, 0.0, start, stop)
+    return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)  # type: ignore[no-any-return]
+
+
+# ----------------------------------------------------------------------------------------------------- like another array
+
+
+@op
+def zeros_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Zeros in the shape of `x`.
+
+    Parameters
+    ----------
+    x : array
+        Gives the shape, and the data type and device unless they are named.
+    dtype, device : optional
+        To have another.
+
+    Returns
+    -------
+    Tensor
+        It requires no grad: it does not depend on the values of `x`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.zeros_like(xgrad.ones(2))
+    Tensor([0., 0.])
+    """
+    return xp.zeros_like(x, dtype=dtype, device=device)  # type: ignore[no-any-return]
+
+
+zeros_like.not_differentiable()
+
+
+@op
+def ones_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Ones in the shape of `x`; see `zeros_like`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.ones_like(xgrad.zeros(2))
+    Tensor([1., 1.])
+    """
+    return xp.ones_like(x, dtype=dtype, device=device)  # type: ignore[no-any-return]
+
+
+ones_like.not_differentiable()
+
+
+@op
+def empty_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """An array in the shape of `x`, of whatever values the memory held; see `zeros_like`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.empty_like(xgrad.zeros((2, 3))).shape
+    (2, 3)
+    """
+    return xp.empty_like(x, dtype=dtype, device=device)  # type: ignore[no-any-return]
+
+
+empty_like.not_differentiable()
+
+
+@op
+def full_like_(xp: Any, x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    return xp.full_like(x, fill_value, dtype=dtype, device=device)  # type: ignore[no-any-return]
+
+
+full_like_.not_differentiable()
+
+
+def full_like(x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """One value in the shape of `x`.
+
+    Parameters
+    ----------
+    x : array
+        Gives the shape, and the data type and device unless they are named.
+    fill_value : scalar or 0-d Tensor
+        The value; a Tensor that requires grad stays in its graph.
+    dtype, device : optional
+        To have another.
+
+    Returns
+    -------
+    Tensor
+
+    Notes
+    -----
+    There is no gradient for `x`; that for a Tensor `fill_value` is the sum of `g`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.full_like(xgrad.zeros(2), 7.0)
+    Tensor([7., 7.])
+    """
+    if isinstance(fill_value, Tensor) and fill_value.requires_grad:
+        like = x if isinstance(x, Tensor) else Tensor(x)
+        xp = fill_value.__array_namespace__()
+        dtype = like.dtype if dtype is None else dtype
+        return xp.full(like.shape, fill_value, dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return full_like_(x, _number("full_like", "fill_value", fill_value), dtype=dtype, device=device)
+
+
+# ------------------------------------------------------------------------------------------------- from other arrays' parts
+
+
+@op
+def tril(xp: Any, x: ArrayLike, /, *, k: int = 0) -> Tensor:
+    """The lower triangles of matrices, with zeros above them.
+
+    Parameters
+    ----------
+    x : array
+        Of shape (..., m, n).
+    k : int
+        The last diagonal that is kept: positive above the main one, negative below.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and dtype of `x`.
+
+    Notes
+    -----
+    The gradient is ``tril(g, k=k)``.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.tril(xgrad.ones((2, 2)))
+    Tensor([[1., 0.],
+            [1., 1.]])
+    """
+    return xp.tril(x, k=k)  # type: ignore[no-any-return]
+
+
+tril.vjp(x=lambda xp, g, k: xp.tril(g, k=k))
+
+
+@op
+def triu(xp: Any, x: ArrayLike, /, *, k: int = 0) -> Tensor:
+    """The upper triangles of matrices, with zeros below them.
+
+    Parameters
+    ----------
+    x : array
+        Of shape (..., m, n).
+    k : int
+        The first diagonal that is kept: positive above the main one, negative below.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and dtype of `x`.
+
+    Notes
+    -----
+    The gradient is ``triu(g, k=k)``.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.triu(xgrad.ones((2, 2)))
+    Tensor([[1., 1.],
+            [0., 1.]])
+    """
+    return xp.triu(x, k=k)  # type: ignore[no-any-return]
+
+
+triu.vjp(x=lambda xp, g, k: xp.triu(g, k=k))
+
+
+@composite
+def meshgrid(xp: Any, *arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor, ...]:
+    """The coordinates of a grid, one array for each axis.
+
+    Parameters
+    ----------
+    *arrays : array
+        The positions along each axis; each has one axis.
+    indexing : {"xy", "ij"}
+        Whether the first two axes of the results are swapped ("xy", Cartesian) or not ("ij", matrix).
+
+    Returns
+    -------
+    tuple of Tensor
+        As many as there are arrays, each with as many axes.
+
+    Raises
+    ------
+    ValueError
+        If `indexing` is something else, or an array has more than one axis.
+
+    Notes
+    -----
+    The gradient sums `g` over the axes of the others.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.meshgrid(xgrad.arange(2), xgrad.arange(3))[0]
+    Tensor([[0, 1],
+            [0, 1],
+            [0, 1]])
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing is {indexing!r}; it must be 'xy' or 'ij'")
+    for x in arrays:
+        if x.ndim > 1:
+            raise ValueError(f"meshgrid: its arrays have one axis each, but one has shape {tuple(x.shape)}")
+    n = len(arrays)
+    places = list(range(n))
+    if indexing == "xy" and n > 1:
+        places[:2] = [1, 0]
+    lengths = [1] * n
+    for at, x in zip(places, arrays):
+        lengths[at] = x.shape[0] if x.ndim else 1
+    return tuple(
+        xp.asarray(xp.broadcast_to(xp.reshape(x, (1,) * at + (-1,) + (1,) * (n - at - 1)), tuple(lengths)), copy=True)
+        for at, x in zip(places, arrays)
+    )

@@ -1,5 +1,392 @@
-"""data_type"""
+"""Data types: converting to them, comparing them, and what they can hold; and moving to another device or backend."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import Any, NamedTuple
+
+from ..backend import DType, dtype_of, find_backend, get_default_dtype, is_numpy_scalar, raw_namespace
+from ..engine import ArrayLike, Tensor, op
+from ..namespaces import creates
+
+__all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type", "to_backend", "to_device"]
+
+_KINDS = {
+    "bool": ("bool",),
+    "signed integer": ("signed integer",),
+    "unsigned integer": ("unsigned integer",),
+    "integral": ("signed integer", "unsigned integer"),
+    "real floating": ("real floating",),
+    "complex floating": ("complex floating",),
+    "numeric": ("signed integer", "unsigned integer", "real floating", "complex floating"),
+}
+
+
+# ---------------------------------------------------------------------------------------------------------- converting
+
+
+@op
+def astype_(xp: Any, x: ArrayLike, dtype: Any, /, *, copy: bool = True) -> Tensor:
+    return xp.astype(x, dtype, copy=copy)  # type: ignore[no-any-return]
+
+
+astype_.vjp(x=lambda g: g)
+
+
+def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
+    """`x` converted to another data type.
+
+    Parameters
+    ----------
+    x : array
+        Of any data type.
+    dtype : DType, name or any library's dtype
+        To convert to.
+    copy : bool
+        False returns `x` itself where there is nothing to convert.
+    device : optional
+        Put the result on this device.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Raises
+    ------
+    TypeError
+        If `x` is complex and `dtype` is not: take `real` or `imag` first.
+
+    Notes
+    -----
+    The gradient is `g`, converted back. A conversion to a type that is not floating carries none.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.astype(xgrad.asarray([1.5, -1.5]), xgrad.int64)
+    Tensor([ 1, -1])
+    """
+    if isinstance(x, Tensor):
+        wanted, have = dtype_of(dtype), x.dtype
+        if not copy and wanted is have and (device is None or device == x.device):
+            return x
+        if have.kind == "complex floating" and wanted.kind != "complex floating":
+            raise TypeError(f"astype: x is {have.name}, which {wanted.name} cannot hold; take xgrad.real(x) or xgrad.imag(x) first")
+    out = astype_(x, dtype, copy=copy)
+    return out if device is None else to_device(out, device)
+
+
+@op(override=True)
+def to_device_(xp: Any, x: ArrayLike, device: Any, source: Any = None, /) -> Tensor:
+    return xp.__backend__.to_device(x, device)  # type: ignore[no-any-return]
+
+
+to_device_.vjp(x=lambda xp, g, source: xp.to_device(g, source))
+
+
+def to_device(x: ArrayLike, device: Any, /) -> Tensor:
+    """`x` on another device of its backend.
+
+    Parameters
+    ----------
+    x : array
+        Of any data type.
+    device : device
+        As the backend names it.
+
+    Returns
+    -------
+    Tensor
+        `x` itself if it is there already.
+
+    Notes
+    -----
+    The gradient is `g`, moved back.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.to_device(xgrad.ones(2), "cpu").device
+    'cpu'
+    """
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    source = x.device
+    return x if device == source else to_device_(x, device, source)
+
+
+@op(override=True)
+def to_backend_(xp: Any, x: ArrayLike, name: str, source: str = "", device: Any = None, to: Any = None, /) -> Tensor:
+    return find_backend(name).from_numpy(xp.__backend__.to_numpy(x), to)  # type: ignore[no-any-return]
+
+
+to_backend_.vjp(x=lambda xp, g, source, device: xp.to_backend(g, source, device))
+
+
+def to_backend(x: ArrayLike, name: str, device: Any = None, /) -> Tensor:
+    """`x` as an array of another backend, copied through the host.
+
+    Parameters
+    ----------
+    x : array
+        Of any data type.
+    name : str
+        The backend, as in `set_backend`.
+    device : optional
+        The device there.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and dtype of `x`, or `x` itself if it is there already.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend of that name.
+    BackendError
+        If it cannot run here.
+
+    Notes
+    -----
+    The gradient is `g`, moved back.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.to_backend(xgrad.ones(2), "numpy").backend
+    'numpy'
+    """
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    find_backend(name).xp  # noqa: B018  (raises where it cannot run)
+    if name == x.backend:
+        return x if device is None else to_device(x, device)
+    return to_backend_(x, name, x.backend, x.device, device)
+
+
+# ----------------------------------------------------------------------------------------------------------- comparing
+
+
+def _dtype(x: Any) -> DType:
+    """The data type that is meant by a data type, an array or a Python scalar."""
+    if isinstance(x, Tensor):
+        return x.dtype
+    if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type):
+        return raw_namespace(x).__backend__.dtype_of(x.dtype)  # type: ignore[no-any-return]
+    if isinstance(x, (bool, int, float, complex)):
+        x = type(x)
+    if x is complex:
+        return dtype_of("complex128" if get_default_dtype().name == "float64" else "complex64")
+    return dtype_of(x)
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Whether a data type is of some kind.
+
+    Parameters
+    ----------
+    dtype : DType, name or any library's dtype
+        The data type; that of an array may be given as the array.
+    kind : str or dtype, or tuple of them
+        ``"bool"``, ``"signed integer"``, ``"unsigned integer"``, ``"integral"``, ``"real floating"``,
+        ``"complex floating"``, ``"numeric"``, or a data type, which is then the only one of its kind.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ValueError
+        If a string names no kind.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.isdtype(xgrad.float32, "real floating"), xgrad.isdtype(xgrad.int8, (xgrad.int16, "bool"))
+    (True, False)
+    """
+    found = _dtype(dtype)
+    if isinstance(kind, tuple):
+        return any([isdtype(found, k) for k in kind])
+    if isinstance(kind, str):
+        if kind not in _KINDS:
+            raise ValueError(f"isdtype: {kind!r} is no kind of data type; the kinds are {', '.join(_KINDS)}")
+        return found.kind in _KINDS[kind]
+    return found is dtype_of(kind)
+
+
+def can_cast(from_: Any, to: Any, /) -> bool:
+    """Whether every value of one data type is a value of another.
+
+    Parameters
+    ----------
+    from_ : dtype or array
+        The data type to convert from.
+    to : dtype
+        The data type to convert to.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.can_cast(xgrad.float32, xgrad.float64), xgrad.can_cast(xgrad.float64, xgrad.float32)
+    (True, False)
+    """
+    a, b = _dtype(from_), dtype_of(to)
+    if a is b or a.name == "bool":
+        return True
+    if a.name == "bfloat16" or b.name == "bfloat16":  # NumPy does not know it; it has the range of float32
+        return (b.inexact and b.bits >= 32) if a.name == "bfloat16" else a.name in ("int8", "uint8")
+    import numpy
+
+    return bool(numpy.can_cast(a.name, b.name))
+
+
+@creates
+def result_type(xp: Any, *arrays_and_dtypes: Any) -> DType:
+    """The data type that arrays, data types and Python scalars promote to.
+
+    Parameters
+    ----------
+    *arrays_and_dtypes : array, dtype or scalar
+        A Python scalar counts only if its kind is higher than that of all others.
+
+    Returns
+    -------
+    DType
+
+    Raises
+    ------
+    TypeError
+        If they do not promote on this backend, as integers with floating types on a strict one.
+    ValueError
+        If nothing is given.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.result_type(xgrad.float32, xgrad.ones(2, dtype=xgrad.float64), 1.0)
+    xgrad.float64
+    >>> xgrad.result_type(xgrad.int8, 2), xgrad.result_type(xgrad.int8, 2.0)
+    (xgrad.int8, xgrad.float32)
+    """
+    given = [x.item() if is_numpy_scalar(x) else x for x in arrays_and_dtypes]
+    if not given:
+        raise ValueError("result_type: needs at least one array, data type or scalar")
+    scalars = [x for x in given if isinstance(x, (bool, int, float, complex))]
+    tensors = [x for x in given if isinstance(x, Tensor)]
+    backend = raw_namespace(tensors[0]._data).__backend__ if tensors else xp.__backend__
+    dtypes = list(dict.fromkeys(_dtype(x) for x in given if not isinstance(x, (bool, int, float, complex))))
+    if not dtypes:
+        return max((_dtype(x) for x in scalars), key=_rank)
+    found = dtypes[0]
+    if len(dtypes) > 1:
+        try:
+            found = backend.dtype_of(backend.xp.result_type(*(backend.native_dtype(d) for d in dtypes)))
+        except TypeError as error:
+            told = ", ".join(d.name for d in dtypes)
+            raise TypeError(f"result_type: {told} do not promote on backend {backend.name!r}; convert one with xgrad.astype") from error
+    if scalars:
+        high = max((_dtype(x) for x in scalars), key=_rank)
+        if _rank(high) > _rank(found):
+            wide = high.kind == "complex floating" and found.name == "float64"
+            found = dtype_of("complex128") if wide else high
+    return found
+
+
+def _rank(dtype: DType) -> int:
+    return {"bool": 0, "real floating": 2, "complex floating": 3}.get(dtype.kind, 1)
+
+
+# ------------------------------------------------------------------------------------------------------- what they hold
+
+
+class FloatInfo(NamedTuple):
+    """The limits of a floating data type."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: DType
+
+
+class IntegerInfo(NamedTuple):
+    """The limits of an integer data type."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: DType
+
+
+_MANTISSA = {"float16": (10, -14, 15), "bfloat16": (7, -126, 127), "float32": (23, -126, 127), "float64": (52, -1022, 1023)}
+
+
+def finfo(type: Any, /) -> FloatInfo:
+    """The limits of a floating data type.
+
+    Parameters
+    ----------
+    type : dtype or array
+        Floating; of a complex one, the limits of its parts.
+
+    Returns
+    -------
+    FloatInfo
+        With ``bits``, ``eps``, ``max``, ``min``, ``smallest_normal`` and ``dtype``.
+
+    Raises
+    ------
+    TypeError
+        If the data type is not floating.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.finfo(xgrad.float32).eps == 2**-23
+    True
+    """
+    found = _dtype(type)
+    if not found.inexact:
+        raise TypeError(f"finfo: {found.name} is not a floating data type; iinfo tells the limits of integers")
+    part = dtype_of({"complex64": "float32", "complex128": "float64"}.get(found.name, found.name))
+    digits, low, high = _MANTISSA[part.name]
+    largest = (2.0 - 2.0**-digits) * 2.0**high
+    return FloatInfo(part.bits, 2.0**-digits, largest, -largest, 2.0**low, part)
+
+
+def iinfo(type: Any, /) -> IntegerInfo:
+    """The limits of an integer data type.
+
+    Parameters
+    ----------
+    type : dtype or array
+        Of integers.
+
+    Returns
+    -------
+    IntegerInfo
+        With ``bits``, ``max``, ``min`` and ``dtype``.
+
+    Raises
+    ------
+    TypeError
+        If the data type is not one of integers.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.iinfo(xgrad.int8).max
+    127
+    """
+    found = _dtype(type)
+    if found.kind not in _KINDS["integral"]:
+        raise TypeError(f"iinfo: {found.name} is not an integer data type; finfo tells the limits of floating ones")
+    if found.kind == "unsigned integer":
+        return IntegerInfo(found.bits, 2**found.bits - 1, 0, found)
+    return IntegerInfo(found.bits, 2 ** (found.bits - 1) - 1, -(2 ** (found.bits - 1)), found)

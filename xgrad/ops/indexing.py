@@ -1,5 +1,338 @@
-"""indexing"""
+"""Indexing: reading elements, and writing them functionally.
+
+Reading scatters its cotangent back, adding up where an element was read twice; writing cuts the cotangent of what was
+overwritten. ``x[key]`` with integers, slices, None and Ellipsis alone is a view of `x`; with arrays it is a copy.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import operator
+from typing import Any
+
+from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
+from ..engine import ArrayLike, Tensor, composite, op
+
+__all__ = ["getitem", "setitem", "take", "take_along_axis"]
+
+
+# --------------------------------------------------------------------------------------------------------------- keys
+
+
+def is_basic(key: Any) -> bool:
+    """Whether `key` selects a regular grid: no arrays in it."""
+    parts = key if key.__class__ is tuple else (key,)
+    return all(part is None or part is Ellipsis or part.__class__ in (int, slice) for part in parts)
+
+
+def raw_key(x: Array, key: Any) -> Any:
+    """`key` as the library of `x` takes it: Tensors unwrapped, lists and foreign arrays made arrays beside `x`."""
+    if key.__class__ is tuple:
+        return tuple([_raw_part(x, part) for part in key])
+    return _raw_part(x, key)
+
+
+def _raw_part(x: Array, part: Any) -> Any:
+    if part is None or part is Ellipsis or part.__class__ is int or isinstance(part, bool):
+        return part
+    if isinstance(part, slice):
+        bounds = [v if v is None else _integer(v) for v in (part.start, part.stop, part.step)]
+        return slice(*bounds)
+    if isinstance(part, int):
+        return int(part)
+    if is_numpy_scalar(part):
+        return _raw_part(x, part.item())
+    if isinstance(part, Tensor):
+        part = part._data
+    backend = raw_namespace(x).__backend__
+    if not hasattr(part, "dtype"):
+        if not isinstance(part, (list, tuple, range)):
+            raise TypeError(f"x[key]: a key is made of integers, slices, None, ... and arrays, not of {type(part).__name__} {part!r:.60}")
+        part = backend.from_python(list(part), None if len(part) else "int64", backend.device(x))
+    elif raw_namespace(part).__backend__ is not backend:
+        if raw_namespace(part).__backend__.name != "numpy":
+            raise TypeError(
+                f"x[key]: x is on backend {backend.name!r} but the key is an array of {raw_namespace(part).__backend__.name!r}; "
+                f"move it with xgrad.to_backend(key, {backend.name!r})"
+            )
+        part = backend.from_numpy(part, backend.device(x))
+    if not backend.xp.isdtype(part.dtype, ("bool", "integral")):
+        raise TypeError(
+            f"x[key]: arrays in a key must be boolean or integers, not {backend.dtype_of(part.dtype).name}; "
+            "round and convert them with xgrad.astype(key, xgrad.int64)"
+        )
+    return part
+
+
+def _integer(bound: Any) -> int:
+    return operator.index(bound.item() if hasattr(bound, "item") else bound)
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+
+
+@op(override=True)
+def getitem_(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
+    """``x[key]`` for a key without arrays: a view."""
+    return xp.get_item(x, key)
+
+
+getitem_.vjp(x=lambda xp, g, x_shape, key: xp.scatter_add(xp.new_zeros(g, x_shape), key, g))
+getitem_.view(lambda xp, x, v, key: xp.setitem(x, key, v))
+
+
+@op(override=True)
+def gather(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
+    """``x[key]`` for a key with arrays: a copy."""
+    return xp.get_item(x, key)
+
+
+gather.vjp(x=lambda xp, g, x_shape, key: xp.scatter_add(xp.new_zeros(g, x_shape), key, g))
+
+
+def getitem(x: ArrayLike, key: Any, /) -> Tensor:
+    """The elements ``x[key]``.
+
+    Parameters
+    ----------
+    x : array
+        Of any data type.
+    key : int, slice, None, Ellipsis, boolean or integer array, list of integers, or a tuple of these
+        As in NumPy. Arrays may be Tensors, arrays of the library of `x`, or NumPy's.
+
+    Returns
+    -------
+    Tensor
+        Of the dtype of `x`. With integers, slices, None and Ellipsis alone it is a view: writing to it writes to `x`.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of bounds, or there are more of them than axes.
+    TypeError
+        If the key holds something else, such as an array of floats.
+
+    Notes
+    -----
+    The gradient is zero but for `g`, added up at the places that were read: an element read twice gets both.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.asarray([1.0, 2.0, 3.0]).requires_grad_()
+    >>> (x[[0, 0, 1]] * xgrad.asarray([1.0, 10.0, 100.0])).sum().backward()
+    >>> x.grad
+    Tensor([ 11., 100.,   0.])
+    """
+    if key.__class__ is int or key.__class__ is slice or is_basic(key):
+        return getitem_(x, key)
+    data = getattr(x, "_data", x)
+    key = raw_key(data, key)
+    return getitem_(x, key) if is_basic(key) else gather(x, key)
+
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+@op(override=True)
+def setitem_(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
+    """A copy of `x` with `value` at `key`."""
+    return xp.set_item(x, key, value if value.dtype == x.dtype else xp.astype(value, x.dtype))
+
+
+def _grad_of_value(xp: Any, g: Any, key: Any, value_shape: tuple[int, ...]) -> Any:
+    got = xp.getitem(g, key)
+    if not may_repeat(key):
+        return _trim(xp, got, value_shape)
+    # Where an element is written twice, one write wins, and only that one has an influence: number the writes, and write
+    # the numbers in the same way to see whose is found.
+    ones = xp.astype(xp.reshape(xp.ones_like(got), (-1,)), xp.int64)
+    number = xp.reshape(xp.cumulative_sum(ones), got.shape)
+    found = xp.getitem(xp.setitem(xp.astype(xp.zeros_like(g), xp.int64), key, number), key)
+    return _trim(xp, xp.where(found == number, got, xp.zeros_like(got)), value_shape)
+
+
+def _trim(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    # A value may have leading axes of length one that the place does not have.
+    return xp.reshape(g, shape) if len(shape) > len(g.shape) else g
+
+
+setitem_.vjp(
+    x=lambda xp, g, key: xp.setitem(g, key, xp.new_zeros(g, ())),
+    value=_grad_of_value,
+)
+
+
+def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
+    """A new array like `x` with ``x[key]`` replaced: what ``x[key] = value`` rebinds `x` to.
+
+    Parameters
+    ----------
+    x : array
+        Stays as it is.
+    key : int, slice, None, Ellipsis, boolean or integer array, list of integers, or a tuple of these
+        As in `getitem`.
+    value : array or scalar
+        Broadcast to the shape of ``x[key]``, and converted to the dtype of `x`.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of bounds.
+    ValueError
+        If `value` does not broadcast to the shape of ``x[key]``.
+    TypeError
+        If `value` is complex or floating and `x` is not: its fraction would be lost.
+
+    Notes
+    -----
+    The gradient for `x` is `g` with zeros at `key`; for `value` it is ``g[key]``. Where an integer key names an element
+    twice, the write that wins (on NumPy the last) has that gradient and the others have zero.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.setitem(xgrad.asarray([1.0, 2.0, 3.0]), slice(0, 2), 5.0)
+    Tensor([5., 5., 3.])
+    """
+    data = getattr(x, "_data", x)
+    if not is_basic(key):
+        key = raw_key(data, key)
+    if not isinstance(value, (Tensor, bool, int, float, complex)):
+        value = _value(data, value)
+    _fits(data, value)
+    return setitem_(x, key, value)
+
+
+def _value(x: Array, value: Any) -> Any:
+    backend = raw_namespace(x).__backend__
+    if is_numpy_scalar(value):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        import xgrad
+
+        return xgrad.namespace(backend.name).asarray(value, device=backend.device(x))
+    if raw_namespace(value).__backend__.name == "numpy" and backend.name != "numpy":
+        return backend.from_numpy(value, backend.device(x))
+    return value
+
+
+def _fits(x: Array, value: Any) -> None:
+    kinds = ("complex", "float")
+    told = type(value).__name__ if not hasattr(value, "dtype") else str(getattr(value, "_data", value).dtype).rpartition(".")[2]
+    level = next((i for i, kind in enumerate(kinds) if told.startswith((kind, "bfloat"))), 2)
+    if level == 2:
+        return
+    native = str(x.dtype).rpartition(".")[2]
+    if level < next((i for i, kind in enumerate(kinds) if native.startswith((kind, "bfloat"))), 2):
+        raise TypeError(
+            f"x[key] = v: v is {told}, which does not fit into x of {native}; convert one with xgrad.astype(..., dtype)"
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------- taking
+
+
+def _numbers(like: Any, n: int) -> Array:
+    """The integers below `n`, beside the integer array `like`, raw: they only ever serve in keys."""
+    raw = getattr(like, "_data", like)
+    xp = raw_namespace(raw)
+    return xp.arange(n, dtype=raw.dtype, device=xp.__backend__.device(raw))
+
+
+def _axis(name: str, axis: int, ndim: int) -> int:
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"{name}: axis {axis} is out of bounds for an array of {ndim} axes")
+    return axis % ndim
+
+
+@composite
+def take(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Tensor:
+    """The slices of `x` at `indices` along an axis.
+
+    Parameters
+    ----------
+    x : array
+        Of any data type, with at least one axis.
+    indices : array
+        Integers; negative ones count from the end.
+    axis : int, optional
+        May be left out for a one-dimensional `x`.
+
+    Returns
+    -------
+    Tensor
+        The shape of `x` with that of `indices` in place of `axis`.
+
+    Raises
+    ------
+    ValueError
+        If `axis` is left out and `x` does not have exactly one axis.
+    IndexError
+        If `axis` or an index is out of bounds, on libraries that check.
+
+    Notes
+    -----
+    The gradient adds `g` up at the slices that were taken.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.take(xgrad.asarray([1.0, 2.0, 3.0]), xgrad.asarray([2, 0, -1]))
+    Tensor([3., 1., 3.])
+    """
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"take: x has {x.ndim} axes, so axis must be given; it may be left out only for one axis")
+        axis = 0
+    return xp.getitem(x, (slice(None),) * _axis("take", axis, x.ndim) + (indices,))
+
+
+@composite
+def take_along_axis(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> Tensor:
+    """The elements of `x` at `indices`, matched position by position along the other axes.
+
+    Parameters
+    ----------
+    x : array
+        Of any data type, with at least one axis.
+    indices : array
+        Integers, with as many axes as `x`; the axes other than `axis` broadcast against those of `x`.
+    axis : int
+        Along which to take.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape, with the length of `indices` along `axis`.
+
+    Raises
+    ------
+    ValueError
+        If `x` and `indices` do not have the same number of axes.
+    IndexError
+        If `axis` or an index is out of bounds, on libraries that check.
+
+    Notes
+    -----
+    The gradient adds `g` up at the elements that were taken.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.asarray([[3.0, 1.0], [2.0, 4.0]])
+    >>> xgrad.take_along_axis(x, xgrad.asarray([[1, 0], [0, 1]]))
+    Tensor([[1., 3.],
+            [2., 4.]])
+    """
+    if indices.ndim != x.ndim:
+        raise ValueError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have the same number")
+    axis = _axis("take_along_axis", axis, x.ndim)
+    lead = [(1,) * d + (-1,) + (1,) * (x.ndim - 1 - d) for d in range(x.ndim)]
+    places: list[Any] = [raw_namespace(n).reshape(n, s) for n, s in ((_numbers(indices, n), s) for n, s in zip(x.shape, lead))]
+    places[axis] = indices
+    return xp.getitem(x, tuple(places))

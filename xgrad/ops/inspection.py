@@ -1,0 +1,76 @@
+"""What a namespace can do, and with what: the standard's inspection interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Backend, DType, dtype_of, get_default_dtype
+from ..namespaces import creates
+
+__all__ = ["__array_namespace_info__"]
+
+_NAMES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128",
+)  # fmt: skip
+
+
+class Info:
+    """What `__array_namespace_info__` returns: the facts of one backend, in xgrad's terms."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        ask = getattr(backend.xp.__native__, "__array_namespace_info__", None)
+        self._native: Any = None if ask is None else ask()
+
+    def capabilities(self) -> dict[str, Any]:
+        """Whether boolean indexing and shapes that depend on values work, and how many axes an array may have."""
+        found = {} if self._native is None else dict(self._native.capabilities())
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64} | found
+
+    def default_device(self) -> Any:
+        """The device on which arrays are made."""
+        if self._native is not None:
+            return self._native.default_device()
+        return self._backend.device(self._backend.xp.zeros(0))
+
+    def default_dtypes(self, *, device: Any = None) -> dict[str, DType]:
+        """The data types that arrays of each kind get when none is named."""
+        real = get_default_dtype()
+        return {
+            "real floating": real,
+            "complex floating": dtype_of("complex128" if real.name == "float64" else "complex64"),
+            "integral": dtype_of("int64"),
+            "indexing": dtype_of("int64"),
+        }
+
+    def dtypes(self, *, device: Any = None, kind: str | tuple[str, ...] | None = None) -> dict[str, DType]:
+        """The standard's data types that exist on `device`, all or those of a kind, by name."""
+        there = None if self._native is None else self._native.dtypes(device=device)
+        known = {name: dtype_of(name) for name in _NAMES if (there is None or name in there) and hasattr(self._backend.xp, name)}
+        xp, native = self._backend.xp, self._backend.native_dtype
+        return {name: dtype for name, dtype in known.items() if kind is None or xp.isdtype(native(dtype), kind)}
+
+    def devices(self) -> list[Any]:
+        """The devices that arrays can be on."""
+        return [self.default_device()] if self._native is None else list(self._native.devices())
+
+    def __repr__(self) -> str:
+        return f"<what backend {self._backend.name!r} can do>"
+
+
+@creates
+def __array_namespace_info__(xp: Any) -> Info:
+    """What this namespace can do: ``capabilities``, ``default_device``, ``default_dtypes``, ``devices``, ``dtypes``.
+
+    Returns
+    -------
+    Info
+        An object with these five methods.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.__array_namespace_info__().default_dtypes()["real floating"]
+    xgrad.float32
+    """
+    return Info(xp.__backend__)
