@@ -225,7 +225,7 @@ def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
 def _general(made: Op[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any) -> Any:
         values, given, items, nodes, xp = open_arguments(made, arguments)
-        items = items if made.scalars else promote(xp, items)
+        items = items if made.scalars and any(hasattr(v, "dtype") for v in items) else promote(xp, items)
         put(made, values, items)
         if made.dtype_at is not None and values[made.dtype_at] is not None:
             values[made.dtype_at] = xp.__backend__.native_dtype(values[made.dtype_at])
