@@ -1249,15 +1249,7 @@ def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 nextafter.not_differentiable()
 
 
-from collections.abc import Sequence  # STANDINS
-@op
-def relu(xp: Any, x: ArrayLike, /) -> Tensor:
-    return xp.maximum(x, xp.zeros_like(x))
-
-
-relu.vjp(x=lambda xp, g, y: xp.where(y > 0, g, xp.zeros_like(g)))
-
-
+# STANDINS
 @op
 def where(xp: Any, condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return xp.where(condition, x1, x2)
@@ -1277,83 +1269,4 @@ def sum(xp: Any, x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, keepdi
 sum.vjp(x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(g, x_shape))
 
 
-@op
-def broadcast_to(xp: Any, x: ArrayLike, /, shape: Any) -> Tensor:
-    return xp.broadcast_to(x, shape)
-
-
-broadcast_to.vjp(x=lambda g: g)
-
-
-@op
-def reshape(xp: Any, x: ArrayLike, /, shape: Any, *, copy: Any = None) -> Tensor:
-    return xp.reshape(x, shape, copy=copy)
-
-
-reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
-reshape.view(lambda xp, x, v, shape, copy: xp.reshape(v, x.shape))
-
-
-@op
-def astype(xp: Any, x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
-    return xp.astype(x, dtype, copy=copy)
-
-
-astype.vjp(x=lambda g: g)
-
-
-@op
-def ones_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = None) -> Tensor:
-    return xp.ones_like(x, dtype=dtype)
-
-
-ones_like.not_differentiable()
-
-
-@op
-def zeros_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = None) -> Tensor:
-    return xp.zeros_like(x, dtype=dtype)
-
-
-zeros_like.not_differentiable()
-
-
-@op(override=True)
-def new_zeros(xp: Any, x: ArrayLike, /, shape: Any, *, dtype: Any = None) -> Tensor:
-    return xp.zeros(shape, dtype=x.dtype if dtype is None else dtype, device=xp.__backend__.device(x))
-
-
-new_zeros.not_differentiable()
-
-
-@op
-def unstack(xp: Any, x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    return xp.unstack(x, axis=axis)
-
-
-unstack.vjp(x=lambda xp, g, axis: xp.stack(g, axis=axis))
-
-
-@op
-def stack(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
-    return xp.stack(arrays, axis=axis)
-
-
-stack.vjp(arrays=lambda xp, g, axis: xp.unstack(g, axis=axis))
-
-
-@op
-def full_like(xp: Any, x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    return xp.full_like(x, fill_value, dtype=dtype)
-
-
-full_like.not_differentiable()
-
-
-def isdtype(dtype: Any, kind: Any) -> bool:
-    from ..backend import dtype_of
-    dtype = dtype_of(dtype)
-    return dtype.kind == kind if isinstance(kind, str) else dtype.kind in kind
-
-
-__all__ += ["relu", "where", "sum", "broadcast_to", "reshape", "astype", "ones_like", "zeros_like", "new_zeros", "unstack", "stack", "full_like", "isdtype"]
+__all__ += ["where", "sum"]
