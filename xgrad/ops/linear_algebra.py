@@ -13,15 +13,15 @@ from ..engine import ArrayLike, Tensor, op
 
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
-_complex: dict[Any, bool] = {}
+_complex: dict[tuple[Any, Any], bool] = {}
 
 
 def _conj(xp: Any, x: Any) -> Any:
     """The conjugate of `x`, which is `x` itself without a copy where it is real."""
-    dtype = x.dtype
-    found = _complex.get(dtype)
+    kind = (xp, x.dtype)
+    found = _complex.get(kind)
     if found is None:
-        found = _complex[dtype] = bool(xp.isdtype(dtype, "complex floating"))
+        found = _complex[kind] = bool(xp.isdtype(x.dtype, "complex floating"))
     return xp.conj(x) if found else x
 
 
