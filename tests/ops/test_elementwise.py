@@ -220,7 +220,9 @@ def test_pitfall_12_atan2_does_not_underflow(xp: Any) -> None:
     np.testing.assert_allclose(host(g), [1e25], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "pow", "maximum", "minimum", "hypot", "atan2", "logaddexp"])
+@pytest.mark.parametrize(
+    "name", ["add", "subtract", "multiply", "divide", "pow", "maximum", "minimum", "hypot", "atan2", "logaddexp"]
+)
 def test_pitfall_20_gradients_keep_the_dtype(xp: Any, name: str) -> None:
     f = getattr(xp, name)
     a, b = leaf(xp, [1.5, 2.0], "float32"), leaf(xp, [[0.5], [1.0]], "float64")

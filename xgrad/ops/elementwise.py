@@ -36,7 +36,7 @@ def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
         scalars = "arrays or Python scalars, at least one array" if several else "array"
         told, _, example = (forward.__doc__ or "").partition(">>>")
         forward.__doc__ = (
-            f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {arrays} : {scalars}\n        Of a {kinds} data type.\n\n"
+            f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {arrays} : {scalars}\n        Of {kinds} data type.\n\n"
             f"    Returns\n    -------\n    Tensor\n        Of {size} and of {dtype}.\n\n"
         )
         if several:
@@ -1037,7 +1037,7 @@ bitwise_right_shift.not_differentiable()
 
 
 @op(scalars=True)
-@takes("any", "dtype bool")
+@takes("any", "dtype bool, which carries no gradient")
 def equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether elements are equal.
 
@@ -1051,7 +1051,7 @@ equal.not_differentiable()
 
 
 @op(scalars=True)
-@takes("any", "dtype bool")
+@takes("any", "dtype bool, which carries no gradient")
 def not_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether elements differ.
 
@@ -1065,7 +1065,7 @@ not_equal.not_differentiable()
 
 
 @op(scalars=True)
-@takes("real-valued", "dtype bool")
+@takes("real-valued", "dtype bool, which carries no gradient")
 def less(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is less than `x2`.
 
@@ -1079,7 +1079,7 @@ less.not_differentiable()
 
 
 @op(scalars=True)
-@takes("real-valued", "dtype bool")
+@takes("real-valued", "dtype bool, which carries no gradient")
 def less_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is less than or equal to `x2`.
 
@@ -1093,7 +1093,7 @@ less_equal.not_differentiable()
 
 
 @op(scalars=True)
-@takes("real-valued", "dtype bool")
+@takes("real-valued", "dtype bool, which carries no gradient")
 def greater(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is greater than `x2`.
 
@@ -1107,7 +1107,7 @@ greater.not_differentiable()
 
 
 @op(scalars=True)
-@takes("real-valued", "dtype bool")
+@takes("real-valued", "dtype bool, which carries no gradient")
 def greater_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is greater than or equal to `x2`.
 
@@ -1124,7 +1124,7 @@ greater_equal.not_differentiable()
 
 
 @op
-@takes("boolean", "dtype bool")
+@takes("boolean", "dtype bool, which carries no gradient")
 def logical_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether both are true.
 
@@ -1138,7 +1138,7 @@ logical_and.not_differentiable()
 
 
 @op
-@takes("boolean", "dtype bool")
+@takes("boolean", "dtype bool, which carries no gradient")
 def logical_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether one or both are true.
 
@@ -1152,7 +1152,7 @@ logical_or.not_differentiable()
 
 
 @op
-@takes("boolean", "dtype bool")
+@takes("boolean", "dtype bool, which carries no gradient")
 def logical_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether exactly one is true.
 
@@ -1166,7 +1166,7 @@ logical_xor.not_differentiable()
 
 
 @op
-@takes("boolean", "dtype bool")
+@takes("boolean", "dtype bool, which carries no gradient")
 def logical_not(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is false.
 
@@ -1180,7 +1180,7 @@ logical_not.not_differentiable()
 
 
 @op
-@takes("numeric", "dtype bool")
+@takes("numeric", "dtype bool, which carries no gradient")
 def isfinite(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is neither infinite nor NaN.
 
@@ -1194,7 +1194,7 @@ isfinite.not_differentiable()
 
 
 @op
-@takes("numeric", "dtype bool")
+@takes("numeric", "dtype bool, which carries no gradient")
 def isinf(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is infinite.
 
@@ -1208,7 +1208,7 @@ isinf.not_differentiable()
 
 
 @op
-@takes("numeric", "dtype bool")
+@takes("numeric", "dtype bool, which carries no gradient")
 def isnan(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is NaN.
 
@@ -1222,7 +1222,7 @@ isnan.not_differentiable()
 
 
 @op
-@takes("real floating-point", "dtype bool")
+@takes("real floating-point", "dtype bool, which carries no gradient")
 def signbit(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether its sign bit is set, as it is for -0.0.
 
@@ -1239,6 +1239,8 @@ signbit.not_differentiable()
 @takes("real floating-point")
 def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The next number that can be represented after `x1` in the direction of `x2`.
+
+    The result carries no gradient.
 
     >>> nextafter(Tensor([0.0]), Tensor([1.0])) > 0
     Tensor([ True])
