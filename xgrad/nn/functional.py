@@ -110,19 +110,26 @@ def binary_cross_entropy(p: ArrayLike, target: ArrayLike, /, *, reduction: str =
 @op(override=True)
 def bce(xp: Any, p: ArrayLike, target: ArrayLike, /) -> Tensor:
     """``-t log p - (1 - t) log(1 - p)``, element by element; see `binary_cross_entropy`. A rule of its own, since 0·log 0 is NaN."""
-    return -(target * _bounded_log(xp, p) + (1 - target) * _bounded_log(xp, 1 - p))
+    return -(target * _log_yes(xp, p) + (1 - target) * _log_no(xp, p))
 
 
 bce.vjp(
     p=lambda xp, g, p, target: g * (p - target) / _at_least(xp, p * (1 - p), 1e-12),
-    target=lambda xp, g, p: g * (_bounded_log(xp, 1 - p) - _bounded_log(xp, p)),
+    target=lambda xp, g, p: g * (_log_no(xp, p) - _log_yes(xp, p)),
 )
 
 
-def _bounded_log(xp: Any, p: Any) -> Any:
-    inside = p > 0
-    bounded = _at_least(xp, xp.log(xp.where(inside, p, xp.ones_like(p))), -100.0)
-    return xp.where(inside, bounded, xp.where(p == 0, xp.full_like(p, -100.0), xp.full_like(p, float("nan"))))
+def _log_yes(xp: Any, p: Any) -> Any:  # log p
+    return _bounded(xp, p, xp.log(xp.where(p > 0, p, xp.ones_like(p))), p > 0, p == 0)
+
+
+def _log_no(xp: Any, p: Any) -> Any:  # log(1 - p)
+    return _bounded(xp, p, xp.log1p(-xp.where(p < 1, p, xp.zeros_like(p))), p < 1, p == 1)
+
+
+def _bounded(xp: Any, p: Any, log: Any, inside: Any, edge: Any) -> Any:
+    outside = xp.where(edge, xp.full_like(p, -100.0), xp.full_like(p, float("nan")))
+    return xp.where(inside, _at_least(xp, log, -100.0), outside)
 
 
 def _at_least(xp: Any, x: Any, low: float) -> Any:
