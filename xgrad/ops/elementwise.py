@@ -1249,26 +1249,3 @@ def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 nextafter.not_differentiable()
-
-
-# STANDINS
-@op
-def where(xp: Any, condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    return xp.where(condition, x1, x2)
-
-
-where.vjp(
-    x1=lambda xp, g, condition: xp.where(condition, g, xp.zeros_like(g)),
-    x2=lambda xp, g, condition: xp.where(condition, xp.zeros_like(g), g),
-)
-
-
-@op
-def sum(xp: Any, x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
-
-
-sum.vjp(x=lambda xp, g, x_shape, axis, keepdims: xp.broadcast_to(g, x_shape))
-
-
-__all__ += ["where", "sum"]
