@@ -165,8 +165,9 @@ def _nested(backend: Backend, obj: Any, device: Any) -> Tensor:
 
     xp = xgrad.namespace(backend.name)
     shape, leaves = _flatten(obj)
-    parts = [x if isinstance(x, Tensor) else xp.asarray(x, device=device) for x in leaves]
     tensors = [x for x in leaves if isinstance(x, Tensor)]
+    device = tensors[0].device if device is None and len({str(x.device) for x in tensors}) == 1 else device
+    parts = [x if isinstance(x, Tensor) else xp.asarray(x, device=device) for x in leaves]
     dtype = xp.result_type(*tensors, *(x for x in leaves if isinstance(x, (bool, int, float, complex))))
     if len({x.shape for x in parts}) > 1:
         raise ValueError(f"asarray: nested sequences must be rectangular, but parts have the shapes {sorted({x.shape for x in parts})}")

@@ -115,7 +115,7 @@ def to_device(x: ArrayLike, device: Any, /) -> Tensor:
 
 
 @op(override=True)
-def to_backend_(xp: Any, x: ArrayLike, name: str, source: str = "", device: Any = None, to: Any = None, /) -> Tensor:
+def to_backend_(xp: Any, x: ArrayLike, name: str, to: Any = None, source: str = "", device: Any = None, /) -> Tensor:
     return find_backend(name).from_numpy(xp.__backend__.to_numpy(x), to)  # type: ignore[no-any-return]
 
 
@@ -160,7 +160,7 @@ def to_backend(x: ArrayLike, name: str, device: Any = None, /) -> Tensor:
     find_backend(name).xp  # noqa: B018  (raises where it cannot run)
     if name == x.backend:
         return x if device is None else to_device(x, device)
-    return to_backend_(x, name, x.backend, x.device, device)
+    return to_backend_(x, name, device, x.backend, x.device)
 
 
 # ----------------------------------------------------------------------------------------------------------- comparing

@@ -76,7 +76,12 @@ def getitem_(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
     return xp.get_item(x, key)
 
 
-getitem_.vjp(x=lambda xp, g, x_shape, key: xp.scatter_add(xp.new_zeros(g, x_shape), key, g))
+def _scatter(xp: Any, g: Any, x_shape: tuple[int, ...], key: Any) -> Any:
+    zeros = xp.new_zeros(g, x_shape)
+    return zeros if 0 in g.shape else xp.scatter_add(zeros, key, g)
+
+
+getitem_.vjp(x=_scatter)
 getitem_.view(lambda xp, x, v, key: xp.setitem(x, key, v))
 
 
@@ -86,7 +91,7 @@ def gather(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
     return xp.get_item(x, key)
 
 
-gather.vjp(x=lambda xp, g, x_shape, key: xp.scatter_add(xp.new_zeros(g, x_shape), key, g))
+gather.vjp(x=_scatter)
 
 
 def getitem(x: ArrayLike, key: Any, /) -> Tensor:

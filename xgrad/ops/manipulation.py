@@ -209,10 +209,10 @@ def permute_dims(xp: Any, x: ArrayLike, /, axes: tuple[int, ...]) -> Tensor:
     >>> xgrad.permute_dims(xgrad.ones((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    axes = tuple(axes)
-    if sorted(a + x.ndim if a < 0 else a for a in axes) != list(range(x.ndim)):
+    order = tuple([a + x.ndim if a < 0 else a for a in axes])
+    if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"permute_dims: axes {axes} is no permutation of the {x.ndim} axes of x {tuple(x.shape)}")
-    return xp.permute_dims(x, axes)  # type: ignore[no-any-return]
+    return xp.permute_dims(x, order)  # type: ignore[no-any-return]
 
 
 permute_dims.vjp(x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)))
@@ -631,7 +631,9 @@ def repeat(xp: Any, x: ArrayLike, repeats: Any, /, *, axis: int | None = None) -
     >>> xgrad.repeat(xgrad.asarray([1.0, 2.0]), xgrad.asarray([2, 1]))
     Tensor([1., 1., 2.])
     """
-    return xp.__native__.repeat(x, _counts(x, repeats), axis=axis)  # type: ignore[no-any-return]
+    if axis is None:
+        x, axis = xp.reshape(x, (-1,)), 0
+    return xp.repeat(x, _counts(x, repeats), axis=axis)  # type: ignore[no-any-return]
 
 
 def _counts(x: Array, repeats: Any) -> Any:
@@ -656,7 +658,7 @@ def _sum_segments(xp: Any, g: Any, x_shape: tuple[int, ...], repeats: Any, axis:
         raw = getattr(g, "_data", g)
         space = raw_namespace(raw)
         numbers = space.arange(flat[at], device=space.__backend__.device(raw))
-        source = space.__native__.repeat(numbers, _counts(raw, repeats), axis=0)
+        source = space.repeat(numbers, _counts(raw, repeats), axis=0)
         total = xp.scatter_add(xp.new_zeros(g, flat), (slice(None),) * at + (source,), g)
     return xp.reshape(total, x_shape)
 
