@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .backend import current_backend, is_numpy_scalar, raw_namespace
+from .backend import backend_of, current_backend, is_numpy_scalar, raw_namespace
+from .errors import NotAnArray
 from .methods import Methods
 from .rules import Op
 
@@ -36,7 +37,8 @@ def lift(x: Any) -> tuple[Any, Any]:
         return (x.item() if is_numpy_scalar(x) else x), None  # numpy.float64 is a float
     if is_numpy_scalar(x):
         return x.item(), None
-    raw_namespace(x)
+    if backend_of(x) is None:
+        raise NotAnArray(x)
     return x, None
 
 

@@ -251,10 +251,6 @@ class Backend:
         """``x[key]``."""
         return x[key]
 
-    def get_item(self, x: Array, key: Any) -> Array:
-        """``x[key]``, where the library indexes otherwise than NumPy."""
-        return x[key]
-
     def shares_memory(self, y: Array, x: Array) -> bool:
         """Whether `y`, which is `x` in another shape, shares its memory rather than being a copy."""
         return True
@@ -503,8 +499,8 @@ def backend_of(x: Array) -> Backend | None:
 
 def _resolve(cls: type, x: Array) -> Backend | None:
     # By the module of the type or of a base that is an array, then by the standard's own protocol.
-    if not all(hasattr(cls, name) for name in ("shape", "__mul__", "__getitem__")):
-        return None  # no array: numpy.dtype and the like have a shape too
+    if isinstance(x, type) or not all(hasattr(x, name) for name in ("shape", "dtype", "__mul__")):
+        return None  # numpy.dtype and the like have a shape too
     tops = [base.__module__.partition(".")[0] for base in cls.__mro__[:-1]]
     if "xgrad" in tops:
         return None  # a Tensor

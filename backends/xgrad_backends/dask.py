@@ -56,20 +56,56 @@ class Plugin(Backend):
         return True  # writing replaces the recipe of one array, no memory
 
     def get_item(self, x: Any, key: Any) -> Any:
-        parts = key if isinstance(key, tuple) else (key,)
-        if sum(getattr(part, "shape", ()) != () and part.dtype.kind in "iu" for part in parts) > 1:
-            # dask takes one array of indices: index the positions, which NumPy can, and take those.
-            at = numpy.arange(math.prod(x.shape)).reshape(x.shape)[tuple(map(_host, parts))]
-            return dask.array.reshape(_reshape(x, (-1,))[at.reshape(-1)], at.shape)
-        return _known(x[key], "the shape of x[mask]")
+        # dask reads slices that step forwards, one 1-d array of indices or a mask; else positions are taken.
+        arrays = [part for part in _parts(key) if getattr(part, "shape", ()) != ()]
+        if (len(arrays) == 1 and arrays[0].ndim == 1) or (_forwards(key) and not arrays):
+            return _known(x[key], "the shape of x[mask]")
+        if any(part.dtype.kind == "b" for part in arrays):
+            return _known(x[key], "the shape of x[mask]")
+        at = self.numbers(x, key)
+        return _reshape(dask.array.take(_reshape(x, (-1,)), at.reshape(-1), axis=0), at.shape)
+
+    def set_item(self, x: Any, key: Any, value: Any) -> Any:
+        if _forwards(key):
+            return super().set_item(x, key, value)
+        return self._at(x, key, value, numpy.put)
+
+    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
+        if _forwards(key):
+            return self.set_item(x, key, self.get_item(x, key) + value)
+        return self._at(x, key, value, numpy.add.at)
+
+    def _at(self, x: Any, key: Any, value: Any, write: Callable[[Any, Any, Any], None]) -> Any:
+        at = self.numbers(x, key)
+        if at.size == 0:
+            return x
+        values = _reshape(dask.array.broadcast_to(_known(dask.array.asarray(value), "a shape"), at.shape), (-1,))
+
+        def written(x: Any, values: Any) -> Any:
+            out = x.copy()
+            write(out, at.reshape(-1), values)
+            return out
+
+        flat = _reshape(x, (-1,))
+        out = dask.array.apply_gufunc(written, "(n),(m)->(n)", flat, values, output_dtypes=x.dtype, allow_rechunk=True)
+        return dask.array.reshape(out, x.shape)
 
     def numbers(self, x: Any, key: Any) -> Any:
-        key = tuple(map(_host, key)) if isinstance(key, tuple) else _host(key)
-        return dask.array.from_array(numpy.arange(math.prod(x.shape)).reshape(x.shape)[key])
+        key = tuple(map(_host, _parts(key)))
+        return numpy.arange(math.prod(x.shape)).reshape(x.shape)[key]
 
 
 def _host(part: Any) -> Any:
     return part.compute() if isinstance(part, dask.array.Array) else part
+
+
+def _parts(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def _forwards(key: Any) -> bool:
+    """Whether an index is of integers and slices that step forwards alone, which dask reads and writes as NumPy does."""
+    return all(p is ... or isinstance(p, int) or (isinstance(p, slice) and (p.step or 1) > 0) for p in _parts(key))
 
 
 def _known(x: Any, what: str) -> Any:

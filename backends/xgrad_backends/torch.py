@@ -45,18 +45,20 @@ class Plugin(Backend):
 
     def owns_memory(self, x: Any) -> bool:
         # A count of the tensors on the same memory; memory that is not torch's own cannot be resized.
-        storage = x.untyped_storage()
-        return _USERS is not None and storage.resizable() and _USERS(storage._cdata) <= _ALONE
+        return bool(x.untyped_storage().resizable()) and 0 < _users(x) <= _ALONE
+
+    def shares_memory(self, y: Any, x: Any) -> bool:
+        return bool(y.untyped_storage().data_ptr() == x.untyped_storage().data_ptr())
 
     def get_item(self, x: Any, key: Any) -> Any:
         # torch refuses negative steps: take those axes from the other end.
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if not any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts):
-            return x[key]
+        parts = _parts(key)
+        if not any(map(_backwards, parts)):
+            return x[tuple(parts)]
         used = sum(_width(part) for part in parts)
         axis, flipped = 0, []
         for i, part in enumerate(parts):
-            if isinstance(part, slice) and (part.step or 1) < 0:
+            if _backwards(part):
                 taken = range(*part.indices(x.shape[axis]))
                 last = x.shape[axis] - 1
                 parts[i] = slice(last - taken.start, last - taken.start + len(taken) * -taken.step, -taken.step) if taken else slice(0, 0)
@@ -66,8 +68,8 @@ class Plugin(Backend):
 
     def set_item(self, x: Any, key: Any, value: Any) -> Any:
         out = x.clone()
-        if _plain(key):
-            out[key] = value
+        if not any(map(_backwards, parts := _parts(key))):
+            out[tuple(parts)] = value
         else:
             at = self.numbers(x, key)
             out.reshape(-1)[at] = torch.broadcast_to(torch.as_tensor(value, dtype=x.dtype, device=x.device), at.shape)
@@ -78,7 +80,7 @@ class Plugin(Backend):
             return self.set_item(x, key, self.get_item(x, key) + value)
         out = torch.clone(x, memory_format=torch.contiguous_format)
         if getattr(key, "ndim", 0) == 1:
-            out.index_put_((key,), value.to(x.dtype), accumulate=True)
+            out.index_put_((key.long(),), value.to(x.dtype), accumulate=True)
         else:
             at = self.numbers(x, key)
             out.view(-1).index_put_((at.reshape(-1),), torch.broadcast_to(value, at.shape).reshape(-1).to(x.dtype), accumulate=True)
@@ -95,8 +97,13 @@ class Plugin(Backend):
         return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
 
 
-_USERS = getattr(torch._C, "_storage_Use_Count", None)
-_ALONE = 0 if _USERS is None else _USERS(torch.zeros(1).untyped_storage()._cdata)
+def _users(x: Any) -> int:
+    """How many hold the memory of `x`; 0 if this version of torch does not say."""
+    storage = x.untyped_storage()
+    return int(torch._C._storage_Use_Count(storage._cdata)) if hasattr(torch._C, "_storage_Use_Count") else 0
+
+
+_ALONE = _users(torch.zeros(1))
 
 
 def _width(part: Any) -> int:
@@ -106,8 +113,16 @@ def _width(part: Any) -> int:
     return part.ndim if getattr(part, "dtype", None) is torch.bool else 1
 
 
-def _plain(key: Any) -> bool:
-    return not any(isinstance(part, slice) and (part.step or 1) < 0 for part in (key if isinstance(key, tuple) else (key,)))
+def _backwards(part: Any) -> bool:
+    return isinstance(part, slice) and (part.step or 1) < 0
+
+
+def _parts(key: Any) -> list[Any]:
+    """The parts of an index, with indices as torch takes them: it reads uint8 as a mask, and refuses int16."""
+    return [
+        part.long() if isinstance(part, torch.Tensor) and part.dtype not in (torch.bool, torch.int64) else part
+        for part in (key if isinstance(key, tuple) else (key,))
+    ]
 
 
 def _can_cast(from_: Any, to: Any, /) -> bool:
