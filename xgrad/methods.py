@@ -573,6 +573,9 @@ class Methods:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return xgrad.numpy_protocols.array_function(function, args, kwargs)
 
+    def __cupy_override_elementwise_kernel__(self, kernel: Any, *args: Any, **kwargs: Any) -> Any:
+        return xgrad.numpy_protocols.cupy_kernel(kernel, args, kwargs)
+
     def __bool__(self) -> bool:
         return bool(self._data)
 

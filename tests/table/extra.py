@@ -1,0 +1,98 @@
+"""Rows for `xgrad.ops.extra`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import Arg, Row
+
+SHAPE = (3, 4)
+WIDE = Arg(SHAPE, -6.0, 6.0)
+
+
+def _activation(name: str, torch: Any, **more: Any) -> Row:
+    return Row(name, lambda xp, x: getattr(xp, name)(x), (WIDE,), torch=torch, elementwise=True, **more)
+
+
+def _along(name: str, axis: Any, **more: Any) -> Row:
+    return Row(
+        name, lambda xp, x: getattr(xp, name)(x, axis=axis, **more), (Arg(SHAPE),),
+        torch=lambda t, x: getattr(t, name)(x, axis, **({"keepdim": True} if more else {})), label=f"{axis}{'-kept' * len(more)}",
+    )  # fmt: skip
+
+
+_EINSUMS = {
+    "ij,jk->ik": ((2, 3), (3, 4)),
+    "ii->i": ((3, 3),),
+    "ii->": ((3, 3),),
+    "ii": ((3, 3),),
+    "iij->j": ((3, 3, 2),),
+    "iii->i": ((2, 2, 2),),
+    "ba": ((2, 3),),
+    "ijk->j": ((2, 3, 2),),
+    "i,i->": ((3,), (3,)),
+    "i,j->ij": ((2,), (3,)),
+    "ij,ij->ij": ((2, 3), (2, 3)),
+    "bij,bjk->bik": ((2, 3, 4), (2, 4, 2)),
+    "bqhd,bkhd->bhqk": ((2, 3, 2, 4), (2, 5, 2, 4)),
+    "...ij,...jk->...ik": ((2, 3, 4), (4, 2)),
+    "...i->...": ((2, 3),),
+    "...,...": ((2, 3), (3,)),
+    "ii,ij->j": ((3, 3), (3, 2)),
+    "i,ij,j": ((2,), (2, 3), (3,)),
+    "ij,jk,kl->il": ((2, 3), (3, 4), (4, 2)),
+    "bi,ij,bj->b": ((2, 3), (3, 4), (2, 4)),
+}
+
+
+def _einsum(subscripts: str, shapes: tuple[tuple[int, ...], ...], kind: str = "float") -> Row:
+    return Row(
+        "einsum", lambda xp, *x: xp.einsum(subscripts, *x), tuple(Arg(s, kind=kind) for s in shapes),
+        torch=lambda t, *x: t.einsum(subscripts, *x), label=subscripts if kind == "float" else f"{subscripts} {kind}",
+    )  # fmt: skip
+
+
+def _pad(mode: str, theirs: str, width: tuple[int, int] = (1, 2)) -> Row:
+    return Row(
+        "pad", lambda xp, x: xp.pad(x, ((0, 0), width), mode), (Arg(SHAPE),),
+        torch=lambda t, x: t.nn.functional.pad(x, width, mode=theirs), label=mode,
+    )  # fmt: skip
+
+
+ROWS = [
+    _activation("relu", lambda t, x: t.relu(x)),
+    _activation("leaky_relu", lambda t, x: t.nn.functional.leaky_relu(x)),
+    _activation("elu", lambda t, x: t.nn.functional.elu(x)),
+    _activation("sigmoid", lambda t, x: t.sigmoid(x)),
+    _activation("softplus", lambda t, x: t.nn.functional.softplus(x)),
+    _activation("logsigmoid", lambda t, x: t.nn.functional.logsigmoid(x)),
+    _activation("silu", lambda t, x: t.nn.functional.silu(x)),
+    _activation("erf", lambda t, x: t.erf(x)),
+    _activation("gelu", lambda t, x: t.nn.functional.gelu(x)),
+    Row(
+        "gelu", lambda xp, x: xp.gelu(x, approximate="tanh"), (WIDE,),
+        torch=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"), label="tanh",
+    ),
+    *(_along(name, axis) for name in ("softmax", "log_softmax", "logsumexp") for axis in (0, -1)),
+    _along("logsumexp", 1, keepdims=True),
+    Row("logsumexp", lambda xp, x: xp.logsumexp(x), (Arg(SHAPE),), torch=lambda t, x: t.logsumexp(x, (0, 1)), label="all"),
+    *(_einsum(subscripts, shapes) for subscripts, shapes in _EINSUMS.items()),
+    _einsum("ij,jk->ik", ((2, 3), (3, 2)), "complex"),
+    _pad("constant", "constant"),
+    _pad("edge", "replicate"),
+    _pad("reflect", "reflect"),
+    _pad("wrap", "circular"),
+    Row(
+        "scatter_add", lambda xp, x, v: xp.scatter_add(x, (slice(1, 3), slice(None)), v), (Arg(SHAPE), Arg((2, 4))),
+        torch=lambda t, x, v: x + t.nn.functional.pad(v, (0, 0, 1, 0)), label="slice",
+    ),
+    Row(
+        "scatter_add", lambda xp, x, v: xp.scatter_add(x, (xp.asarray([0, 0, 2]),), v), (Arg((4,)), Arg((3,))),
+        torch=lambda t, x, v: x.index_add(0, t.tensor([0, 0, 2]), v), label="repeated",
+    ),
+    Row(
+        "zero_where_not", lambda xp, x, c: xp.zero_where_not(x, c), (Arg(SHAPE), Arg(SHAPE, kind="bool")),
+        torch=lambda t, x, c: t.where(c, x, 0.0),
+    ),
+    Row("new_zeros", lambda xp, x: xp.new_zeros(x, (2, 3)), (Arg(SHAPE),), torch=lambda t, x: x.new_zeros((2, 3)), differentiable=False),
+]  # fmt: skip
