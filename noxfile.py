@@ -1,0 +1,141 @@
+"""What can be run here: ``python -m nox -l`` lists it, ``python -m nox -s tests`` runs one.
+
+Each session makes its environment when it is first run, and uses it again. What stands after ``--`` is passed on.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests", "lint", "types"]
+
+GROUPS = nox.project.load_toml("pyproject.toml")
+TORCH = "torch==2.13.0"  # the reference; its derivatives differ between versions
+CPU_BACKENDS = ("numpy", "strict", "torch", "jax", "dask")
+EXTRAS = {"numpy": "", "strict": "strict", "torch": "torch", "jax": "jax", "dask": "dask"}
+ENVIRONMENT = {"JAX_ENABLE_X64": "1", "MPLBACKEND": "Agg"}
+
+
+def group(name: str) -> list[str]:
+    """The packages of a dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(GROUPS, name))
+
+
+def torch_is_there(session: nox.Session) -> bool:
+    """Install PyTorch, before anything that would take another version of it; say so if there is no build of it."""
+    try:
+        session.install(TORCH)
+    except nox.command.CommandFailed:
+        session.warn(f"{TORCH} cannot be installed for this Python: finite differences take its place")
+        return False
+    return True
+
+
+def install(session: nox.Session, extras: str, *packages: str) -> None:
+    """Install xgrad, as the folder that it is in, with some extras, and other packages."""
+    session.install("-e", f".[{extras}]" if extras else ".", *packages)
+
+
+@nox.session(tags=["test"])
+def tests(session: nox.Session) -> None:
+    """Everything, on every backend that can run here, in one environment."""
+    extras = ["strict", "jax", "dask", "einsum", "train"]
+    if torch_is_there(session):
+        extras.append("torch")
+    install(session, ",".join(extras), *group("tests"))
+    session.run("python", "-m", "pytest", *session.posargs, env=ENVIRONMENT)
+
+
+def register(name: str) -> None:
+    @nox.session(name=f"tests-{name}", tags=["test", "backend"])
+    def tests_on(session: nox.Session) -> None:
+        there = torch_is_there(session)
+        if name == "torch" and not there:
+            session.skip(f"{TORCH} cannot be installed for this Python")
+        install(session, EXTRAS[name], *group("tests"))
+        session.run("python", "-m", "pytest", "tests", "--backend", name, *session.posargs, env=ENVIRONMENT)
+
+    tests_on.__doc__ = f"The suite on {name} alone."
+
+
+for _name in CPU_BACKENDS:
+    register(_name)
+
+
+def cuda() -> tuple[str | None, str]:
+    """The extra for the CUDA of this machine's driver, or None and the reason why there is no GPU."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None, "there is no GPU here: NVIDIA's driver (nvidia-smi) is not installed"
+    done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=60)
+    found = re.search(r"CUDA[\w ]*Version:\s*(\d+)", done.stdout)
+    if done.returncode != 0 or found is None:
+        return None, f"there is no GPU that can be used here: nvidia-smi says {(done.stderr or done.stdout).strip()[:200]!r}"
+    return ("cuda13" if int(found[1]) >= 13 else "cuda12"), ""
+
+
+@nox.session(name="tests-cupy", tags=["backend"])
+def tests_cupy(session: nox.Session) -> None:
+    """The suite on CuPy, on an NVIDIA GPU; skipped where there is none."""
+    extra, reason = cuda()
+    if extra is None:
+        session.skip(reason)
+    torch_is_there(session)
+    install(session, extra, *group("tests"))
+    session.run("python", "-m", "pytest", "tests", "--backend", "cupy", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, by ruff."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *(session.posargs or ["."]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, by mypy in its strict mode and, where users meet them, by pyright."""
+    install(session, "", *group("types"))
+    session.run("mypy", *session.posargs)
+    session.run("pyright")
+
+
+def option(arguments: list[str], name: str, default: Any = None) -> Any:
+    """The value of ``--name value`` or ``--name=value`` among `arguments`."""
+    for k, argument in enumerate(arguments):
+        if argument == name and k + 1 < len(arguments):
+            return arguments[k + 1]
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2]
+    return default
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """Train a classifier of handwritten digits: ``-- --data mnist --backend torch``."""
+    backend = option(session.posargs, "--backend", "numpy")
+    extra = EXTRAS.get(backend, "")
+    if backend == "cupy":
+        extra, reason = cuda()
+        if extra is None:
+            session.error(f"--backend cupy: {reason}")
+    if backend == "torch":
+        torch_is_there(session)
+    install(session, f"train,{extra}".rstrip(","))
+    session.run("python", "examples/train_digits.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Compare xgrad's speed and memory with those of other libraries."""
+    torch_is_there(session)
+    install(session, "jax", *group("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
