@@ -1,5 +1,158 @@
-"""set"""
+"""Sets of elements.
+
+The gradient for elements that are equal, of which a set keeps one, is that one's, shared evenly.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import Any
+
+from ..engine import ArrayLike, Tensor, op
+
+__all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
+
+
+@op
+def isin(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> Tensor:
+    """Whether each element of `x1` is among those of `x2`.
+
+    Not differentiable: the result is boolean.
+
+    Parameters
+    ----------
+    x1, x2 : array or scalar
+        At least one array.
+    invert : bool
+        Ask whether it is not among them.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x1` and boolean dtype.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.isin(xgrad.asarray([1, 2, 3]), xgrad.asarray([3, 1]))
+    Tensor([ True, False,  True])
+    """
+    return xp.isin(x1, x2, invert=invert)
+
+
+isin.not_differentiable()
+
+
+@op
+def unique_all(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The distinct elements of `x`, where each occurs first, which of them each element is, and how often each occurs.
+
+    The gradient for `x` is that of the values, shared evenly among equal elements. Shapes depend on the values, so a lazy
+    backend computes them.
+
+    Parameters
+    ----------
+    x : array
+        Flattened if it has several axes.
+
+    Returns
+    -------
+    values, indices, inverse_indices, counts : Tensor
+        A named tuple. Every NaN is distinct.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> found = xgrad.unique_all(xgrad.asarray([2.0, 1.0, 2.0]))
+    >>> found.values, found.counts
+    (Tensor([1., 2.]), Tensor([1, 2]))
+    """
+    return xp.unique_all(x)
+
+
+@op
+def unique_counts(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
+    """The distinct elements of `x`, and how often each occurs; see `unique_all`.
+
+    Parameters
+    ----------
+    x : array
+        Flattened if it has several axes.
+
+    Returns
+    -------
+    values, counts : Tensor
+        A named tuple.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.unique_counts(xgrad.asarray([2.0, 1.0, 2.0])).counts
+    Tensor([1, 2])
+    """
+    return xp.unique_counts(x)
+
+
+@op
+def unique_inverse(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
+    """The distinct elements of `x`, and which of them each element is; see `unique_all`.
+
+    Parameters
+    ----------
+    x : array
+        Flattened if it has several axes.
+
+    Returns
+    -------
+    values, inverse_indices : Tensor
+        A named tuple; the indices have the shape of `x`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.unique_inverse(xgrad.asarray([2.0, 1.0, 2.0])).inverse_indices
+    Tensor([1, 0, 1])
+    """
+    return xp.unique_inverse(x)
+
+
+@op
+def unique_values(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The distinct elements of `x`; see `unique_all`.
+
+    Parameters
+    ----------
+    x : array
+        Flattened if it has several axes.
+
+    Returns
+    -------
+    Tensor
+        One axis, of the dtype of `x`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([2.0, 1.0, 2.0], requires_grad=True)
+    >>> xgrad.unique_values(x).sum().backward()
+    >>> x.grad
+    Tensor([0.5, 1. , 0.5])
+    """
+    return xp.unique_values(x)
+
+
+def share(xp: Any, g: Any, x: Any) -> Any:
+    """The cotangent of each distinct value, divided evenly among the elements that have it."""
+    found = xp.unique_all(x)
+    wide = xp.result_type(g.dtype, xp.float32)  # float16 counts no further than 2048
+    each = xp.astype(g, wide) / xp.astype(found[3], wide)
+    return xp.reshape(xp.take(each, xp.reshape(found[2], (-1,)), axis=0), x.shape)
+
+
+def share_first(xp: Any, g: Any, x: Any) -> Any:
+    return share(xp, g[0], x)
+
+
+unique_all.vjp(x=share_first)
+unique_counts.vjp(x=share_first)
+unique_inverse.vjp(x=share_first)
+unique_values.vjp(x=share)

@@ -1,5 +1,407 @@
-"""statistical"""
+"""Sums, products, extremes and moments, over all axes or some.
+
+Below, ``g`` is the cotangent of the result, ``y`` the result, and ``n`` the number of elements that are reduced to one.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from ..engine import ArrayLike, Tensor, op
+
+__all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
+
+Axes: TypeAlias = int | tuple[int, ...] | None
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+# ------------------------------------------------------------------------------------------------ what reductions share
+
+
+def reduces(forward: F) -> F:
+    """Write the sections that the docstrings of all reductions would repeat."""
+    parameters, returned = ["axis", "keepdims"], "the dtype of `x`"
+    told = {
+        "axis": "axis : int or tuple of int, optional\n        The axes to reduce; all of them if not given.",
+        "dtype": "dtype : data type, optional\n        Convert to this data type before reducing.",
+        "correction": "correction : int or float\n        Taken from the number of elements that the divisor is; 1 is Bessel's correction.",
+        "keepdims": "keepdims : bool\n        Keep the reduced axes, with length one.",
+    }
+    names = forward.__annotations__
+    if "dtype" in names:
+        parameters.insert(1, "dtype")
+        returned = "`dtype`, or else of the dtype of `x`, small integers widened to the default integer"
+    if "correction" in names:
+        parameters.insert(1, "correction")
+        returned = "the real dtype of `x`"
+    text, _, example = (forward.__doc__ or "").partition(">>>")
+    options = "\n    ".join(told[name] for name in parameters)
+    forward.__doc__ = (
+        f"{text.rstrip()}\n\n    Parameters\n    ----------\n    x : array\n        Of a numeric data type.\n    {options}\n\n"
+        f"    Returns\n    -------\n    Tensor\n        Of the shape of `x` without the reduced axes, and of {returned}.\n\n"
+        "    Raises\n    ------\n    ValueError or IndexError\n        If `x` has no such axis, or an axis is named twice.\n\n"
+        f"    Examples\n    --------\n    >>>{example}"
+    )
+    return forward
+
+
+def places(axis: Axes, ndim: int) -> tuple[int, ...]:
+    """The axes to reduce, counted from 0."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(a % ndim for a in ((axis,) if isinstance(axis, int) else axis))
+
+
+def count(shape: tuple[int, ...], axis: Axes) -> int:
+    """How many elements are reduced to one."""
+    if axis is None:
+        return math.prod(shape)
+    return shape[axis] if isinstance(axis, int) else math.prod(shape[a] for a in axis)
+
+
+def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
+    """`y`, reduced from `shape`, so that it broadcasts with what it was reduced from."""
+    if axis is None or keepdims:
+        return y
+    at = places(axis, len(shape))
+    return xp.reshape(y, tuple(1 if i in at else n for i, n in enumerate(shape)))
+
+
+def spread(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
+    """The transpose of a sum: every element gets the cotangent of the sum that it went into."""
+    return xp.broadcast_to(kept(xp, g, x_shape, axis, keepdims), x_shape)
+
+
+# ------------------------------------------------------------------------------------------------------ sums and means
+
+
+@op
+@reduces
+def sum(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum of the elements; 0 if there are none.
+
+    The gradient is ``g`` for each element.
+
+    >>> import xgrad
+    >>> xgrad.sum(xgrad.asarray([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Tensor([4., 6.])
+    """
+    if dtype is None:
+        return xp.sum(x, axis=axis, keepdims=keepdims)
+    return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+sum.vjp(x=spread)
+
+
+@op
+@reduces
+def mean(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The arithmetic mean of the elements; NaN if there are none.
+
+    The gradient is ``g / n`` for each element.
+
+    >>> import xgrad
+    >>> xgrad.mean(xgrad.asarray([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    Tensor([1.5, 3.5])
+    """
+    return xp.mean(x, axis=axis, keepdims=keepdims)
+
+
+def mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
+    # 1 / n and not n, which float16 may not hold; before it is spread, which is when there is least to multiply
+    return spread(xp, g * (1 / (count(x_shape, axis) or 1)), x_shape, axis, keepdims)
+
+
+mean.vjp(x=mean_x)
+
+
+# ----------------------------------------------------------------------------------------------------------- extremes
+
+
+@op
+@reduces
+def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The largest element; NaN if one of them is.
+
+    The gradient is ``g`` for the largest element. Elements that tie for it share ``g`` evenly, so that none of it is lost;
+    where the result is NaN, all elements do.
+
+    >>> import xgrad
+    >>> x = xgrad.Tensor([1.0, 3.0, 3.0], requires_grad=True)
+    >>> xgrad.max(x).backward()
+    >>> x.grad
+    Tensor([0. , 0.5, 0.5])
+    """
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+@op
+@reduces
+def min(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The smallest element; NaN if one of them is.
+
+    The gradient is ``g`` for the smallest element. Elements that tie for it share ``g`` evenly, so that none of it is lost;
+    where the result is NaN, all elements do.
+
+    >>> import xgrad
+    >>> xgrad.min(xgrad.asarray([[1.0, 2.0], [3.0, 0.0]]), axis=1)
+    Tensor([1., 0.])
+    """
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+def share(xp: Any, g: Any, beaten: Any, axis: Any) -> Any:
+    """The cotangent `g` divided evenly among the elements that are not `beaten`."""
+    # Counted in float32 at least: float16 counts no further than 2048.
+    ties = count(beaten.shape, axis) - xp.count_nonzero(beaten, axis=axis, keepdims=True)
+    each = g / xp.astype(ties, xp.result_type(g.dtype, xp.float32))
+    return xp.where(beaten, xp.new_zeros(each, ()), each)
+
+
+def max_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+    g, y = (kept(xp, v, x.shape, axis, keepdims) for v in (g, y))
+    return share(xp, g, x < y, axis)
+
+
+def min_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+    g, y = (kept(xp, v, x.shape, axis, keepdims) for v in (g, y))
+    return share(xp, g, x > y, axis)
+
+
+max.vjp(x=max_x)
+min.vjp(x=min_x)
+
+
+# ------------------------------------------------------------------------------------------------------------ products
+
+
+@op
+@reduces
+def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The product of the elements; 1 if there are none.
+
+    The gradient is ``g`` times the product of all *other* elements: of those before, times those after. There is no
+    division, so it is right where elements are zero, and in every order.
+
+    >>> import xgrad
+    >>> x = xgrad.Tensor([2.0, 0.0, 3.0], requires_grad=True)
+    >>> xgrad.prod(x).backward()
+    >>> x.grad
+    Tensor([0., 6., 0.])
+    """
+    if dtype is None:
+        return xp.prod(x, axis=axis, keepdims=keepdims)
+    return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+def prod_x(xp: Any, g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+    shape, ndim = x.shape, x.ndim
+    at = places(axis, ndim)
+    order = (*(i for i in range(ndim) if i not in at), *at)
+    x = xp.permute_dims(cast_like(xp, x, g), order)
+    flat = xp.reshape(x, (*x.shape[: ndim - len(at)], count(shape, axis)))
+    before = xp.cumulative_prod(flat, axis=-1, include_initial=True)[..., :-1]
+    after = xp.flip(xp.cumulative_prod(xp.flip(flat, axis=-1), axis=-1, include_initial=True)[..., :-1], axis=-1)
+    others = xp.permute_dims(xp.reshape(before * after, x.shape), tuple(order.index(i) for i in range(ndim)))
+    return kept(xp, g, shape, axis, keepdims) * conjugate(xp, others)
+
+
+prod.vjp(x=prod_x)
+
+
+def cast_like(xp: Any, x: Any, g: Any) -> Any:
+    return x if x.dtype == g.dtype else xp.astype(x, g.dtype)
+
+
+def conjugate(xp: Any, x: Any) -> Any:
+    return xp.conj(x) if xp.isdtype(x.dtype, "complex floating") else x
+
+
+# ---------------------------------------------------------------------------------------------------- cumulative ones
+
+
+@op
+def cumulative_sum(
+    xp: Any, x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """The sums of the elements up to each one, along an axis.
+
+    The gradient is the cumulative sum of ``g`` from the end: an element is part of its own sum and of all later ones.
+
+    Parameters
+    ----------
+    x : array
+        Of a numeric data type.
+    axis : int, optional
+        May be left out if `x` has one axis.
+    dtype : data type, optional
+        Convert to this data type before summing.
+    include_initial : bool
+        Begin with the sum of no elements, 0; the axis then is one longer.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`, and of `dtype` or else of the dtype of `x`, small integers widened to the default integer.
+
+    Raises
+    ------
+    ValueError or IndexError
+        If `x` has no such axis, or has several and none is named.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.cumulative_sum(xgrad.asarray([1.0, 2.0, 3.0]), include_initial=True)
+    Tensor([0., 1., 3., 6.])
+    """
+    return xp.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
+
+
+def cumulative_sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: bool) -> Any:
+    axis = (axis or 0) % len(x_shape)
+    g = g[(*(slice(None),) * axis, slice(1, None))] if include_initial else g
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
+
+
+cumulative_sum.vjp(x=cumulative_sum_x)
+
+
+@op
+def cumulative_prod(
+    xp: Any, x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """The products of the elements up to each one, along an axis.
+
+    The gradient for element ``i`` is the product of the elements before it, times ``r[i]`` where
+    ``r[i] = g[i] + x[i + 1] r[i + 1]``. There is no division, so it is right where elements are zero, and in every order;
+    the recurrence takes linear time.
+
+    Parameters
+    ----------
+    x : array
+        Of a numeric data type.
+    axis : int, optional
+        May be left out if `x` has one axis.
+    dtype : data type, optional
+        Convert to this data type before multiplying.
+    include_initial : bool
+        Begin with the product of no elements, 1; the axis then is one longer.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`, and of `dtype` or else of the dtype of `x`, small integers widened to the default integer.
+
+    Raises
+    ------
+    ValueError or IndexError
+        If `x` has no such axis, or has several and none is named.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([2.0, 0.0, 3.0], requires_grad=True)
+    >>> xgrad.cumulative_prod(x).sum().backward()
+    >>> x.grad
+    Tensor([1., 8., 0.])
+    """
+    return xp.cumulative_prod(x, axis=axis, dtype=dtype, include_initial=include_initial)
+
+
+def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
+    axis = 0 if axis is None else axis
+    g, x, y = (xp.moveaxis(v, axis, -1) for v in (g, cast_like(xp, x, g), y))
+    x, y = conjugate(xp, x), conjugate(xp, y)
+    if include_initial:
+        g, before = g[..., 1:], y[..., :-1]
+    else:
+        before = xp.concat([xp.ones_like(y[..., :1]), y[..., :-1]], axis=-1)
+    following = xp.concat([x[..., 1:], xp.zeros_like(x[..., :1])], axis=-1)
+    return xp.moveaxis(before * recurrence(xp, following, g), -1, axis)
+
+
+def recurrence(xp: Any, a: Any, b: Any) -> Any:
+    """The ``r`` with ``r[i] = b[i] + a[i] r[i + 1]`` along the last axis, zero beyond the end.
+
+    Two steps in one are a step of the same form, which leaves half as many of them: linear time in all. (The parallel
+    scan of Blelloch, "Prefix sums and their applications", 1990.)
+    """
+    n = b.shape[-1]
+    if n < 2:
+        return b
+    if n % 2:
+        a, b = (xp.concat([v, xp.zeros_like(v[..., :1])], axis=-1) for v in (a, b))
+    a0, a1, b0, b1 = a[..., ::2], a[..., 1::2], b[..., ::2], b[..., 1::2]
+    even = recurrence(xp, a0 * a1, b0 + a0 * b1)
+    odd = b1 + a1 * xp.concat([even[..., 1:], xp.zeros_like(even[..., :1])], axis=-1)
+    return xp.reshape(xp.stack([even, odd], axis=-1), b.shape)[..., :n]
+
+
+cumulative_prod.vjp(x=cumulative_prod_x)
+
+
+# ------------------------------------------------------------------------------------------------------------- moments
+
+
+@op
+@reduces
+def var(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The variance, the mean of ``abs(x - mean(x))**2``; NaN if ``n`` is not more than `correction`.
+
+    The gradient is ``2 g (x - mean(x)) / (n - correction)``.
+
+    >>> import xgrad
+    >>> xgrad.var(xgrad.asarray([1.0, 2.0, 3.0]), correction=1)
+    Tensor(1.)
+    """
+    return variance(xp, x, axis, correction, keepdims)
+
+
+def variance(xp: Any, x: Any, axis: Axes, correction: float, keepdims: bool) -> Any:
+    if xp.isdtype(x.dtype, "complex floating"):
+        return variance(xp, xp.real(x), axis, correction, keepdims) + variance(xp, xp.imag(x), axis, correction, keepdims)
+    if count(x.shape, axis) <= correction:
+        at = places(axis, x.ndim)
+        shape = (1 if i in at else n for i, n in enumerate(x.shape) if keepdims or i not in at)
+        return xp.new_zeros(x, tuple(shape)) * math.nan
+    return xp.var(x, axis=axis, correction=correction, keepdims=keepdims)
+
+
+def deviation(xp: Any, x: Any, axis: Axes, correction: float) -> Any:
+    """``(x - mean(x)) / (n - correction)``."""
+    n = count(x.shape, axis) - correction
+    return (x - xp.mean(x, axis=axis, keepdims=True)) * (1 / n if n > 0 else math.nan)
+
+
+def var_x(xp: Any, g: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    return kept(xp, 2 * g, x.shape, axis, keepdims) * deviation(xp, x, axis, correction)
+
+
+var.vjp(x=var_x)
+
+
+@op
+@reduces
+def std(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The standard deviation, the square root of `var`.
+
+    The gradient is ``g (x - mean(x)) / ((n - correction) y)``, and 0 where all elements are equal: the kink of a norm.
+
+    >>> import xgrad
+    >>> xgrad.std(xgrad.asarray([1.0, 2.0, 3.0]), correction=1)
+    Tensor(1.)
+    """
+    return xp.sqrt(variance(xp, x, axis, correction, keepdims))
+
+
+def std_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    # At the kink it divides by 1, so that the next order is finite too.
+    quotient = g / xp.where(y == 0, xp.ones_like(y), y)
+    return kept(xp, quotient, x.shape, axis, keepdims) * deviation(xp, x, axis, correction)
+
+
+std.vjp(x=std_x)
