@@ -28,10 +28,10 @@ _NAMES = {
 }  # fmt: skip
 _UFUNCS = frozenset(
     "abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift "
-    "bitwise_xor ceil conj copysign cos cosh divide equal exp expm1 floor floor_divide greater greater_equal hypot isfinite isinf "
-    "isnan less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor matmul maximum minimum "
-    "multiply negative nextafter not_equal positive pow reciprocal remainder round sign signbit sin sinh sqrt square subtract tan "
-    "tanh trunc vecdot".split()
+    "bitwise_xor ceil conj copysign cos cosh divide equal exp expm1 floor floor_divide greater greater_equal hypot isfinite "
+    "isinf isnan less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor matmul maximum minimum "
+    "multiply negative nextafter not_equal positive pow reciprocal remainder round sign signbit sin sinh sqrt square subtract "
+    "tan tanh trunc vecdot".split()
 )
 _REDUCE = {
     "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any",
@@ -160,7 +160,9 @@ def _refuse(told: str, name: str) -> TypeError:
         found = getattr(found, part, None)
     if spelling and callable(found):
         return TypeError(f"{told} does not take xgrad tensors; use xgrad.{spelling}")
-    return TypeError(f"{told} does not take xgrad tensors, and xgrad has no such function; pass x.detach().numpy() if no gradient is wanted")
+    return TypeError(
+        f"{told} does not take xgrad tensors, and xgrad has no such function; pass x.detach().numpy() if no gradient is wanted"
+    )
 
 
 def cupy_kernel(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -255,9 +257,8 @@ def _extremum(name: str) -> Callable[..., Any]:
 
 
 def _spread(name: str) -> Callable[..., Any]:
-    def run(a: Any, axis: Any = None, *, ddof: float | None = None, correction: float | None = None, keepdims: bool = False) -> Any:
-        by = correction if correction is not None else ddof or 0
-        return getattr(xgrad, name)(a, axis=axis, correction=by, keepdims=keepdims)
+    def run(a: Any, axis: Any = None, *, ddof: float = 0, correction: float | None = None, keepdims: bool = False) -> Any:
+        return getattr(xgrad, name)(a, axis=axis, correction=ddof if correction is None else correction, keepdims=keepdims)
 
     return run
 
@@ -279,7 +280,9 @@ for _name in ("cumsum", "cumprod", "cumulative_sum", "cumulative_prod"):
     _FUNCTIONS[_name] = _running(_NAMES.get(_name, _name))
 
 # Functions with the same arguments in the same order, whatever NumPy calls them.
-for _name in "expand_dims moveaxis tensordot tile take_along_axis diff unstack isin matrix_transpose astype result_type can_cast".split():
+for _name in (
+    "astype can_cast diff expand_dims isin matrix_transpose moveaxis result_type take_along_axis tensordot tile unstack".split()
+):
     _FUNCTIONS[_name] = lambda *args, _name=_name, **kwargs: getattr(xgrad, _name)(*args, **kwargs)
 
 _lambdas(

@@ -87,8 +87,8 @@ ROWS = [
         torch=lambda t, x, v: x + t.nn.functional.pad(v, (0, 0, 1, 0)), label="slice",
     ),
     Row(
-        "scatter_add", lambda xp, x, v: xp.scatter_add(x, (xp.asarray([0, 0, 2]),), v), (Arg((4,)), Arg((3,))),
-        torch=lambda t, x, v: x.index_add(0, t.tensor([0, 0, 2]), v), label="repeated",
+        "scatter_add", lambda xp, x, k, v: xp.scatter_add(x, (k,), v), (Arg((4,)), Arg((3,), kind="int", values=(0, 0, 2)), Arg((3,))),
+        torch=lambda t, x, k, v: x.index_add(0, k, v), label="repeated",
     ),
     Row(
         "zero_where_not", lambda xp, x, c: xp.zero_where_not(x, c), (Arg(SHAPE), Arg(SHAPE, kind="bool")),

@@ -139,7 +139,7 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = F
     --------
     >>> import xgrad
     >>> logsumexp(xgrad.Tensor([1000.0, 1000.0]))
-    Tensor(1000.6931)
+    Tensor(1000.693...)
     """
     shape = _kept(x.shape, axis)
     if 0 in x.shape and 0 not in shape:
@@ -295,7 +295,7 @@ def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
 
     >>> import xgrad
     >>> softplus(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
-    Tensor([0.000e+00, 6.931...e-01, 1.000e+03])
+    Tensor([0.000000e+00, 6.931...e-01, 1.000000e+03])
     """
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
@@ -342,7 +342,7 @@ def erf(xp: Any, x: ArrayLike, /) -> Tensor:
 
     >>> import xgrad
     >>> erf(xgrad.Tensor([-xgrad.inf, 0.0, 0.5, xgrad.inf]))
-    Tensor([-1.   ,  0.   ,  0.5205,  1.   ])
+    Tensor([-1.       ,  0.       ,  0.52...,  1.       ])
     """
     own = xp.__backend__.special("erf")
     if own is not None:
@@ -434,9 +434,11 @@ def einsum(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
     --------
     >>> import xgrad
     >>> a = xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]])
-    >>> einsum("ij,jk->ik", a, a), einsum("ii", a)
-    (Tensor([[ 7., 10.],
-            [15., 22.]]), Tensor(5.))
+    >>> einsum("ij,jk->ik", a, a)
+    Tensor([[ 7., 10.],
+            [15., 22.]])
+    >>> einsum("ii", a).item()
+    5.0
     """
     if not isinstance(subscripts, str):
         raise TypeError(f"einsum: subscripts must be a string such as 'ij,jk->ik', not {type(subscripts).__name__}")

@@ -81,7 +81,9 @@ def _explain(x1: Any, x2: Any, error: Exception) -> Exception:
             f"matmul: x1 has shape {s1} but x2 is {s2}; the last axis of x1 and the {place} axis of x2 must be equal"
         )
     if any(n != m and 1 not in (n, m) for n, m in zip(s1[-3::-1], s2[-3::-1])):
-        return ValueError(f"matmul: x1 has shape {s1} but x2 is {s2}; the axes before the last two must be equal, or one of them 1")
+        return ValueError(
+            f"matmul: x1 has shape {s1} but x2 is {s2}; the axes before the last two must be equal, or one of them 1"
+        )
     return error
 
 
