@@ -1,0 +1,19 @@
+"""Rows of the ops that `xgrad.nn.functional` adds."""
+
+from __future__ import annotations
+
+from xgrad.nn import functional as F
+
+from . import Arg, Row
+
+P, T = Arg((3, 4), 0.05, 0.95), Arg((3, 4), 0.0, 1.0)
+
+ROWS: list[Row] = [
+    Row("bce", lambda xp, p, t: F.bce(p, t), (P, T), torch=lambda t, p, y: -(y * t.log(p) + (1 - y) * t.log1p(-p))),
+    Row(
+        "softmax_cross_entropy",
+        lambda xp, x, y: F.softmax_cross_entropy(x, y),
+        (Arg((3, 4)), T),
+        torch=lambda t, x, y: -t.sum(y * t.log_softmax(x, -1), -1),
+    ),
+]
