@@ -531,7 +531,8 @@ def raw_namespace(x: Array) -> Any:
 
 def inexact(x: Array) -> bool:
     """Whether the array `x` is of a real or complex floating dtype, so that it can carry a gradient."""
-    return bool(raw_namespace(x).isdtype(x.dtype, ("real floating", "complex floating")))
+    backend: Backend = raw_namespace(x).__backend__
+    return backend.dtype_of(x.dtype).inexact
 
 
 def is_numpy_scalar(x: object) -> bool:

@@ -30,7 +30,14 @@ class Plugin(Backend):
         at_once = {name: _at_once(name) for name in ("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values")}
         linalg = {f"linalg.{name}": _blockwise(name, signature) for name, signature in _LINALG.items()}
         more = {"eye": _eye, "from_dlpack": _from_dlpack, "repeat": _repeat, "searchsorted": _searchsorted}
-        more |= {"reshape": _reshape, "take_along_axis": _take_along_axis, "linalg.matrix_norm": _matrix_norm, "linalg.cross": _cross, "linalg.solve": _solve, "linalg.qr": _qr}
+        more |= {
+            "reshape": _reshape,
+            "take_along_axis": _take_along_axis,
+            "linalg.matrix_norm": _matrix_norm,
+            "linalg.cross": _cross,
+            "linalg.solve": _solve,
+            "linalg.qr": _qr,
+        }
         fft = {f"fft.{name}": _whole_axes(name) for name in _FFT}
         return {**at_once, **linalg, **more, **fft, "linalg.svd": _svd}
 
@@ -161,7 +168,8 @@ def _searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None
 def _gufunc(function: Callable[..., Any], signature: str, *arrays: Any, **sizes: int) -> Any:
     """`function` of whole core axes, mapped over the blocks of the others; dtypes and kind of result from a trial."""
     kinds = signature.partition("->")[0].strip("()").split("),(")
-    trial = function(*(numpy.ones(2, x.dtype) if "," not in kind else numpy.eye(2, dtype=x.dtype) for kind, x in zip(kinds, arrays)))
+    tiny = [(numpy.eye(2) if "," in kind else numpy.ones(2)).astype(x.dtype) for kind, x in zip(kinds, arrays)]
+    trial = function(*tiny)
     several = isinstance(trial, tuple)
     dtypes = [t.dtype for t in trial] if several else trial.dtype
     made = dask.array.apply_gufunc(
@@ -171,10 +179,18 @@ def _gufunc(function: Callable[..., Any], signature: str, *arrays: Any, **sizes:
 
 
 _LINALG = {
-    "cholesky": "(n,n)->(n,n)", "det": "(n,n)->()", "eigh": "(n,n)->(n),(n,n)", "eigvalsh": "(n,n)->(n)", "inv": "(n,n)->(n,n)",
-    "matrix_power": "(n,n)->(n,n)", "matrix_rank": "(m,n)->()", "pinv": "(m,n)->(n,m)", "slogdet": "(n,n)->(),()", "svdvals": "(m,n)->(k)",
-}  # fmt: skip
-_FFT = "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft".split()
+    "cholesky": "(n,n)->(n,n)",
+    "det": "(n,n)->()",
+    "eigh": "(n,n)->(n),(n,n)",
+    "eigvalsh": "(n,n)->(n)",
+    "inv": "(n,n)->(n,n)",
+    "matrix_power": "(n,n)->(n,n)",
+    "matrix_rank": "(m,n)->()",
+    "pinv": "(m,n)->(n,m)",
+    "slogdet": "(n,n)->(),()",
+    "svdvals": "(m,n)->(k)",
+}
+_FFT = ["fft", "ifft", "fftn", "ifftn", "rfft", "irfft", "rfftn", "irfftn", "hfft", "ihfft"]
 
 
 def _blockwise(name: str, signature: str) -> Callable[..., Any]:

@@ -26,8 +26,7 @@ class Plugin(Backend):
     def admit(self, x: Any) -> None:
         if x.requires_grad:
             raise ValueError(
-                "a torch tensor that requires grad belongs to torch's autograd, which xgrad cannot follow; "
-                "hand over x.detach()"
+                "a torch tensor that requires grad belongs to torch's autograd, which xgrad cannot follow; hand over x.detach()"
             )
         super().admit(x)
 
@@ -60,8 +59,8 @@ class Plugin(Backend):
         for i, part in enumerate(parts):
             if _backwards(part):
                 taken = range(*part.indices(x.shape[axis]))
-                last = x.shape[axis] - 1
-                parts[i] = slice(last - taken.start, last - taken.start + len(taken) * -taken.step, -taken.step) if taken else slice(0, 0)
+                start = x.shape[axis] - 1 - taken.start
+                parts[i] = slice(start, start - len(taken) * taken.step, -taken.step) if taken else slice(0, 0)
                 flipped.append(axis)
             axis += x.ndim - used if part is Ellipsis else _width(part)
         return torch.flip(x, flipped)[tuple(parts)]
@@ -83,7 +82,8 @@ class Plugin(Backend):
             out.index_put_((key.long(),), value.to(x.dtype), accumulate=True)
         else:
             at = self.numbers(x, key)
-            out.view(-1).index_put_((at.reshape(-1),), torch.broadcast_to(value, at.shape).reshape(-1).to(x.dtype), accumulate=True)
+            value = torch.broadcast_to(value, at.shape).to(x.dtype)
+            out.view(-1).index_put_((at.reshape(-1),), value.reshape(-1), accumulate=True)
         return out
 
     def special(self, name: str) -> Callable[[Any], Any] | None:
@@ -128,7 +128,7 @@ def _parts(key: Any) -> list[Any]:
 def _can_cast(from_: Any, to: Any, /) -> bool:
     # torch's own asks whether the kinds fit, not whether the values do.
     try:
-        return array_api_compat.torch.result_type(getattr(from_, "dtype", from_), to) == to
+        return bool(array_api_compat.torch.result_type(getattr(from_, "dtype", from_), to) == to)
     except TypeError:  # two kinds that do not promote
         return False
 

@@ -16,7 +16,8 @@ from xgrad.backend import BackendError, DType, _Foreign, backend_of, find_backen
 
 from .calls import CALLS
 
-DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128"
+DTYPES = NAMES.split()
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_devices(b: Any) -> None:
     assert b.device(b.to_device(x, device)) == device
     assert b.device(b.from_numpy(np.arange(3.0), device)) == device
     for device in b.xp.__array_namespace_info__().devices():
-        if device is not None and str(device) != "meta" and device is not b.xp.__dict__.get("DASK_DEVICE") and "DASK" not in str(device):
+        if device is not None and str(device) not in ("meta", "DASK_DEVICE"):
             np.testing.assert_array_equal(b.to_numpy(b.to_device(x, device)), np.arange(3.0))
     with pytest.raises((ValueError, RuntimeError, TypeError, AttributeError)):
         b.to_device(x, "no such device")
@@ -262,7 +263,10 @@ def test_the_namespace_has_every_name_of_the_standard(b: Any, name: str) -> None
         compare(got, want)
 
 
-@pytest.mark.parametrize("name", ["reshape", "take_along_axis", "linalg.solve", "linalg.svd", "linalg.matrix_norm", "fft.fftn", "cumulative_sum", "sort"])
+@pytest.mark.parametrize(
+    "name",
+    ["reshape", "take_along_axis", "sort", "cumulative_sum", "linalg.solve", "linalg.svd", "linalg.matrix_norm", "fft.fftn"],
+)
 def test_dask_in_many_blocks(name: str) -> None:
     pytest.importorskip("dask.array")
     b, reference = find_backend("dask"), find_backend("numpy")
@@ -272,7 +276,8 @@ def test_dask_in_many_blocks(name: str) -> None:
         return x.rechunk(1) if x.size else x
 
     for call in CALLS[name]:
-        compare(host(b, call(b.xp, chunked)), host(reference, call(reference.xp, lambda v, dtype=None: np.asarray(v, dtype=dtype))))
+        want = call(reference.xp, lambda v, dtype=None: np.asarray(v, dtype=dtype))
+        compare(host(b, call(b.xp, chunked)), host(reference, want))
 
 
 def test_special_functions(b: Any) -> None:
