@@ -32,7 +32,10 @@ def test_round_trip_on_every_backend(backend, device, path):
     assert back["x"].backend == backend and str(back["x"].device) == str(x.device)
 
 
-@pytest.mark.parametrize("x", [np.arange(6.0).reshape(2, 3).T, np.arange(12.0)[::2], np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(4.0)[::-1]])
+@pytest.mark.parametrize(
+    "x",
+    [np.arange(6.0).reshape(2, 3).T, np.arange(12.0)[::2], np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(4.0)[::-1]],
+)
 def test_arrays_that_are_not_in_c_order(path, x):
     io.save(path, {"x": x})
     np.testing.assert_array_equal(io.load(path)["x"].numpy(), x)

@@ -14,7 +14,8 @@ from .backend import Backend, current_backend, dtype_of, float64, get_default_dt
 from .engine import Tensor, wrap
 
 __all__ = [
-    "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "seed", "set_state", "uniform",
+    "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "seed",
+    "set_state", "uniform",
 ]  # fmt: skip
 
 Shape = int | tuple[int, ...]
@@ -49,7 +50,14 @@ class Generator:
         self._host = numpy.random.Generator(numpy.random.Philox(seed))
 
     def uniform(
-        self, shape: Shape = (), low: float = 0.0, high: float = 1.0, *, dtype: Any = None, device: Any = None, like: Tensor | None = None
+        self,
+        shape: Shape = (),
+        low: float = 0.0,
+        high: float = 1.0,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        like: Tensor | None = None,
     ) -> Tensor:
         """Numbers spread evenly over the half-open interval from `low` to `high` (rounding may reach `high` itself).
 
@@ -91,7 +99,14 @@ class Generator:
         return _move(drawn, wanted, device, like)
 
     def normal(
-        self, shape: Shape = (), mean: float = 0.0, std: float = 1.0, *, dtype: Any = None, device: Any = None, like: Tensor | None = None
+        self,
+        shape: Shape = (),
+        mean: float = 0.0,
+        std: float = 1.0,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        like: Tensor | None = None,
     ) -> Tensor:
         """Numbers from the normal distribution of this mean and standard deviation; the rest as in `uniform`.
 
@@ -117,7 +132,7 @@ class Generator:
     def integers(
         self, low: int, high: int, shape: Shape = (), *, dtype: Any = None, device: Any = None, like: Tensor | None = None
     ) -> Tensor:
-        """Integers from `low` to `high`, without `high` itself, each as likely as the others; int64 unless `dtype` says otherwise.
+        """Integers from `low` to `high`, without `high` itself, each as likely as the others; int64 unless told otherwise.
 
         Raises
         ------

@@ -27,7 +27,9 @@ class Drawing:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def render(self, filename: str | os.PathLike[str] = "computation_graph", *, format: str = "svg", timeout: float = 60.0) -> str:
+    def render(
+        self, filename: str | os.PathLike[str] = "computation_graph", *, format: str = "svg", timeout: float = 60.0
+    ) -> str:
         """Write the picture to ``filename.format`` and return that name.
 
         Parameters
@@ -68,7 +70,7 @@ class Drawing:
             )
         except subprocess.TimeoutExpired:
             raise TimeoutError(
-                f"Graphviz did not finish within {timeout:g} seconds; draw a smaller graph, pass a longer timeout=, or use .source"
+                f"Graphviz did not finish within {timeout:g} seconds; draw less, pass a longer timeout=, or use .source"
             ) from None
         if done.returncode or not done.stdout:
             raise RuntimeError(f"Graphviz failed: {done.stderr.decode(errors='replace').strip()[:500]}")
@@ -161,7 +163,7 @@ def _graph(
     root: Tensor | Sequence[Tensor], names: Mapping[str, Tensor]
 ) -> tuple[list[tuple[str, list[str], str]], list[tuple[str, str]], list[tuple[str, str]]]:
     """The boxes (key, rows, colour), the calls (key, op) and the edges of the graph behind `root`, oldest first."""
-    roots = list(root) if isinstance(root, (list, tuple)) else [root]
+    roots: list[Any] = list(root) if isinstance(root, (list, tuple)) else [root]
     if not roots or not all(isinstance(r, Tensor) for r in roots):
         raise TypeError("a graph is drawn of a Tensor, or of a sequence of Tensors")
     named = {id(t._node): name for name, t in names.items() if t._node is not None}
@@ -204,7 +206,8 @@ def _graph(
                 value = constants[j]
                 raw = value._data if isinstance(value, Tensor) else value
                 own = value._name if isinstance(value, Tensor) else None
-                boxes.append((f"{key}_c{j}", _rows(own, raw, None, getattr(raw, "shape", ()), getattr(raw, "dtype", None)), _CONSTANT_COLOR))
+                rows = _rows(own, raw, None, getattr(raw, "shape", ()), getattr(raw, "dtype", None))
+                boxes.append((f"{key}_c{j}", rows, _CONSTANT_COLOR))
                 edges.append((f"{key}_c{j}", call))
     return boxes, calls, edges
 

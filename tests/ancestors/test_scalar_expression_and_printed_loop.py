@@ -13,6 +13,7 @@ from xgrad.nn import MLP, Linear
 from xgrad.visualize import draw_dot
 
 
+# fmt: off  (the examples are as they were printed)
 def test_scalar_expression(capsys):
     a = Value(-4.0)
     b = Value(2.0)
@@ -26,10 +27,10 @@ def test_scalar_expression(capsys):
     f = e**2
     g = f / 2.0
     g += 10.0 / f
-    print(f'{g.data:.4f}')  # prints 24.7041
+    print(f"{g.data:.4f}")  # prints 24.7041
     g.backward()
-    print(f'{a.grad:.4f}')  # prints 138.8338, i.e. dg/da
-    print(f'{b.grad:.4f}')  # prints 645.5773, i.e. dg/db
+    print(f"{a.grad:.4f}")  # prints 138.8338, i.e. dg/da
+    print(f"{b.grad:.4f}")  # prints 645.5773, i.e. dg/db
     assert capsys.readouterr().out.split() == ["24.7041", "138.8338", "645.5773"]
 
 
@@ -42,8 +43,8 @@ def test_matrix_operations(capsys):
 
     # Broadcasting works automatically
     x = Value([[1, 2, 3], [4, 5, 6]])  # 2x3 matrix
-    b = Value([1, 0, -1])               # 1x3 vector (broadcasts)
-    y = x + b                           # Element-wise addition with broadcasting
+    b = Value([1, 0, -1])  # 1x3 vector (broadcasts)
+    y = x + b  # Element-wise addition with broadcasting
     assert capsys.readouterr().out == "[[19. 22.]\n [43. 50.]]\n"
     assert y.data.tolist() == [[2, 2, 2], [5, 5, 5]]
     (C.sum() + y.sum()).backward()
@@ -59,7 +60,7 @@ def test_training_loop(capsys):
 
     # Prepare data (batch processing supported!)
     X_train = np.array([[1, 2, 3], [4, 5, 6]])  # 2 samples, 3 features
-    y_train = np.array([[1.0], [2.0]])           # 2 targets
+    y_train = np.array([[1.0], [2.0]])  # 2 targets
 
     # Training loop
     learning_rate = 0.01
@@ -73,8 +74,8 @@ def test_training_loop(capsys):
         loss = predictions.mse(y)
 
         # Backward pass
-        model.zero_grad()      # Reset gradients
-        loss.backward()        # Compute gradients
+        model.zero_grad()  # Reset gradients
+        loss.backward()  # Compute gradients
 
         # Update parameters (SGD)
         for p in model.parameters():
@@ -90,10 +91,15 @@ def test_training_loop(capsys):
     assert len(model.parameters()) == 6 and all(isinstance(layer, Linear) for layer in model.layers)
 
 
+# fmt: on
+
+
 def test_supported_operations():
     x = Value([[1.0, -2.0], [3.0, 4.0]])
-    for y in (x + 1, x - 1, x * 2, x / 2, x**2, x @ x, x.relu(), x.sigmoid(), x.softmax(1), x.softmax(axis=0), x.mse(0.0),
-              x.sum(), x.sum(0), x.sum(axis=1, keepdims=True), x.mean(), x.mean(0), x.mean(axis=1, keepdims=True), x.T):  # fmt: skip
+    arithmetic = [x + 1, x - 1, x * 2, x / 2, x**2, x @ x, x.T, x.mse(0.0)]
+    activations = [x.relu(), x.sigmoid(), x.softmax(1), x.softmax(axis=0)]
+    sums = [x.sum(), x.sum(0), x.sum(axis=1, keepdims=True), x.mean(), x.mean(0), x.mean(axis=1, keepdims=True)]
+    for y in arithmetic + activations + sums:
         assert isinstance(y, Value)
         x.zero_grad()
         y.sum().backward()
@@ -101,9 +107,12 @@ def test_supported_operations():
     assert x.sum(axis=1, keepdims=True).shape == (2, 1) and x.T.data.tolist() == [[1, 3], [-2, 4]]
 
 
-@pytest.mark.parametrize("rendered", [False, pytest.param(True, marks=pytest.mark.skipif(shutil.which("dot") is None, reason="no dot"))])
+@pytest.mark.parametrize(
+    "rendered", [False, pytest.param(True, marks=pytest.mark.skipif(shutil.which("dot") is None, reason="no dot"))]
+)
 def test_drawing(rendered, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # fmt: off
     x = Value(2.0, name='x')
     y = Value(-3.0, name='y')
     z = x * y + x
@@ -115,5 +124,6 @@ def test_drawing(rendered, tmp_path, monkeypatch):
     if rendered:
         graph.render('computation_graph')  # Saves as SVG
         assert "</svg>" in (tmp_path / "computation_graph.svg").read_text()
+    # fmt: on
     for box in ("x | data 2 | grad -2", "y | data -3 | grad 2", "z | data -4 | grad 1"):
         assert box in graph.source

@@ -25,7 +25,7 @@ LOSSES = {
     "binary_cross_entropy": (F.binary_cross_entropy, lambda t: t.nn.functional.binary_cross_entropy, P, Q),
     "binary_cross_entropy, yes or no": (F.binary_cross_entropy, lambda t: t.nn.functional.binary_cross_entropy, P, YES),
     "binary_cross_entropy, sure": (F.binary_cross_entropy, lambda t: t.nn.functional.binary_cross_entropy, YES, YES),
-    "binary_cross_entropy, sure and wrong": (F.binary_cross_entropy, lambda t: t.nn.functional.binary_cross_entropy, YES, 1 - YES),
+    "binary_cross_entropy, sure, wrong": (F.binary_cross_entropy, lambda t: t.nn.functional.binary_cross_entropy, YES, 1 - YES),
     "with logits": (
         F.binary_cross_entropy_with_logits, lambda t: t.nn.functional.binary_cross_entropy_with_logits, X, Q
     ),
@@ -78,7 +78,9 @@ def test_second_order_agrees_with_pytorch(case):
     xgrad.sum(first * v).backward()
     (second,) = torch.autograd.grad((expected * torch.tensor(v)).sum(), q, allow_unused=True)
     found = np.zeros_like(predictions) if p.grad is None else p.grad.detach().numpy()
-    np.testing.assert_allclose(found, np.zeros_like(predictions) if second is None else second.numpy(), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        found, np.zeros_like(predictions) if second is None else (second + 0.0).numpy(force=True), rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["mse", "binary_cross_entropy", "with logits", "cross_entropy, probabilities"])
@@ -128,32 +130,23 @@ def test_probabilities_out_of_range_are_not_silent():
     assert np.isnan(F.binary_cross_entropy(xgrad.Tensor([-0.5]), [1.0]).item())
 
 
+def test_classes_that_are_ruled_out():
+    torch = pytest.importorskip("torch")
+    values = np.asarray([[1.0, -np.inf, 2.0], [-np.inf, -np.inf, 0.0]])
+    x, y = xgrad.Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    loss, expected = F.cross_entropy(x, [0, 2]), torch.nn.functional.cross_entropy(y, torch.tensor([0, 2]))
+    loss.backward()
+    expected.backward()
+    np.testing.assert_allclose(loss.item(), expected.item(), rtol=1e-12)
+    np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=1e-12, atol=1e-16)
+
+
 def test_cross_entropy_of_sequences_and_of_none():
     torch = pytest.importorskip("torch")
     x, labels = RNG.normal(size=(2, 5, 3)), RNG.integers(0, 3, size=(2, 5))
     expected = torch.nn.functional.cross_entropy(torch.tensor(x).reshape(-1, 3), torch.tensor(labels).reshape(-1))
     np.testing.assert_allclose(F.cross_entropy(xgrad.Tensor(x), labels).item(), expected.item())
     assert F.cross_entropy(xgrad.Tensor(np.zeros((0, 3))), np.zeros(0, dtype=int), reduction="sum").item() == 0.0
-
-
-ACTIVATIONS = {
-    "silu": (F.silu, lambda t: t.nn.functional.silu),
-    "elu": (F.elu, lambda t: t.nn.functional.elu),
-    "leaky_relu": (F.leaky_relu, lambda t: t.nn.functional.leaky_relu),
-}
-
-
-@pytest.mark.parametrize("case", ACTIVATIONS.values(), ids=ACTIVATIONS)
-def test_activations_agree_with_pytorch(backend, device, case):
-    torch = pytest.importorskip("torch")
-    ours, theirs = case
-    values = np.asarray([-1000.0, -3.0, -0.5, 0.0, 0.5, 3.0, 1000.0])
-    x, y = on(backend, device, values), torch.tensor(values, requires_grad=True)
-    out, expected = ours(x), theirs(torch)(y)
-    xgrad.sum(out).backward()
-    expected.sum().backward()
-    np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=1e-12)
-    np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=1e-12, atol=1e-300)
 
 
 def test_dropout(backend, device):
@@ -173,7 +166,10 @@ def test_dropout(backend, device):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: F.mse(xgrad.zeros((3, 1)), xgrad.zeros(3)), r"mse: the predictions have shape \(3, 1\) but the target has \(3,\)"),
+        (
+            lambda: F.mse(xgrad.zeros((3, 1)), xgrad.zeros(3)),
+            r"mse: the predictions have shape \(3, 1\) but the target has \(3,\)",
+        ),
         (lambda: F.mse(xgrad.zeros(3), 0.0, reduction="avg"), "'mean', 'sum' or 'none', not 'avg'"),
         (lambda: F.binary_cross_entropy(xgrad.zeros(3), [1.0]), r"but the target has \(1,\)"),
         (lambda: F.huber(xgrad.zeros(3), 0.0, delta=0.0), "delta must be positive"),

@@ -7,7 +7,7 @@ shape: ``(n, 1)`` against ``(n,)`` would broadcast to ``(n, n)`` and train on no
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import xgrad
 
@@ -15,10 +15,7 @@ from .. import random
 from ..backend import backend_of, raw_namespace
 from ..engine import ArrayLike, Tensor, op, wrap
 
-__all__ = [
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "elu", "huber", "l1",
-    "leaky_relu", "mse", "silu",
-]  # fmt: skip
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "huber", "l1", "mse"]
 
 
 # ------------------------------------------------------------------------------------------------------------- losses
@@ -45,7 +42,7 @@ def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean"
     --------
     >>> import xgrad
     >>> xgrad.nn.functional.mse(xgrad.Tensor([1.0, 2.0]), [1.0, 4.0])
-    Tensor(2.)
+    Tensor(2.0)
     """
     predictions, target = _pair("mse", predictions, target)
     difference = predictions - target
@@ -53,7 +50,7 @@ def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean"
 
 
 def l1(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
-    """The mean absolute error, mean(|predictions - target|). Its gradient is sign(predictions - target) / n, 0 where they are equal.
+    """The mean absolute error, mean(|predictions - target|). Its gradient is sign(predictions - target) / n, with sign(0) = 0.
 
     Parameters and errors as for `mse`.
     """
@@ -109,8 +106,11 @@ def binary_cross_entropy(p: ArrayLike, target: ArrayLike, /, *, reduction: str =
 
 @op(override=True)
 def bce(xp: Any, p: ArrayLike, target: ArrayLike, /) -> Tensor:
-    """``-t log p - (1 - t) log(1 - p)``, element by element; see `binary_cross_entropy`. A rule of its own, since 0·log 0 is NaN."""
-    return -(target * _log_yes(xp, p) + (1 - target) * _log_no(xp, p))
+    """``-t log p - (1 - t) log(1 - p)``, element by element; see `binary_cross_entropy`.
+
+    A rule of its own, since that of ``t log p`` gives NaN where both are 0.
+    """
+    return cast(Tensor, -(target * _log_yes(xp, p) + (1 - target) * _log_no(xp, p)))
 
 
 bce.vjp(
@@ -145,7 +145,7 @@ def binary_cross_entropy_with_logits(logits: ArrayLike, target: ArrayLike, /, *,
     --------
     >>> import xgrad
     >>> xgrad.nn.functional.binary_cross_entropy_with_logits(xgrad.Tensor([100.0, -100.0]), [0.0, 0.0])
-    Tensor(50.)
+    Tensor(50.0)
     """
     logits, target = _pair("binary_cross_entropy_with_logits", logits, target)
     return _reduce("binary_cross_entropy_with_logits", xgrad.softplus(logits) - target * logits, reduction)
@@ -198,42 +198,47 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike, /, *, label_smoothing: f
     if target.shape != (logits.shape[:-1] if labels else logits.shape):
         wanted = f"integer labels of shape {logits.shape[:-1]} or probabilities of shape {logits.shape}"
         raise ValueError(
-            f"cross_entropy: logits of shape {logits.shape} go with {wanted}; the target is {target.dtype.name} of shape {target.shape}"
+            f"cross_entropy: logits of shape {logits.shape} go with {wanted}; "
+            f"the target is {target.dtype.name} of shape {target.shape}"
         )
-    logp = xgrad.log_softmax(logits, axis=-1)
-    if labels:
-        xp = raw_namespace(logits._data)
-        classes = logits.shape[-1]
-        places = xp.arange(classes, dtype=target._data.dtype, device=logits.device)
-        hot = wrap(target._data[..., None] == places)
-        loss = -xgrad.sum(xgrad.where(hot, logp, wrap(xp.zeros_like(logp._data))), axis=-1)
-        bad = (target._data < 0) | (target._data >= classes)
-        loss = xgrad.where(wrap(bad), wrap(xp.full_like(loss._data, float("nan"))), loss)
-    else:
-        loss = -xgrad.sum(_astype(target, logits) * logp, axis=-1)
+    target = wrap(_one_hot(target._data, logits)) if labels else _astype(target, logits)
     if label_smoothing:
-        loss = (1 - label_smoothing) * loss - label_smoothing * xgrad.mean(logp, axis=-1)
+        target = (1 - label_smoothing) * target + label_smoothing / logits.shape[-1]
+    loss = softmax_cross_entropy(logits, target)
     return _reduce("cross_entropy", loss, reduction)
 
 
-# ----------------------------------------------------------------------------------------------- activations, dropout
+@op(override=True)
+def softmax_cross_entropy(xp: Any, logits: ArrayLike, target: ArrayLike, /) -> Tensor:
+    """``-sum(target * log_softmax(logits), axis=-1)``; see `cross_entropy`.
+
+    A rule of its own because the composition takes a quarter longer (175 microseconds forward and backward against 138, for
+    128 x 10 logits on NumPy). Classes whose target is 0 may have the logit -inf.
+    """
+    shifted = logits - xp.max(logits, axis=-1, keepdims=True)
+    total = xp.log(xp.sum(xp.exp(shifted), axis=-1))
+    chosen = xp.where(target == 0, xp.zeros_like(shifted), shifted)
+    return cast(Tensor, total * xp.sum(target, axis=-1) - xp.sum(target * chosen, axis=-1))
 
 
-def silu(x: ArrayLike, /) -> Tensor:
-    """x·sigmoid(x), also called swish."""
-    return x * xgrad.sigmoid(x)  # type: ignore[no-any-return]
+softmax_cross_entropy.vjp(
+    logits=lambda xp, g, logits, target: (
+        g[..., None] * (xp.softmax(logits, axis=-1) * xp.sum(target, axis=-1, keepdims=True) - target)
+    ),
+    target=lambda xp, g, logits: -g[..., None] * xp.log_softmax(logits, axis=-1),
+)
 
 
-def leaky_relu(x: ArrayLike, slope: float = 0.01, /) -> Tensor:
-    """`x` where it is positive, else slope·x; at 0 the gradient is `slope`."""
-    return xgrad.where(x > 0, x, slope * x)
+def _one_hot(labels: Any, logits: Tensor) -> Any:
+    # Of the dtype of the logits; NaN in the rows of labels that are out of range.
+    xp = raw_namespace(logits._data)
+    classes, dtype = logits.shape[-1], logits._data.dtype
+    hot = xp.astype(labels[..., None] == xp.arange(classes, dtype=labels.dtype, device=logits.device), dtype)
+    good = xp.broadcast_to(((labels >= 0) & (labels < classes))[..., None], hot.shape)
+    return xp.where(good, hot, xp.full_like(hot, float("nan")))
 
 
-def elu(x: ArrayLike, alpha: float = 1.0, /) -> Tensor:
-    """`x` where it is positive, else alpha·(exp(x) - 1); at 0 the gradient is `alpha`."""
-    positive = x > 0
-    low = xgrad.where(positive, xgrad.zeros_like(x), x)  # so that exp(x) of a large x makes no NaN in the gradient
-    return xgrad.where(positive, x, alpha * xgrad.expm1(low))
+# ----------------------------------------------------------------------------------------------------------- dropout
 
 
 def dropout(x: ArrayLike, p: float = 0.5, /, *, generator: random.Generator | None = None) -> Tensor:
@@ -283,7 +288,8 @@ def _pair(what: str, predictions: Any, target: Any) -> tuple[Tensor, Tensor]:
     target = _astype(_tensor(target, predictions), predictions)
     if target.shape not in ((), predictions.shape):
         raise ValueError(
-            f"{what}: the predictions have shape {predictions.shape} but the target has {target.shape}; reshape one so that they are equal"
+            f"{what}: the predictions have shape {predictions.shape} but the target has {target.shape}; "
+            "reshape one so that they are equal"
         )
     return predictions, target
 

@@ -163,7 +163,9 @@ class MLP(Module):
         return self.layers[-1](x)  # type: ignore[no-any-return]
 
     def facts(self) -> str:
-        name = self.activation if isinstance(self.activation, str) else getattr(self.activation, "__name__", repr(self.activation))
+        name = (
+            self.activation if isinstance(self.activation, str) else getattr(self.activation, "__name__", repr(self.activation))
+        )
         return f"activation={name}"
 
 
@@ -241,33 +243,33 @@ class Softplus(Module):
 
 
 class SiLU(Module):
-    """See `xgrad.nn.functional.silu`."""
+    """See `xgrad.silu`."""
 
     def forward(self, x: Any) -> Tensor:
-        return F.silu(x)
+        return xgrad.silu(x)
 
 
 class ELU(Module):
-    """See `xgrad.nn.functional.elu`."""
+    """See `xgrad.elu`."""
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
     def forward(self, x: Any) -> Tensor:
-        return F.elu(x, self.alpha)
+        return xgrad.elu(x, self.alpha)
 
     def facts(self) -> str:
         return str(self.alpha)
 
 
 class LeakyReLU(Module):
-    """See `xgrad.nn.functional.leaky_relu`."""
+    """See `xgrad.leaky_relu`."""
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = slope
 
     def forward(self, x: Any) -> Tensor:
-        return F.leaky_relu(x, self.slope)
+        return xgrad.leaky_relu(x, self.slope)
 
     def facts(self) -> str:
         return str(self.slope)
@@ -305,7 +307,7 @@ _ACTIVATIONS: dict[str, Callable[[], Callable[[Any], Any]]] = {
     "sigmoid": lambda: xgrad.sigmoid,
     "gelu": lambda: xgrad.gelu,
     "softplus": lambda: xgrad.softplus,
-    "silu": lambda: F.silu,
-    "elu": lambda: F.elu,
-    "leaky_relu": lambda: F.leaky_relu,
+    "silu": lambda: xgrad.silu,
+    "elu": lambda: xgrad.elu,
+    "leaky_relu": lambda: xgrad.leaky_relu,
 }

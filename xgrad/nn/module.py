@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from ..backend import dtype_of, find_backend, raw_namespace
 from ..engine import Leaf, Tensor, wrap
 
 __all__ = ["Module", "Parameter"]
-
-M = TypeVar("M", bound="Module")
 
 
 def Parameter(data: Any, *, dtype: Any = None, device: Any = None, name: str | None = None) -> Tensor:
@@ -102,24 +100,24 @@ class Module:
         for p in self.parameters():
             p.zero_grad()
 
-    def train(self: M, mode: bool = True) -> M:
+    def train(self, mode: bool = True) -> Self:
         """Set `training` here and in all modules inside; returns the module."""
         for one in self.modules():
             one.training = mode
         return self
 
-    def eval(self: M) -> M:
+    def eval(self) -> Self:
         """The same as ``train(False)``."""
         return self.train(False)
 
-    def freeze(self: M) -> M:
+    def freeze(self) -> Self:
         """Train this module no longer: its parameters stop requiring grad, until `unfreeze`."""
         self._frozen = [*getattr(self, "_frozen", []), *self.parameters()]
         for p in self.parameters():
             p.requires_grad_(False)
         return self
 
-    def unfreeze(self: M) -> M:
+    def unfreeze(self) -> Self:
         """Undo a `freeze` of this module."""
         for p in self.__dict__.pop("_frozen", []):
             p.requires_grad_()
@@ -129,9 +127,7 @@ class Module:
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of every tensor in it, by name; training on does not change the copies."""
-        return {
-            name: wrap(raw_namespace(p._data).asarray(p._data, copy=True)) for name, p in self.named_tensors()
-        }
+        return {name: wrap(raw_namespace(p._data).asarray(p._data, copy=True)) for name, p in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
         """Give the tensors in it these values.
@@ -175,7 +171,7 @@ class Module:
 
     # Moving.
 
-    def to_backend(self: M, name: str, device: Any = None) -> M:
+    def to_backend(self, name: str, device: Any = None) -> Self:
         """Move every tensor in it to another backend, in place; gradients are forgotten. Returns the module."""
         backend = find_backend(name)
         for p in _unique(self):
@@ -185,14 +181,14 @@ class Module:
                 _replace(p, backend.xp.astype(backend.from_numpy(host, device), backend.native_dtype(p.dtype), copy=False))
         return self
 
-    def to_device(self: M, device: Any) -> M:
+    def to_device(self, device: Any) -> Self:
         """Move every tensor in it to another device of its backend, in place; gradients are forgotten. Returns the module."""
         for p in _unique(self):
             _replace(p, raw_namespace(p._data).__backend__.to_device(p._data, device))
         return self
 
-    def astype(self: M, dtype: Any) -> M:
-        """Convert every floating tensor in it to another floating dtype, in place; gradients are forgotten. Returns the module."""
+    def astype(self, dtype: Any) -> Self:
+        """Convert every floating tensor in it to another floating dtype, in place; forgets gradients. Returns the module."""
         wanted = dtype_of(dtype)
         if not wanted.inexact:
             raise TypeError(f"astype: a module's tensors must stay floating, so dtype cannot be {wanted.name}")

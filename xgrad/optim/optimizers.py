@@ -47,10 +47,10 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Iterable[Any], make_rule: Callable[..., Rule], **options: Any) -> None:
-        given = [parameters] if isinstance(parameters, (Tensor, Mapping)) else list(parameters)
+        given: list[Any] = [parameters] if isinstance(parameters, (Tensor, Mapping)) else list(parameters)
         if not given:
             raise ValueError(f"{type(self).__name__}: there are no parameters to move; pass model.parameters()")
-        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        groups: list[Mapping[str, Any]] = given if isinstance(given[0], Mapping) else [{"params": given}]
         self.make_rule = make_rule
         self.groups: list[dict[str, Any]] = []
         self._state: dict[int, _Memory] = {}  # by the place of the parameter among all
@@ -58,7 +58,9 @@ class Optimizer:
             mine = {**options, **group}
             params = mine.pop("params")
             rule = make_rule(**mine)  # raises for an option that is unknown or out of range
-            self.groups.append({"params": [params] if isinstance(params, Tensor) else list(params), "lr": rule.options["lr"], **mine})
+            self.groups.append(
+                {"params": [params] if isinstance(params, Tensor) else list(params), "lr": rule.options["lr"], **mine}
+            )
         seen: set[int] = set()
         for p in self.parameters():
             if not isinstance(p, Tensor) or not isinstance(p._node, Leaf):
@@ -106,7 +108,7 @@ class Optimizer:
                 _apply(rule, p, node.grad._data, kept)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to continue: ``"groups"`` (numbers), ``"steps"`` (numbers) and ``"state"`` (copies of arrays, as Tensors).
+        """What is needed to continue: ``"groups"`` and ``"steps"`` (numbers), ``"state"`` (copies of arrays, as Tensors).
 
         Parameters are known by their place among all: the entries are called ``"0.m"``, ``"0.v"``, ``"1.m"`` and so on.
         """
@@ -142,12 +144,16 @@ class Optimizer:
         if not isinstance(state, Mapping) or {"groups", "steps", "state"} - set(state):
             raise ValueError("load_state_dict: this is no state of an optimizer; pass what state_dict() returned")
         if len(state["groups"]) != len(self.groups):
-            raise ValueError(f"load_state_dict: the state has {len(state['groups'])} groups but the optimizer has {len(self.groups)}")
+            raise ValueError(
+                f"load_state_dict: the state has {len(state['groups'])} groups but the optimizer has {len(self.groups)}"
+            )
         made: dict[int, _Memory] = {}
         for key, step in state["steps"].items():
             i = int(key)
             if i >= len(params):
-                raise ValueError(f"load_state_dict: the state is of {i + 1} parameters or more, but the optimizer has {len(params)}")
+                raise ValueError(
+                    f"load_state_dict: the state is of {i + 1} parameters or more, but the optimizer has {len(params)}"
+                )
             made[i] = _Memory([], int(step))
         groups = [{**mine, **theirs} for mine, theirs in zip(self.groups, state["groups"])]
         of = [group for group in groups for _ in group["params"]]
@@ -164,7 +170,9 @@ class Optimizer:
         self.groups, self._state = groups, made
 
     def __repr__(self) -> str:
-        told = [", ".join(f"{k}={v}" for k, v in g.items() if k != "params") + f": {len(g['params'])} parameters" for g in self.groups]
+        told = [
+            ", ".join(f"{k}={v}" for k, v in g.items() if k != "params") + f": {len(g['params'])} parameters" for g in self.groups
+        ]
         return f"{type(self).__name__}({'; '.join(told)})"
 
 
@@ -196,7 +204,7 @@ def _rows(x: Any, budget: int) -> int:
     """How many rows of `x` fill the budget; 0 for all at once."""
     if not budget or not x.shape or x.size * x.itemsize <= budget:
         return 0
-    return max(1, budget // (x.itemsize * (x.size // x.shape[0])))
+    return max(1, int(budget // (x.itemsize * (x.size // x.shape[0]))))
 
 
 def _on(value: Any, p: Tensor) -> Any:

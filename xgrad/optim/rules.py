@@ -75,7 +75,9 @@ class Rule(NamedTuple):
 def sgd(
     lr: float = 0.01, *, momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
 ) -> Rule:
-    """Gradient descent: p ← p - lr·g; with momentum b ← momentum·b + (1 - dampening)·g (at the first step b ← g) and b in place of g.
+    """Gradient descent: p ← p - lr·g.
+
+    With momentum, b takes the place of g: b ← momentum·b + (1 - dampening)·g, at the first step b ← g.
 
     Parameters
     ----------
@@ -100,7 +102,16 @@ def sgd(
 
 
 def _sgd(
-    xp: Any, step: int, p: Any, g: Any, *state: Any, lr: float, momentum: float, dampening: float, nesterov: bool, weight_decay: float
+    xp: Any,
+    step: int,
+    p: Any,
+    g: Any,
+    *state: Any,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    nesterov: bool,
+    weight_decay: float,
 ) -> tuple[Any, ...]:
     if weight_decay:
         g = g + weight_decay * p
@@ -114,9 +125,7 @@ def _sgd(
     return p, b
 
 
-def adam(
-    lr: float = 0.001, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0
-) -> Rule:
+def adam(lr: float = 0.001, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0) -> Rule:
     """Adam [1]_: p ← p - lr·m̂ / (sqrt(v̂) + eps), where m̂ and v̂ are the unbiased moving averages of g and g².
 
     Parameters
@@ -139,9 +148,7 @@ def adam(
     return Rule(("m", "v"), options, _adam)
 
 
-def adamw(
-    lr: float = 0.001, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
-) -> Rule:
+def adamw(lr: float = 0.001, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01) -> Rule:
     """Adam whose weight decay does not pass through the averages: p ← p - lr·weight_decay·p first [1]_.
 
     Parameters as for `adam`.
