@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from xgrad import Value, random
+from xgrad import Value, random, use_backend
 from xgrad.nn import MLP, Linear
 from xgrad.visualize import draw_dot
 
@@ -92,6 +92,23 @@ def test_training_loop(capsys):
 
 
 # fmt: on
+
+
+def test_the_printed_update_on_every_backend(backend):
+    if backend == "strict":
+        pytest.skip("array-api-strict's own -= refuses operands of other libraries, and p.data is its own array")
+    losses = []
+    with use_backend(backend):
+        random.seed(0)
+        model = MLP(nin=3, nouts=[16, 16, 1])
+        for _ in range(10):
+            loss = model(Value([[1, 2, 3], [4, 5, 6]])).mse([[1.0], [2.0]])
+            model.zero_grad()
+            loss.backward()
+            for p in model.parameters():
+                p.data -= 0.01 * p.grad
+            losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2 and {p.backend for p in model.parameters()} == {backend}
 
 
 def test_supported_operations():
