@@ -42,7 +42,9 @@ def chosen(config: pytest.Config) -> list[str]:
         for name in asked:
             status = statuses().get(name)
             if status is None:
-                raise pytest.UsageError(f"--backend {name}: there is none of that name; the known ones are {', '.join(statuses())}")
+                raise pytest.UsageError(
+                    f"--backend {name}: there is none of that name; the known ones are {', '.join(statuses())}"
+                )
             if not status.usable:
                 raise pytest.UsageError(f"--backend {name}: {status.reason}")
         return list(dict.fromkeys(asked))

@@ -214,7 +214,10 @@ def _by_torch(row: Row, arguments: Sequence[np.ndarray], order: int, scalar: int
     outputs = [v for v in y if isinstance(v, torch.Tensor) and (v.is_floating_point() or v.is_complex())]
     variables, of = inputs, outputs
     for level in range(order):
-        g = [torch.tensor(cotangent(level if level == 0 else level + 1, k, tuple(v.shape), v.is_complex())) for k, v in enumerate(of)]
+        g = [
+            torch.tensor(cotangent(level if level == 0 else level + 1, k, tuple(v.shape), v.is_complex()))
+            for k, v in enumerate(of)
+        ]
         g = [c.to(v.dtype) for c, v in zip(g, of)]
         if level == 0 and order > 1:
             g = [c.requires_grad_() for c in g]
@@ -222,9 +225,13 @@ def _by_torch(row: Row, arguments: Sequence[np.ndarray], order: int, scalar: int
         found_here: Sequence[Any] = [None] * len(variables)
         if pairs and variables:
             found_here = torch.autograd.grad(
-                [v for v, _ in pairs], variables, [c for _, c in pairs], create_graph=level + 1 < order, retain_graph=True, allow_unused=True
+                [v for v, _ in pairs],
+                variables,
+                [c for _, c in pairs],
+                create_graph=level + 1 < order,
+                retain_graph=True,
+                allow_unused=True,
             )
-        # (A gradient that is zero by definition is not there: any untracked tensor of its shape stands in for it.)
         of = [torch.zeros_like(t) if d is None else d for d, t in zip(found_here, variables)]
         found.orders.append([d.detach().numpy(force=True) for d in of])
         if level == 0 and order > 1:
@@ -270,7 +277,7 @@ def _by_differences(row: Row, arguments: Sequence[np.ndarray], order: int, scala
 
 
 def _differences(f: Callable[..., list[np.ndarray]], at: Sequence[np.ndarray], g: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The gradient of Re <g, f> by central differences; of a complex variable, that by the real plus i that by the imaginary part."""
+    """The gradient of Re <g, f> by central differences; of a complex z: by Re z, plus i times by Im z."""
 
     def value(k: int, index: tuple[int, ...], step: complex) -> float:
         moved = [np.array(x) for x in at]
@@ -308,6 +315,3 @@ def check(case: Case, backend: str, dtype: str, order: int, *, device: Any = Non
     for level, (mine, theirs) in enumerate(zip(got.orders, wanted.orders), 1):
         for k, (a, b) in enumerate(zip(mine, theirs)):
             close(a, b, tolerance[level], f"derivative of order {level} by variable {k}")
-
-
-

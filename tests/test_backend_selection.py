@@ -64,7 +64,7 @@ def test_use_backend_ends_with_its_body(backend: str) -> None:
         assert xgrad.get_backend() == backend
     assert xgrad.get_backend() == before
     with pytest.raises(ZeroDivisionError), xgrad.use_backend(backend):
-        1 / 0  # noqa: B018
+        1 / 0
     assert xgrad.get_backend() == before
 
 
@@ -150,7 +150,10 @@ print(xgrad.get_backend(), xgrad.zeros(2).backend)
 print({{status.name: status.usable for status in xgrad.available_backends()}}[{name!r}])
 """
     message, selected, usable = output(code).splitlines()
-    assert f"backend {name!r} needs the package {module!r}, which is not installed; install it with: python -m pip install" in message
+    assert (
+        f"backend {name!r} needs the package {module!r}, which is not installed; install it with: python -m pip install"
+        in message
+    )
     assert selected == "numpy numpy"
     assert usable == "False"
 
@@ -159,7 +162,9 @@ def test_cupy_that_cannot_run_says_why() -> None:
     if statuses()["cupy"].usable:
         pytest.skip("CuPy runs here")
     installed = importlib.util.find_spec("cupy") is not None
-    wanted = "CUDA device|CUDA toolkit|cannot be loaded" if installed else "needs the package 'cupy', which is not installed.*cuda12"
+    wanted = (
+        "CUDA device|CUDA toolkit|cannot be loaded" if installed else "needs the package 'cupy', which is not installed.*cuda12"
+    )
     with pytest.raises(BackendError, match=wanted):
         xgrad.set_backend("cupy")
     with pytest.raises(BackendError, match=wanted), xgrad.use_backend("cupy"):

@@ -104,12 +104,17 @@ def executed() -> Iterator[Counter[tuple[str, int, str]]]:
 
 
 RULES = [
-    (name, k) for name, op in sorted(LIBRARY.items()) for k, rule in enumerate(op.rules) if rule is not None and op.kind == "rules"
+    (name, k)
+    for name, op in sorted(LIBRARY.items())
+    for k, rule in enumerate(op.rules)
+    if rule is not None and op.kind in ("rules", "zero")
 ]
 
 
 @pytest.mark.parametrize("on", ["raw arrays", "Tensors"])
-@pytest.mark.parametrize(("name", "k"), RULES, ids=[f"{name}-{LIBRARY[name].names[LIBRARY[name].arrays[k]]}" for name, k in RULES])
+@pytest.mark.parametrize(
+    ("name", "k"), RULES, ids=[f"{name}-{LIBRARY[name].names[LIBRARY[name].arrays[k]]}" for name, k in RULES]
+)
 def test_pitfall_30_every_rule_was_run(name: str, k: int, on: str, executed: Counter[tuple[str, int, str]]) -> None:
     argument = LIBRARY[name].names[LIBRARY[name].arrays[k]]
     if name in ("to_device", "to_backend") and not statuses()["strict"].usable:
