@@ -27,11 +27,11 @@ _NAMES = {
     "norm": "linalg.vector_norm", "row_stack": "concat", "add.at": "scatter_add",
 }  # fmt: skip
 _UFUNCS = frozenset(
-    "abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift "
-    "bitwise_xor ceil conj copysign cos cosh divide equal exp expm1 floor floor_divide greater greater_equal hypot isfinite "
-    "isinf isnan less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor matmul maximum minimum "
-    "multiply negative nextafter not_equal positive pow reciprocal remainder round sign signbit sin sinh sqrt square subtract "
-    "tan tanh trunc vecdot".split()
+    "abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or "
+    "bitwise_right_shift bitwise_xor ceil conj copysign cos cosh divide equal exp expm1 floor floor_divide greater "
+    "greater_equal hypot isfinite isinf isnan less less_equal log log10 log1p log2 logaddexp logical_and logical_not "
+    "logical_or logical_xor matmul maximum minimum multiply negative nextafter not_equal positive pow reciprocal "
+    "remainder round sign signbit sin sinh sqrt square subtract tan tanh trunc vecdot".split()
 )
 _REDUCE = {
     "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any",
