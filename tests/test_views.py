@@ -119,10 +119,10 @@ def reference(program: Callable[[Any], None]) -> tuple[Any, float]:
     try:
         program(y)
         (y * torch.tensor(WEIGHTS)).sum().backward()
-    except RuntimeError as error:
-        assert "inplace" in str(error)
-    else:
         return theirs.grad.numpy(), 1e-12
+    except RuntimeError as error:
+        if "inplace" not in str(error):
+            raise
 
     def value(x: Any) -> float:
         program(x)

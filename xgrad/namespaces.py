@@ -48,7 +48,7 @@ def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
             backend = find()
             if kwargs.get("dtype") is not None:
                 kwargs["dtype"] = backend.native_dtype(kwargs["dtype"])
-            made = forward(backend.xp, *args, **kwargs)  # type: ignore[arg-type]
+            made = forward(backend.xp, *args, **kwargs)
             return wrap(made) if hasattr(made, "shape") and not isinstance(made, Tensor) else made
 
         create.__name__ = create.__qualname__ = forward.__name__

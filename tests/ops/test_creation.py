@@ -135,5 +135,6 @@ def test_made_on_the_device_that_is_named(xp: Any, device: Any) -> None:
     if device is None:
         pytest.skip("one device")
     t = xp.asarray(1.0, device=device)
-    made = [xp.zeros(2, device=device), xp.asarray([t, 1.0]), xp.full(2, t), xp.zeros_like(t), *xp.meshgrid(xp.asarray([1.0], device=device))]
+    made = [xp.zeros(2, device=device), xp.asarray([t, 1.0]), xp.full(2, t), xp.zeros_like(t)]
+    made += xp.meshgrid(xp.asarray([1.0], device=device))
     assert all(x.device == device for x in made)

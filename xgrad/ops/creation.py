@@ -12,7 +12,7 @@ from typing import Any
 from ..backend import Backend, backend_of, dtype_of, get_default_dtype, is_numpy_scalar
 from ..engine import ArrayLike, Tensor, composite, op
 from ..errors import GradientError
-from ..namespaces import creates
+from ..namespaces import creates, namespace
 
 __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones",
@@ -70,7 +70,7 @@ def _default(xp: Any, *values: Any) -> Any:
 @op
 def clone(xp: Any, x: ArrayLike, /) -> Tensor:
     """A copy in memory of its own, in the graph."""
-    return xp.asarray(x, copy=True)  # type: ignore[no-any-return]
+    return xp.asarray(x, copy=True)
 
 
 clone.vjp(x=lambda g: g)
@@ -126,7 +126,7 @@ def asarray(xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy
         return made if dtype is None else made.astype(dtype, copy=False)
     source = None if is_numpy_scalar(obj) else backend_of(obj)
     if source is backend:
-        return xp.asarray(obj, dtype=dtype, device=device, copy=copy)  # type: ignore[no-any-return]
+        return xp.asarray(obj, dtype=dtype, device=device, copy=copy)
     if source is not None and source.name != "numpy":
         raise TypeError(
             f"asarray: got an array of backend {source.name!r} where arrays are made on {backend.name!r}, and nothing moves "
@@ -136,8 +136,8 @@ def asarray(xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy
         raise ValueError(f"asarray: copy=False, but {type(obj).__name__} must be copied to become an array of {backend.name!r}")
     if source is not None:
         made = backend.from_numpy(obj.copy(), device)  # two libraries on one memory would be written to by both
-        return made if dtype is None else xp.astype(made, dtype, copy=False)  # type: ignore[no-any-return]
-    return backend.from_python(obj, dtype, device)  # type: ignore[no-any-return]
+        return made if dtype is None else xp.astype(made, dtype, copy=False)
+    return backend.from_python(obj, dtype, device)
 
 
 def _of_tensor(backend: Backend, x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tensor:
@@ -152,7 +152,7 @@ def _of_tensor(backend: Backend, x: Tensor, dtype: Any, device: Any, copy: bool 
     if copy is False:
         raise ValueError(f"asarray: copy=False, but x must be copied to change its dtype {x.dtype.name} or device {x.device}")
     xp = x.__array_namespace__()
-    return xp.astype(x, x.dtype if dtype is None else dtype, copy=False, device=device)  # type: ignore[no-any-return]
+    return xp.astype(x, x.dtype if dtype is None else dtype, copy=False, device=device)
 
 
 def _holds_tensor(obj: Any) -> bool:
@@ -161,18 +161,17 @@ def _holds_tensor(obj: Any) -> bool:
 
 def _nested(backend: Backend, obj: Any, device: Any) -> Tensor:
     """A nested sequence with Tensors in it, stacked from the innermost level outwards."""
-    import xgrad
-
-    xp = xgrad.namespace(backend.name)
+    xp = namespace(backend.name)
     shape, leaves = _flatten(obj)
     tensors = [x for x in leaves if isinstance(x, Tensor)]
     device = tensors[0].device if device is None and len({str(x.device) for x in tensors}) == 1 else device
     parts = [x if isinstance(x, Tensor) else xp.asarray(x, device=device) for x in leaves]
     dtype = xp.result_type(*tensors, *(x for x in leaves if isinstance(x, (bool, int, float, complex))))
-    if len({x.shape for x in parts}) > 1:
-        raise ValueError(f"asarray: nested sequences must be rectangular, but parts have the shapes {sorted({x.shape for x in parts})}")
+    shapes = sorted({x.shape for x in parts})
+    if len(shapes) > 1:
+        raise ValueError(f"asarray: nested sequences must be rectangular, but parts have the shapes {shapes}")
     parts = [_of_tensor(backend, x, dtype, device, None) for x in parts]
-    return xp.reshape(xp.stack(parts), (*shape, *parts[0].shape))  # type: ignore[no-any-return]
+    return xp.reshape(xp.stack(parts), (*shape, *parts[0].shape))
 
 
 def _flatten(obj: Any) -> tuple[tuple[int, ...], list[Any]]:
@@ -237,7 +236,7 @@ def from_dlpack(xp: Any, x: Any, /, *, device: Any = None, copy: bool | None = N
             )
         x = x._data
     options = {name: value for name, value in (("device", device), ("copy", copy)) if value is not None}
-    return xp.from_dlpack(x, **options)  # type: ignore[no-any-return]
+    return xp.from_dlpack(x, **options)
 
 
 # -------------------------------------------------------------------------------------------------------- from a shape
@@ -271,7 +270,7 @@ def zeros(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Te
     >>> xgrad.zeros(3)
     Tensor([0., 0., 0.])
     """
-    return xp.zeros(_shape("zeros", shape), dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+    return xp.zeros(_shape("zeros", shape), dtype=dtype or _default(xp), device=device)
 
 
 @creates
@@ -284,7 +283,7 @@ def ones(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Ten
     >>> xgrad.ones(3, dtype="int64")
     Tensor([1, 1, 1])
     """
-    return xp.ones(_shape("ones", shape), dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+    return xp.ones(_shape("ones", shape), dtype=dtype or _default(xp), device=device)
 
 
 @creates
@@ -297,7 +296,7 @@ def empty(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Te
     >>> xgrad.empty((2, 3)).shape
     (2, 3)
     """
-    return xp.empty(_shape("empty", shape), dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+    return xp.empty(_shape("empty", shape), dtype=dtype or _default(xp), device=device)
 
 
 @creates
@@ -341,7 +340,7 @@ def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: A
         value = _of_tensor(xp.__backend__, fill_value, dtype, device, None)
         return clone(value.__array_namespace__().broadcast_to(value, shape))
     value = _number("full", "fill_value", fill_value)
-    return xp.full(shape, value, dtype=dtype or _default(xp, value), device=device)  # type: ignore[no-any-return]
+    return xp.full(shape, value, dtype=dtype or _default(xp, value), device=device)
 
 
 @creates
@@ -373,7 +372,7 @@ def eye(
             [0., 1.]])
     """
     rows, cols = _shape("eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return xp.eye(rows, cols, k=k, dtype=dtype or _default(xp), device=device)  # type: ignore[no-any-return]
+    return xp.eye(rows, cols, k=k, dtype=dtype or _default(xp), device=device)
 
 
 @creates
@@ -413,13 +412,13 @@ def arange(
         raise ValueError("arange: step is 0")
     dtype = dtype or _default(xp, start, stop, step, 0)
     if (stop - start) * step <= 0:  # some libraries refuse to make an empty one
-        return xp.zeros(0, dtype=dtype, device=device)  # type: ignore[no-any-return]
-    return xp.arange(start, stop, step, dtype=dtype, device=device)  # type: ignore[no-any-return]
+        return xp.zeros(0, dtype=dtype, device=device)
+    return xp.arange(start, stop, step, dtype=dtype, device=device)
 
 
 @creates
 def linspace(
-    xp: Any, start: complex, stop: complex, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
+    xp: Any, start: ArrayLike, stop: ArrayLike, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
 ) -> Tensor:
     """`num` evenly spaced numbers from `start` to `stop`.
 
@@ -466,10 +465,10 @@ def linspace(
         steps = max(num - 1 if endpoint else num, 1)
         t = space.arange(num, dtype=tracked[0].dtype, device=tracked[0].device) / steps
         made = start * (1 - t) + stop * t
-        return made if dtype is None else made.astype(dtype)  # type: ignore[no-any-return]
+        return made if dtype is None else made.astype(dtype)
     start, stop = _number("linspace", "start", start), _number("linspace", "stop", stop)
     dtype = dtype or _default(xp, 0.0, start, stop)
-    return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)  # type: ignore[no-any-return]
+    return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
 
 
 # ----------------------------------------------------------------------------------------------------- like another array
@@ -497,7 +496,7 @@ def zeros_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = Non
     >>> xgrad.zeros_like(xgrad.ones(2))
     Tensor([0., 0.])
     """
-    return xp.zeros_like(x, dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return xp.zeros_like(x, dtype=dtype, device=device)
 
 
 zeros_like.not_differentiable()
@@ -513,7 +512,7 @@ def ones_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = None
     >>> xgrad.ones_like(xgrad.zeros(2))
     Tensor([1., 1.])
     """
-    return xp.ones_like(x, dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return xp.ones_like(x, dtype=dtype, device=device)
 
 
 ones_like.not_differentiable()
@@ -529,7 +528,7 @@ def empty_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = Non
     >>> xgrad.empty_like(xgrad.zeros((2, 3))).shape
     (2, 3)
     """
-    return xp.empty_like(x, dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return xp.empty_like(x, dtype=dtype, device=device)
 
 
 empty_like.not_differentiable()
@@ -537,7 +536,7 @@ empty_like.not_differentiable()
 
 @op
 def full_like_(xp: Any, x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    return xp.full_like(x, fill_value, dtype=dtype, device=device)  # type: ignore[no-any-return]
+    return xp.full_like(x, fill_value, dtype=dtype, device=device)
 
 
 full_like_.not_differentiable()
@@ -573,7 +572,7 @@ def full_like(x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: An
         like = x if isinstance(x, Tensor) else Tensor(x)
         xp = fill_value.__array_namespace__()
         dtype = like.dtype if dtype is None else dtype
-        return xp.full(like.shape, fill_value, dtype=dtype, device=device)  # type: ignore[no-any-return]
+        return xp.full(like.shape, fill_value, dtype=dtype, device=device)
     return full_like_(x, _number("full_like", "fill_value", fill_value), dtype=dtype, device=device)
 
 
@@ -607,7 +606,7 @@ def tril(xp: Any, x: ArrayLike, /, *, k: int = 0) -> Tensor:
     Tensor([[1., 0.],
             [1., 1.]])
     """
-    return xp.tril(x, k=k)  # type: ignore[no-any-return]
+    return xp.tril(x, k=k)
 
 
 tril.vjp(x=lambda xp, g, k: xp.tril(g, k=k))
@@ -640,7 +639,7 @@ def triu(xp: Any, x: ArrayLike, /, *, k: int = 0) -> Tensor:
     Tensor([[1., 1.],
             [0., 1.]])
     """
-    return xp.triu(x, k=k)  # type: ignore[no-any-return]
+    return xp.triu(x, k=k)
 
 
 triu.vjp(x=lambda xp, g, k: xp.triu(g, k=k))

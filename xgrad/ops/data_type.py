@@ -26,7 +26,7 @@ _KINDS = {
 
 @op
 def astype_(xp: Any, x: ArrayLike, dtype: Any, /, *, copy: bool = True) -> Tensor:
-    return xp.astype(x, dtype, copy=copy)  # type: ignore[no-any-return]
+    return xp.astype(x, dtype, copy=copy)
 
 
 astype_.vjp(x=lambda g: g)
@@ -71,14 +71,14 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
         if not copy and wanted is have and (device is None or device == x.device):
             return x
         if have.kind == "complex floating" and wanted.kind != "complex floating":
-            raise TypeError(f"astype: x is {have.name}, which {wanted.name} cannot hold; take xgrad.real(x) or xgrad.imag(x) first")
+            raise TypeError(f"astype: {wanted.name} cannot hold x of {have.name}; take xgrad.real(x) or xgrad.imag(x) first")
     out = astype_(x, dtype, copy=copy)
     return out if device is None else to_device(out, device)
 
 
 @op(override=True)
 def to_device_(xp: Any, x: ArrayLike, device: Any, source: Any = None, /) -> Tensor:
-    return xp.__backend__.to_device(x, device)  # type: ignore[no-any-return]
+    return xp.__backend__.to_device(x, device)
 
 
 to_device_.vjp(x=lambda xp, g, source: xp.to_device(g, source))
@@ -116,7 +116,7 @@ def to_device(x: ArrayLike, device: Any, /) -> Tensor:
 
 @op(override=True)
 def to_backend_(xp: Any, x: ArrayLike, name: str, to: Any = None, source: str = "", device: Any = None, /) -> Tensor:
-    return find_backend(name).from_numpy(xp.__backend__.to_numpy(x), to)  # type: ignore[no-any-return]
+    return find_backend(name).from_numpy(xp.__backend__.to_numpy(x), to)
 
 
 to_backend_.vjp(x=lambda xp, g, source, device: xp.to_backend(g, source, device))
@@ -171,7 +171,7 @@ def _dtype(x: Any) -> DType:
     if isinstance(x, Tensor):
         return x.dtype
     if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type):
-        return raw_namespace(x).__backend__.dtype_of(x.dtype)  # type: ignore[no-any-return]
+        return raw_namespace(x).__backend__.dtype_of(x.dtype)
     if isinstance(x, (bool, int, float, complex)):
         x = type(x)
     if x is complex:
@@ -288,7 +288,7 @@ def result_type(xp: Any, *arrays_and_dtypes: Any) -> DType:
             found = backend.dtype_of(backend.xp.result_type(*(backend.native_dtype(d) for d in dtypes)))
         except TypeError as error:
             told = ", ".join(d.name for d in dtypes)
-            raise TypeError(f"result_type: {told} do not promote on backend {backend.name!r}; convert one with xgrad.astype") from error
+            raise TypeError(f"result_type: {told} do not promote on {backend.name!r}; convert one with xgrad.astype") from error
     if scalars:
         high = max((_dtype(x) for x in scalars), key=_rank)
         if _rank(high) > _rank(found):

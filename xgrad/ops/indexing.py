@@ -11,6 +11,7 @@ from typing import Any
 
 from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
+from ..namespaces import namespace
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
 
@@ -46,7 +47,8 @@ def _raw_part(x: Array, part: Any) -> Any:
     backend = raw_namespace(x).__backend__
     if not hasattr(part, "dtype"):
         if not isinstance(part, (list, tuple, range)):
-            raise TypeError(f"x[key]: a key is made of integers, slices, None, ... and arrays, not of {type(part).__name__} {part!r:.60}")
+            told = f"{type(part).__name__} {part!r:.60}"
+            raise TypeError(f"x[key]: a key is made of integers, slices, None, ... and arrays, not of {told}")
         part = backend.from_python(list(part), None if len(part) else "int64", backend.device(x))
     elif raw_namespace(part).__backend__ is not backend:
         if raw_namespace(part).__backend__.name != "numpy":
@@ -218,9 +220,7 @@ def _value(x: Array, value: Any) -> Any:
     if is_numpy_scalar(value):
         return value.item()
     if isinstance(value, (list, tuple)):
-        import xgrad
-
-        return xgrad.namespace(backend.name).asarray(value, device=backend.device(x))
+        return namespace(backend.name).asarray(value, device=backend.device(x))
     if raw_namespace(value).__backend__.name == "numpy" and backend.name != "numpy":
         return backend.from_numpy(value, backend.device(x))
     return value

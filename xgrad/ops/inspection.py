@@ -10,7 +10,8 @@ from ..namespaces import creates
 __all__ = ["__array_namespace_info__"]
 
 _NAMES = (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128",
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float32", "float64", "complex64", "complex128",
 )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ class Info:
 
 
 @creates
-def __array_namespace_info__(xp: Any) -> Info:
+def __array_namespace_info__(xp: Any) -> Info:  # noqa: N807  (the standard's name)
     """What this namespace can do: ``capabilities``, ``default_device``, ``default_dtypes``, ``devices``, ``dtypes``.
 
     Returns

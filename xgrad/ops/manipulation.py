@@ -73,8 +73,8 @@ def reshape(xp: Any, x: ArrayLike, /, shape: int | tuple[int, ...], *, copy: boo
     """
     shape = shape if isinstance(shape, tuple) else tuple(shape) if isinstance(shape, list) else (shape,)
     if copy is None:
-        return xp.reshape(x, shape)  # type: ignore[no-any-return]
-    return xp.reshape(x, shape, copy=copy)  # type: ignore[no-any-return]
+        return xp.reshape(x, shape)
+    return xp.reshape(x, shape, copy=copy)
 
 
 reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
@@ -119,7 +119,7 @@ def expand_dims(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor
     """
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
     new, old = _axes("expand_dims", axis, ndim), iter(x.shape)
-    return xp.reshape(x, tuple(1 if a in new else next(old) for a in range(ndim)))  # type: ignore[no-any-return]
+    return xp.reshape(x, tuple(1 if a in new else next(old) for a in range(ndim)))
 
 
 expand_dims.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
@@ -163,7 +163,7 @@ def squeeze(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
     for a in gone:
         if x.shape[a] != 1:
             raise ValueError(f"squeeze: axis {a} of x {tuple(x.shape)} has length {x.shape[a]}; only axes of length 1 can go")
-    return xp.reshape(x, tuple(n for a, n in enumerate(x.shape) if a not in gone))  # type: ignore[no-any-return]
+    return xp.reshape(x, tuple(n for a, n in enumerate(x.shape) if a not in gone))
 
 
 squeeze.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
@@ -212,7 +212,7 @@ def permute_dims(xp: Any, x: ArrayLike, /, axes: tuple[int, ...]) -> Tensor:
     order = tuple([a + x.ndim if a < 0 else a for a in axes])
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"permute_dims: axes {axes} is no permutation of the {x.ndim} axes of x {tuple(x.shape)}")
-    return xp.permute_dims(x, order)  # type: ignore[no-any-return]
+    return xp.permute_dims(x, order)
 
 
 permute_dims.vjp(x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)))
@@ -258,7 +258,7 @@ def moveaxis(xp: Any, x: ArrayLike, source: int | tuple[int, ...], destination: 
     order = [a for a in range(x.ndim) if a not in here]
     for to, a in sorted(zip(there, here)):
         order.insert(to, a)
-    return xp.permute_dims(x, tuple(order))  # type: ignore[no-any-return]
+    return xp.permute_dims(x, tuple(order))
 
 
 moveaxis.vjp(x=lambda xp, g, source, destination: xp.moveaxis(g, destination, source))
@@ -299,7 +299,7 @@ def flip(xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None)
     >>> xgrad.flip(xgrad.arange(3))
     Tensor([2, 1, 0])
     """
-    return xp.flip(x, axis=axis)  # type: ignore[no-any-return]
+    return xp.flip(x, axis=axis)
 
 
 flip.vjp(x=lambda xp, g, axis: xp.flip(g, axis=axis))
@@ -336,7 +336,7 @@ def roll(
     >>> xgrad.roll(xgrad.arange(4), 1)
     Tensor([3, 0, 1, 2])
     """
-    return xp.roll(x, shift, axis=axis)  # type: ignore[no-any-return]
+    return xp.roll(x, shift, axis=axis)
 
 
 def _back(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
@@ -420,7 +420,7 @@ def broadcast_to(xp: Any, x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
     shape = shape if isinstance(shape, tuple) else tuple(shape) if isinstance(shape, list) else (shape,)
     if broadcast_shapes(tuple(x.shape), shape) != shape:
         raise ValueError(f"broadcast_to: x {tuple(x.shape)} does not broadcast to shape {shape}")
-    return xp.broadcast_to(x, shape)  # type: ignore[no-any-return]
+    return xp.broadcast_to(x, shape)
 
 
 def _read_only(xp: Any, x: Any, v: Any, shape: Any) -> Any:
@@ -496,7 +496,7 @@ def concat(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> 
     """
     if len(arrays) == 0:
         raise ValueError("concat: needs at least one array")
-    return xp.concat(arrays, axis=axis)  # type: ignore[no-any-return]
+    return xp.concat(arrays, axis=axis)
 
 
 def _parts(xp: Any, g: Any, arrays_shape: list[tuple[int, ...]], axis: int | None) -> list[Any]:
@@ -544,7 +544,7 @@ def stack(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
     """
     if len(arrays) == 0:
         raise ValueError("stack: needs at least one array")
-    return xp.stack(arrays, axis=axis)  # type: ignore[no-any-return]
+    return xp.stack(arrays, axis=axis)
 
 
 stack.vjp(arrays=lambda xp, g, axis: xp.unstack(g, axis=axis))
@@ -633,7 +633,7 @@ def repeat(xp: Any, x: ArrayLike, repeats: Any, /, *, axis: int | None = None) -
     """
     if axis is None:
         x, axis = xp.reshape(x, (-1,)), 0
-    return xp.repeat(x, _counts(x, repeats), axis=axis)  # type: ignore[no-any-return]
+    return xp.repeat(x, _counts(x, repeats), axis=axis)
 
 
 def _counts(x: Array, repeats: Any) -> Any:
@@ -692,7 +692,7 @@ def tile(xp: Any, x: ArrayLike, repetitions: tuple[int, ...], /) -> Tensor:
     >>> xgrad.tile(xgrad.asarray([1.0, 2.0]), (2,))
     Tensor([1., 2., 1., 2.])
     """
-    return xp.tile(x, (repetitions,) if isinstance(repetitions, int) else tuple(repetitions))  # type: ignore[no-any-return]
+    return xp.tile(x, (repetitions,) if isinstance(repetitions, int) else tuple(repetitions))
 
 
 def _sum_copies(xp: Any, g: Any, x_shape: tuple[int, ...], repetitions: tuple[int, ...]) -> Any:
