@@ -6,13 +6,14 @@ from .errors import GradientError
 from .grad_mode import enable_grad, is_grad_enabled, no_grad
 from .memory import guard_writes
 from .namespaces import namespace
-from .ops import creation, data_type, elementwise, extra, indexing, linear_algebra, manipulation, searching, sorting, statistical, utility
+from .ops import creation, data_type, elementwise, extra, indexing, inspection, linear_algebra, manipulation, searching, sorting, statistical, utility
 from .ops import set as set_
 from .ops.creation import *
 from .ops.data_type import *
 from .ops.elementwise import *
 from .ops.extra import *
 from .ops.indexing import *
+from .ops.inspection import *
 from .ops.linear_algebra import *
 from .ops.manipulation import *
 from .ops.searching import *
