@@ -155,6 +155,7 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
                 y = xgrad.asarray(data.train_labels[batch], device=device)  # (B,)
                 scores = model(x)  # (B, 10)
                 loss = cross_entropy(scores, y)  # ()
+                loss.name = "loss"
                 optimizer.zero_grad()
                 if not bar.n:
                     notes += draw(loss, model, work)
