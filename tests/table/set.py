@@ -20,7 +20,7 @@ def distinct(name: str, arg: Arg, label: str, k: int | None = None) -> Row:
         found = getattr(np, name)(x)
         return found if k is None else found[k]
 
-    return Row(name, f, (arg,), numpy=numpy, label=label, differentiable=arg.kind == "float" and not k)
+    return Row(name, f, (arg,), numpy=numpy if name != "unique_values" else lambda np, x: np.unique(x), label=label, differentiable=arg.kind == "float" and not k)
 
 
 ROWS = [

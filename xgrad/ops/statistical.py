@@ -26,7 +26,7 @@ def reduces(forward: F) -> F:
     told = {
         "axis": "axis : int or tuple of int, optional\n        The axes to reduce; all of them if not given.",
         "dtype": "dtype : data type, optional\n        Convert to this data type before reducing.",
-        "correction": "correction : int or float\n        Taken from the number of elements that the divisor is; 1 is Bessel's correction.",
+        "correction": "correction : int or float\n        What the divisor is less than ``n``; 1 is Bessel's.",
         "keepdims": "keepdims : bool\n        Keep the reduced axes, with length one.",
     }
     names = forward.__annotations__
@@ -155,6 +155,8 @@ def min(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) 
 
 def share(xp: Any, g: Any, beaten: Any, axis: Any) -> Any:
     """The cotangent `g` divided evenly among the elements that are not `beaten`."""
+    if axis == ():
+        return g
     # Counted in float32 at least: float16 counts no further than 2048.
     ties = count(beaten.shape, axis) - xp.count_nonzero(beaten, axis=axis, keepdims=True)
     each = g / xp.astype(ties, xp.result_type(g.dtype, xp.float32))
@@ -263,7 +265,7 @@ def cumulative_sum(
 
 def cumulative_sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: bool) -> Any:
     axis = (axis or 0) % len(x_shape)
-    g = g[(*(slice(None),) * axis, slice(1, None))] if include_initial else g
+    g = g[(*(slice(None),) * axis, slice(1, None), ...)] if include_initial else g
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
 
 
@@ -314,6 +316,8 @@ def cumulative_prod(
 
 def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
     axis = 0 if axis is None else axis
+    if not x.shape[axis]:
+        return xp.zeros_like(x)
     g, x, y = (xp.moveaxis(v, axis, -1) for v in (g, cast_like(xp, x, g), y))
     x, y = conjugate(xp, x), conjugate(xp, y)
     if include_initial:
@@ -356,7 +360,7 @@ def var(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0,
 
     >>> import xgrad
     >>> xgrad.var(xgrad.asarray([1.0, 2.0, 3.0]), correction=1)
-    Tensor(1.)
+    Tensor(1.0)
     """
     return variance(xp, x, axis, correction, keepdims)
 
@@ -393,7 +397,7 @@ def std(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0,
 
     >>> import xgrad
     >>> xgrad.std(xgrad.asarray([1.0, 2.0, 3.0]), correction=1)
-    Tensor(1.)
+    Tensor(1.0)
     """
     return xp.sqrt(variance(xp, x, axis, correction, keepdims))
 

@@ -1,0 +1,37 @@
+"""Awkward points of `xgrad.ops.utility`; the table checks the rest."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import xgrad
+
+
+def test_all_and_any_of_nothing_and_of_nan(xp):
+    assert xp.all(xp.zeros((0,))).tolist() is True and xp.any(xp.zeros((0,))).tolist() is False
+    assert xp.any(xp.asarray([math.nan])).tolist() is True
+
+
+def test_all_and_any_carry_no_gradient(xp):
+    x = xp.ones((2,)).requires_grad_()
+    assert not xp.all(x).requires_grad and xp.any(x).dtype == "bool"
+
+
+def test_diff_keeps_the_dtype_and_can_run_out_of_elements(xp):
+    x = xp.asarray([1, 4, 9])
+    assert xp.diff(x).tolist() == [3, 5] and xp.diff(x).dtype == x.dtype
+    assert xp.diff(x, n=4).shape == (0,)
+
+
+@pytest.mark.parametrize(("options", "told"), [({"n": -1}, "n is -1"), ({"axis": 2}, "axis is 2")])
+def test_diff_says_what_is_wrong(options, told):
+    with pytest.raises(ValueError, match=told):
+        xgrad.diff(xgrad.ones(3), **options)
+
+
+def test_diff_differentiates_what_is_prepended(xp):
+    x, p = xp.asarray([1.0, 4.0]), xp.asarray([0.0]).requires_grad_()
+    xp.diff(x, prepend=p).backward(xp.asarray([1.0, 10.0]))
+    assert p.grad.tolist() == [-1.0]
