@@ -51,7 +51,8 @@ def tests(session: nox.Session) -> None:
     if torch_is_there(session):
         extras.append("torch")
     install(session, ",".join(extras), *group("tests"))
-    session.run("python", "-m", "pytest", *session.posargs, env=ENVIRONMENT)
+    spread = ("--numprocesses=auto", "--dist=worksteal")  # one process for each core
+    session.run("python", "-m", "pytest", *spread, *session.posargs, env=ENVIRONMENT)
 
 
 def register(name: str) -> None:
