@@ -200,7 +200,9 @@ def searchsorted(
     if x1.dtype != x2.dtype:
         dtype = xp.result_type(x1, x2)
         x1, x2 = xp.astype(x1, dtype), xp.astype(x2, dtype)
-    return xp.searchsorted(x1, x2, side=side, sorter=sorter)
+    if x2.ndim:
+        return xp.searchsorted(x1, x2, side=side, sorter=sorter)
+    return xp.reshape(xp.searchsorted(x1, xp.reshape(x2, (1,)), side=side, sorter=sorter), ())  # dask has no 0-d search
 
 
 searchsorted.not_differentiable()
