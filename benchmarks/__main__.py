@@ -1,0 +1,82 @@
+"""Run benchmarks: ``python -m benchmarks [names] [--json FILE]``; without names, all."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+
+# Before NumPy is imported: one thread for every library.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ[_variable] = "1"
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+
+from . import harness, memory  # noqa: E402
+from .cases import CASES  # noqa: E402
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join([*CASES, 'memory'])} (default: all)")
+    parser.add_argument("--rounds", type=int, default=15, help="how many rounds the medians are over (default: 15)")
+    parser.add_argument("--slot", type=float, default=0.05, help="seconds for each library in a round (default: 0.05)")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu counts the time of this process, if others run too")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers to this file as well")
+    args = parser.parse_args()
+    names = args.names or [*CASES, "memory"]
+    if unknown := set(names) - {*CASES, "memory"}:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join([*CASES, 'memory'])}")
+    clock = time.perf_counter if args.clock == "wall" else time.process_time
+    facts = {**harness.machine(), "threads": harness.pin(), "clock": args.clock}
+    print("\n".join(f"{key}: {value}" for key, value in facts.items()))
+    print("times are medians over rounds in which the libraries take turns; x NumPy is the median of the ratios within a round\n")
+    report: dict[str, object] = {"machine": facts}
+    for name in names:
+        if name == "memory":
+            report[name] = remember = memory.measure()
+            print(show_memory(remember), end="\n\n", flush=True)
+            continue
+        case = CASES[name]()
+        found = harness.measure(case, rounds=args.rounds, slot=args.slot, clock=clock)
+        print(show(case.title, found), end="\n\n", flush=True)
+        report[name] = {"title": case.title, "ways": {k: v if isinstance(v, str) else v._asdict() for k, v in found.items()}}
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=1)
+    return 0
+
+
+def show(title: str, found: harness.Results) -> str:
+    rows = []
+    for name, timing in found.items():
+        if isinstance(timing, str):
+            rows.append((name, timing, ""))
+        else:
+            rows.append((name, harness.duration(timing.seconds), "" if timing.ratio is None else f"{timing.ratio:.2f}"))
+    return harness.table(title, rows, ("", "median", "x NumPy"))
+
+
+def show_memory(found: dict[str, dict[str, object]]) -> str:
+    base = found.get("numpy", {})
+    rows = []
+    for name, facts in found.items():
+        if "reason" in facts:
+            rows.append((name, str(facts["reason"]), "", "", ""))
+            continue
+        row = [name]
+        for key in ("traced", "resident"):
+            value, own = facts.get(key), base.get(key)
+            told = isinstance(value, (int, float)) and not (key == "traced" and name == "torch")
+            row.append(f"{value:,.0f}" if told else "not told")
+            row.append(f"{value / own:.2f}" if told and isinstance(own, (int, float)) and own else "")  # type: ignore[operator]
+        rows.append(tuple(row))
+    heads = ("", "traced KiB", "x NumPy", "resident KiB", "x NumPy")
+    return harness.table("peak memory of 100-[300, 300, 1], float32: parameters, one forward and one backward, fresh process", rows, heads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Timing several ways to compute the same thing, side by side in one process."""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+BASE = "numpy"
+
+
+class Way(NamedTuple):
+    """One way to compute something: `run` is timed; `answer` makes of its result the numbers to be compared."""
+
+    run: Callable[[], Any]
+    answer: Callable[[Any], list[Any]]
+
+
+class Case(NamedTuple):
+    """A computation, and for each library a function that prepares it."""
+
+    title: str
+    ways: Mapping[str, Callable[[], Way]]
+    tolerance: float = 1e-4  # of the largest number of each answer
+
+
+class Timing(NamedTuple):
+    seconds: float  # median over the rounds
+    ratio: float | None  # median over the rounds of the ratio to NumPy by hand in the same round
+    rounds: int
+
+
+Results = dict[str, "Timing | str"]  # a string is the reason why there is no timing
+
+
+def measure(case: Case, *, rounds: int, slot: float, clock: Callable[[], float]) -> Results:
+    """Time every way in each of some rounds, once they have been seen to agree."""
+    found: Results = {}
+    ways: dict[str, tuple[Way, int]] = {}
+    expected: list[Any] | None = None
+    for name, prepare in case.ways.items():
+        try:
+            way = prepare()
+            answer = [np.asarray(a, dtype=np.float64) for a in way.answer(way.run())]
+        except ImportError as error:
+            found[name] = f"skipped: {error}"
+            continue
+        expected = answer if expected is None else expected
+        wrong = disagreement(expected, answer)
+        if wrong > case.tolerance:
+            found[name] = f"skipped: its answer differs by {wrong:.1e} from {next(iter(case.ways))}'s"
+            continue
+        ways[name] = (way, repetitions(way.run, slot))
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    order = list(ways)
+    gc.collect()
+    gc.freeze()  # the collector shall look at what the ways make, not at the libraries
+    try:
+        for k in range(rounds):
+            order.append(order.pop(0))
+            for name in order:
+                way, n = ways[name]
+                if n == 0 and k >= 2:  # it takes seconds: twice is enough
+                    continue
+                gc.collect()
+                start = clock()
+                for _ in range(max(n, 1)):
+                    way.run()
+                times[name].append((clock() - start) / max(n, 1))
+    finally:
+        gc.unfreeze()
+    base = times.get(BASE)
+    for name, spent in times.items():
+        ratio = None if base is None else statistics.median(t / b for t, b in zip(spent, base))
+        found[name] = Timing(statistics.median(spent), ratio, len(spent))
+    return {name: found[name] for name in case.ways}
+
+
+def disagreement(expected: list[Any], answer: list[Any]) -> float:
+    """By how much two lists of arrays differ, relative to the largest number of each array."""
+    if [a.shape for a in expected] != [a.shape for a in answer]:
+        return float("inf")
+    scales = [max(float(np.abs(e).max(initial=0.0)), 1e-6) for e in expected]
+    return max(float(np.abs(e - a).max(initial=0.0)) / s for e, a, s in zip(expected, answer, scales))
+
+
+def repetitions(run: Callable[[], Any], slot: float) -> int:
+    """How many runs take about `slot` seconds; 0 if one takes more than ten times that."""
+    for _ in range(3):
+        start = time.perf_counter()
+        run()
+        spent = time.perf_counter() - start
+        if spent > 10 * slot:
+            return 0
+    n = 1
+    while spent < slot / 4:
+        n *= 2
+        start = time.perf_counter()
+        for _ in range(n):
+            run()
+        spent = time.perf_counter() - start
+    return max(1, round(n * slot / spent))
+
+
+def pin() -> str:
+    """Keep this process on one core, where the system can; what was done."""
+    if hasattr(os, "sched_setaffinity"):
+        core = max(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {core})
+        return f"one thread, on core {core}"
+    return "one thread"
+
+
+def machine() -> dict[str, str]:
+    """What was measured on, and which versions."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), model)
+    except OSError:
+        pass
+    facts = {"date": time.strftime("%Y-%m-%d"), "cpu": f"{model}, {os.cpu_count()} cores", "system": platform.platform()}
+    facts["python"] = sys.version.split()[0]
+    for package in ("xgrad", "numpy", "torch", "jax", "autograd", "mygrad"):
+        try:
+            facts[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            facts[package] = "from this folder" if package == "xgrad" else "not installed"
+    return facts
+
+
+def duration(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def table(title: str, rows: list[tuple[str, ...]], heads: tuple[str, ...]) -> str:
+    widths = [max(len(r[i]) for r in [heads, *rows]) for i in range(len(heads))]
+    lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths))).rstrip() for r in [heads, *rows]]
+    return "\n".join([title, *(f"  {line}" for line in lines)])

@@ -1,0 +1,70 @@
+"""Peak memory of a network 100-[300, 300, 1], its parameters, one forward and one backward pass, each in a fresh process.
+
+``python -m benchmarks.memory NAME`` measures one way and prints a line of JSON. *Traced* is what Python's tracemalloc
+saw, which includes NumPy's arrays but not what PyTorch and JAX allocate; *resident* is by how much the peak of the resident
+set exceeds its size before (Linux alone tells), which includes everything, also what an allocator keeps in reserve. A tiny
+network runs before, so that what a library loads on first use is not counted.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SIZES = [100, 300, 300, 1]
+WAYS = ("numpy", "xgrad", "torch", "autograd", "mygrad", "scalar engine")
+
+
+def _status(key: str) -> int | None:
+    """A line of /proc/self/status, in KiB."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{key}:")), None)
+
+
+def _one(name: str, traced: bool) -> dict[str, Any]:
+    import tracemalloc
+
+    from .cases import mlp_ways
+
+    warm = mlp_ways([3, 4, 4, 1])[name]()
+    warm.run()
+    del warm
+    gc.collect()
+    if traced:
+        tracemalloc.start()
+    before = _status("VmRSS")
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the peak so far
+    except OSError:
+        before = None
+    way = mlp_ways(SIZES)[name]()
+    way.run()
+    if traced:
+        return {"traced": tracemalloc.get_traced_memory()[1] / 1024}
+    peak = _status("VmHWM")
+    return {"resident": None if before is None or peak is None else peak - before}
+
+
+def measure() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name in WAYS:
+        found[name] = {}
+        for mode in ("traced", "resident"):
+            command = [sys.executable, "-m", "benchmarks.memory", name, mode]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+            if done.returncode:
+                found[name] = {"reason": "skipped: " + (done.stderr.strip().splitlines() or ["it failed"])[-1]}
+                break
+            found[name] |= json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(_one(sys.argv[1], sys.argv[2] == "traced")))
