@@ -24,7 +24,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join([*CASES, 'memory'])} (default: all)")
     parser.add_argument("--rounds", type=int, default=15, help="how many rounds the medians are over (default: 15)")
     parser.add_argument("--slot", type=float, default=0.05, help="seconds for each library in a round (default: 0.05)")
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu counts the time of this process, if others run too")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu counts the time of this process, if others run too"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the numbers to this file as well")
     args = parser.parse_args()
     names = args.names or [*CASES, "memory"]
@@ -62,7 +64,7 @@ def show(title: str, found: harness.Results) -> str:
 
 def show_memory(found: dict[str, dict[str, object]]) -> str:
     base = found.get("numpy", {})
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, facts in found.items():
         if "reason" in facts:
             rows.append((name, str(facts["reason"]), "", "", ""))
@@ -75,7 +77,9 @@ def show_memory(found: dict[str, dict[str, object]]) -> str:
             row.append(f"{value / own:.2f}" if told and isinstance(own, (int, float)) and own else "")  # type: ignore[operator]
         rows.append(tuple(row))
     heads = ("", "traced KiB", "x NumPy", "resident KiB", "x NumPy")
-    return harness.table("peak memory of 100-[300, 300, 1], float32: parameters, one forward and one backward, fresh process", rows, heads)
+    return harness.table(
+        "peak memory of 100-[300, 300, 1], float32: parameters, one forward and one backward, fresh process", rows, heads
+    )
 
 
 if __name__ == "__main__":

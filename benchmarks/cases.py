@@ -133,7 +133,15 @@ def expression() -> Case:
         a, b = jax.numpy.float32(-4), jax.numpy.float32(2)
         return Way(lambda: jax.block_until_ready(both(a, b)), lambda r: [r[0], *r[1]])
 
-    ways = {"numpy": by_hand, "xgrad": ours, "torch": pytorch, "autograd": hips, "mygrad": mygrad, "scalar engine": scalar, "jax jit": jax}
+    ways = {
+        "numpy": by_hand,
+        "xgrad": ours,
+        "torch": pytorch,
+        "autograd": hips,
+        "mygrad": mygrad,
+        "scalar engine": scalar,
+        "jax jit": jax,
+    }
     return Case("scalar expression, forward and backward, float32", ways)
 
 
@@ -226,7 +234,9 @@ def mlp_ways(sizes: list[int]) -> dict[str, Callable[[], Way]]:
 
     def scalar() -> Way:
         def run() -> Any:
-            values = [[[Value(v) for v in row] for row in p.tolist()] if p.ndim == 2 else [Value(v) for v in p.tolist()] for p in params]
+            values = [
+                [[Value(v) for v in row] for row in p.tolist()] if p.ndim == 2 else [Value(v) for v in p.tolist()] for p in params
+            ]
             a: list[Any] = x[0].tolist()
             for i in range(0, len(values), 2):
                 columns = list(zip(*values[i]))
@@ -237,7 +247,10 @@ def mlp_ways(sizes: list[int]) -> dict[str, Callable[[], Way]]:
 
         def answer(result: Any) -> list[Any]:
             y, values = result
-            return [y.data, *([[v.grad for v in row] for row in p] if isinstance(p[0], list) else [v.grad for v in p] for p in values)]
+            return [
+                y.data,
+                *([[v.grad for v in row] for row in p] if isinstance(p[0], list) else [v.grad for v in p] for p in values),
+            ]
 
         return Way(run, answer)
 
@@ -486,7 +499,15 @@ def chain() -> Case:
 
         return Way(run, lambda r: [r[0].data, [x.grad for x in r[1]]])
 
-    ways = {"numpy": by_hand, "xgrad": ours, "torch": pytorch, "autograd": hips, "mygrad": mygrad, "scalar engine": scalar, "jax jit": jax}
+    ways = {
+        "numpy": by_hand,
+        "xgrad": ours,
+        "torch": pytorch,
+        "autograd": hips,
+        "mygrad": mygrad,
+        "scalar engine": scalar,
+        "jax jit": jax,
+    }
     return Case("chain of 1,000 ops on 16 numbers, forward and backward, float64", ways)
 
 
@@ -530,7 +551,11 @@ def overhead(what: str) -> Case:
         return way(mg.tensor(a, constant=not recorded), b, mg.sum, np.asarray)
 
     ways = {"numpy": by_hand, "xgrad": ours, "torch": pytorch, "mygrad": mygrad}
-    told = {"unrecorded": "one product, not recorded", "recorded": "one product, recorded", "backward": "sum of one product, forward and backward"}
+    told = {
+        "unrecorded": "one product, not recorded",
+        "recorded": "one product, recorded",
+        "backward": "sum of one product, forward and backward",
+    }
     return Case(f"{told[what]}, 16 numbers, float32", ways)
 
 

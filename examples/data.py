@@ -78,7 +78,9 @@ def _digits() -> Data:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise DataError(f"the digits come with scikit-learn, which cannot be imported ({error}); python -m pip install scikit-learn") from None
+        raise DataError(
+            f"the digits come with scikit-learn, which cannot be imported ({error}); python -m pip install scikit-learn"
+        ) from None
     bunch: Any = load_digits()
     images, labels = (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int64)
     order = np.random.RandomState(0).permutation(len(labels))  # the split is the same whatever the seed of the run
@@ -169,11 +171,15 @@ def _find(name: str) -> Path:
 
 def _given(root: Path, name: str) -> Path:
     if not root.is_dir():
-        raise DataError(f"XGRAD_DATA is {root}, which is no folder; set it to the folder of the IDX files, or unset it to fetch {name}")
+        raise DataError(
+            f"XGRAD_DATA is {root}, which is no folder; set it to the folder of the IDX files, or unset it to fetch {name}"
+        )
     folder = root / name if (root / name).is_dir() else root
     for stem in FILES[name]:
         if _file(folder, stem) is None:
-            raise DataError(f"XGRAD_DATA: {folder} has no {stem} (or {stem}.gz); put it there, or unset XGRAD_DATA to fetch {name}")
+            raise DataError(
+                f"XGRAD_DATA: {folder} has no {stem} (or {stem}.gz); put it there, or unset XGRAD_DATA to fetch {name}"
+            )
     return folder
 
 
@@ -213,7 +219,9 @@ def _client(program: str, *arguments: str, needs: str, cwd: Path) -> None:
     if found is None:
         raise DataError(f"{needs} needs the program {program}, which is not installed; install it, {otherwise}")
     try:
-        subprocess.run([found, *arguments], cwd=cwd, check=True, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            [found, *arguments], cwd=cwd, check=True, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+        )
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout or "").strip().splitlines()
         reason = said[-1] if said else f"exit status {error.returncode}"

@@ -45,8 +45,12 @@ class Stop(Exception):
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", choices=NAMES, default="digits", help="what to learn (default: digits, which come with scikit-learn)")
-    parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict (default: what XGRAD_BACKEND says, else numpy)")
+    parser.add_argument(
+        "--data", choices=NAMES, default="digits", help="what to learn (default: digits, which come with scikit-learn)"
+    )
+    parser.add_argument(
+        "--backend", default=None, help="numpy, cupy, torch, jax or strict (default: what XGRAD_BACKEND says, else numpy)"
+    )
     parser.add_argument("--device", default=None, help="a device of that backend, such as cuda:0")
     parser.add_argument("--epochs", type=positive(int), default=None, help="how often to go through the data")
     parser.add_argument("--batch", type=positive(int), default=None, help="how many pictures to a step")
@@ -87,7 +91,9 @@ def choose(args: argparse.Namespace) -> Any:
         xgrad.zeros(1, device=device)
     except Exception as error:  # each library has its own way to refuse
         names = ", ".join(str(d) for d in listed)
-        raise Stop(f"backend {xgrad.get_backend()!r} has no device {args.device!r} (it has {names}): {first_line(error)}") from None
+        raise Stop(
+            f"backend {xgrad.get_backend()!r} has no device {args.device!r} (it has {names}): {first_line(error)}"
+        ) from None
     return device
 
 
@@ -168,13 +174,13 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
             if not math.isfinite(total):
                 raise Stop(f"the loss is no longer a number {args.where}; try a smaller --lr than {args.lr:g}")
             judged = evaluate(model, data.test_images, data.test_labels, device)
-            for facts, value in zip(history.values(), (total / n, judged[0], right / n, judged[1])):
-                facts.append(value)
+            for curve, value in zip(history.values(), (total / n, judged[0], right / n, judged[1])):
+                curve.append(value)
             bar.set_postfix_str(f"epoch {epoch}/{args.epochs} loss {total / n:.4f} accuracy {right / n:.2%} test {judged[1]:.2%}")
 
     args.where = "while the results were written"
     draw_curves(history, work / "curves.png")
-    facts = {"data": args.data, "layers": [size, *args.hidden, 10], "epochs": args.epochs, "seed": args.seed}
+    facts: dict[str, Any] = {"data": args.data, "layers": [size, *args.hidden, 10], "epochs": args.epochs, "seed": args.seed}
     io.save(work / "model.safetensors", model.state_dict(), metadata={**facts, "test accuracy": history["test accuracy"][-1]})
     for note in notes:
         print(note)
@@ -220,7 +226,8 @@ def main(given: list[str] | None = None) -> int:
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
-    print(f"test accuracy {accuracy:.2%} after {time.perf_counter() - start:.1f} s; see {out}: {', '.join(sorted(p.name for p in out.iterdir()))}")
+    written = ", ".join(sorted(p.name for p in out.iterdir()))
+    print(f"test accuracy {accuracy:.2%} after {time.perf_counter() - start:.1f} s; see {out}: {written}")
     return 0
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for _package in ("sklearn", "tqdm", "matplotlib", "safetensors"):
-    pytest.importorskip(_package, reason=f"the example needs {_package}")
-
 import xgrad
 from xgrad import io
+
+for _package in ("sklearn", "tqdm", "matplotlib", "safetensors"):
+    pytest.importorskip(_package, reason=f"the example needs {_package}")
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "examples" / "train_digits.py"
@@ -123,7 +123,8 @@ def test_data_without_a_client_to_fetch_it(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--epochs", "100000", "--out", "made"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), text=True, **pipes) as process:  # type: ignore[call-overload]
         until = time.monotonic() + 120
         while not list(tmp_path.glob(".made-*/graph.*")) and time.monotonic() < until and process.poll() is None:
             time.sleep(0.1)
