@@ -1,34 +1,115 @@
-from . import arguments, backend, engine, errors, grad_mode, memory, namespaces, numpy_protocols, ops, printing, views
-from .backend import *
-from .backend import DType, bool_ as bool, complex64, complex128, float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bfloat16
-from .engine import ArrayLike, Tensor, composite, op
+"""xgrad: automatic differentiation over the Python Array API standard, on NumPy, CuPy, PyTorch, JAX and Dask arrays.
+
+This page is the table of contents: one block per chapter of the standard, then what xgrad adds. `xgrad` is itself an Array
+API namespace, the one that follows `set_backend`; ``xgrad.namespace(name)`` is the one of a given backend.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import io, nn, optim, random, visualize
+from .backend import (
+    available_backends, Backend, BackendError, BackendStatus, DType, find_backend, get_backend, get_default_dtype,
+    set_backend, set_default_dtype, use_backend,
+)  # fmt: skip
+from .backend import bool_ as bool
+from .backend import (
+    bfloat16, complex128, complex64, float16, float32, float64, int16, int32, int64, int8, uint16, uint32, uint64, uint8,
+)  # fmt: skip
+from .engine import ArrayLike, composite, op, Tensor
 from .errors import GradientError
 from .grad_mode import enable_grad, is_grad_enabled, no_grad
 from .memory import guard_writes
 from .namespaces import namespace
-from .ops import creation, data_type, elementwise, extra, indexing, inspection, linear_algebra, manipulation, searching, sorting, statistical, utility
-from .ops import set as set_
-from .ops.creation import *
-from .ops.data_type import *
-from .ops.elementwise import *
-from .ops.extra import *
-from .ops.indexing import *
-from .ops.inspection import *
-from .ops.linear_algebra import *
-from .ops.manipulation import *
-from .ops.searching import *
-from .ops.set import *
-from .ops.sorting import *
-from .ops.statistical import *
-from .ops.utility import *
-from . import io, nn, optim, random, visualize
 from .value import Value
+from .ops.creation import (
+    arange, asarray, empty, empty_like, eye, from_dlpack, full, full_like, linspace, meshgrid, ones, ones_like, tril, triu,
+    zeros, zeros_like,
+)  # fmt: skip
+from .ops.data_type import astype, can_cast, finfo, iinfo, isdtype, result_type, to_backend, to_device
+from .ops.elementwise import (
+    abs, acos, acosh, add, asin, asinh, atan, atan2, atanh, bitwise_and, bitwise_invert, bitwise_left_shift, bitwise_or,
+    bitwise_right_shift, bitwise_xor, ceil, clip, conj, copysign, cos, cosh, divide, equal, exp, expm1, floor, floor_divide,
+    greater, greater_equal, hypot, imag, isfinite, isinf, isnan, less, less_equal, log, log10, log1p, log2, logaddexp,
+    logical_and, logical_not, logical_or, logical_xor, maximum, minimum, multiply, negative, nextafter, not_equal, positive,
+    pow, real, reciprocal, remainder, round, sign, signbit, sin, sinh, sqrt, square, subtract, tan, tanh, trunc,
+)  # fmt: skip
+from .ops.indexing import getitem, setitem, take, take_along_axis
+from .ops.inspection import __array_namespace_info__
+from .ops.linear_algebra import matmul, matrix_transpose, tensordot, vecdot
+from .ops.manipulation import (
+    broadcast_arrays, broadcast_shapes, broadcast_to, concat, expand_dims, flip, moveaxis, permute_dims, repeat, reshape,
+    roll, squeeze, stack, tile, unstack,
+)  # fmt: skip
+from .ops.searching import argmax, argmin, count_nonzero, nonzero, searchsorted, where
+from .ops.set import isin, unique_all, unique_counts, unique_inverse, unique_values
+from .ops.sorting import argsort, sort
+from .ops.statistical import cumulative_prod, cumulative_sum, max, mean, min, prod, std, sum, var
+from .ops.utility import all, any, diff
+from .ops.extra import (
+    einsum, elu, erf, gelu, leaky_relu, log_softmax, logsigmoid, logsumexp, new_zeros, pad, relu, scatter_add, sigmoid, silu,
+    softmax, softplus, zero_where_not,
+)  # fmt: skip
+from . import numpy_protocols, printing
 
-e, pi, inf, nan, newaxis = 2.718281828459045, 3.141592653589793, float("inf"), float("nan"), None
-__all__ = [n for n in dict(globals()) if not n.startswith("_")]
 __array_api_version__ = "2025.12"
 
-import sys as _sys
-for _name, _module in list(_sys.modules.items()):
+e = 2.718281828459045
+inf = float("inf")
+nan = float("nan")
+newaxis = None
+pi = 3.141592653589793
+
+__all__ = [
+    # tensors and recording
+    "Tensor", "Value", "ArrayLike", "GradientError", "composite", "op", "enable_grad", "guard_writes", "is_grad_enabled",
+    "no_grad",
+    # backends
+    "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "find_backend", "get_backend",
+    "get_default_dtype", "set_backend", "set_default_dtype", "use_backend", "namespace",
+    # constants and data types
+    "e", "inf", "nan", "newaxis", "pi", "bool", "bfloat16", "complex64", "complex128", "float16", "float32", "float64",
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    # creation
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones",
+    "ones_like", "tril", "triu", "zeros", "zeros_like",
+    # data type
+    "astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type", "to_backend", "to_device",
+    # elementwise
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
+    "bitwise_invert", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "conj", "copysign", "cos", "cosh",
+    "divide", "equal", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "hypot", "imag", "isfinite",
+    "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal", "positive", "pow",
+    "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "square", "sqrt", "subtract", "tan", "tanh",
+    "trunc",
+    # indexing
+    "getitem", "setitem", "take", "take_along_axis",
+    # inspection
+    "__array_namespace_info__",
+    # linear algebra
+    "matmul", "matrix_transpose", "tensordot", "vecdot",
+    # manipulation
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis", "permute_dims",
+    "repeat", "reshape", "roll", "squeeze", "stack", "tile", "unstack",
+    # searching
+    "argmax", "argmin", "count_nonzero", "nonzero", "searchsorted", "where",
+    # set
+    "isin", "unique_all", "unique_counts", "unique_inverse", "unique_values",
+    # sorting
+    "argsort", "sort",
+    # statistical
+    "cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var",
+    # utility
+    "all", "any", "diff",
+    # extra (beyond the standard)
+    "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
+    "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",
+    # to train with
+    "io", "nn", "optim", "random", "visualize",
+]  # fmt: skip
+
+for _name, _module in list(sys.modules.items()):
     if _name.partition(".")[0] == "xgrad":
-        _module.__dict__["__xgrad__"] = True  # so that errors can name the user's line instead of one in here
+        _module.__dict__["__xgrad__"] = True  # lets an error name the user's line instead of one of ours

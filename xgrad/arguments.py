@@ -33,10 +33,10 @@ def lift(x: Any) -> tuple[Any, Any]:
     """The raw array or Python scalar in an argument, and its node."""
     if isinstance(x, Methods):
         return x._data, x._node
-    if isinstance(x, (bool, int, float, complex)):
-        return (x.item() if is_numpy_scalar(x) else x), None  # numpy.float64 is a float
-    if is_numpy_scalar(x):
+    if is_numpy_scalar(x):  # before the next line: numpy.float64 is a float
         return x.item(), None
+    if isinstance(x, (bool, int, float, complex)):
+        return x, None
     if backend_of(x) is None:
         raise NotAnArray(x)
     return x, None

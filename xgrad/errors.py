@@ -34,7 +34,7 @@ def explain(error: Exception, name: str, names: Sequence[str], items: Sequence[A
     items : sequence of arrays, scalars or None
         What they were given.
     """
-    arrays = [(n, x) for n, x in zip([*names, *names[-1:] * len(items)], items) if hasattr(x, "dtype")]
+    arrays = [(n, x) for n, x in zip([*names, *[name for name in names[-1:] for _ in items]], items) if hasattr(x, "dtype")]
     told = ", ".join(f"{n} {tuple(x.shape)} {_plain(x.dtype)}" for n, x in arrays)
     devices = {str(getattr(x, "device", "cpu")) for _, x in arrays}
     if len(devices) > 1:

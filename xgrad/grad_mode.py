@@ -17,7 +17,7 @@ class Recorder:
         """Called when `node` has just been made."""
 
 
-mode: ContextVar[bool | Recorder] = ContextVar("xgradmode", default=True)
+mode: ContextVar[bool | Recorder] = ContextVar("xgrad_mode", default=True)
 
 
 @contextmanager

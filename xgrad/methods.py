@@ -14,9 +14,12 @@ import xgrad
 from . import memory, views
 from .backend import DType, raw_namespace
 from .errors import GradientError, NotAnArray
-from .grad_mode import is_grad_enabled, no_grad
+from .grad_mode import is_grad_enabled
 
 if TYPE_CHECKING:
+    import xgrad.numpy_protocols
+    import xgrad.printing
+
     from .engine import Tensor
 
 __all__ = ["Methods"]
@@ -25,7 +28,7 @@ __all__ = ["Methods"]
 class Methods:
     """What a Tensor can do besides being recorded."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
     __array_priority__ = 1000
     _prints_facts = True
     _data: Any
@@ -305,10 +308,10 @@ class Methods:
     # Indexing.
 
     def __getitem__(self, key: Any, /) -> Tensor:
-        return xgrad.ops.indexing.getitem(self, key)
+        return xgrad.getitem(self, key)
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
-        self._rebind("x[...] = v", xgrad.ops.indexing.setitem(self, key, value))
+        self._rebind("x[...] = v", xgrad.setitem(self, key, value))
 
     def __len__(self) -> int:
         if not self.shape:
@@ -335,6 +338,7 @@ class Methods:
     @data.setter
     def data(self, value: Any) -> None:
         if isinstance(value, Methods):
+            value._refuse("x.data = v")
             value = value._data
         if value is self._data:  # `x.data -= ...` wrote in place and now hands the same array back
             memory.mark(value, xgrad.engine.next_age())
@@ -463,7 +467,7 @@ class Methods:
                     f"requires_grad: a tensor of dtype {self.dtype.name} cannot require grad, only floating ones can; "
                     "use xgrad.astype(x, xgrad.float32)"
                 )
-            self._node = xgrad.engine.Leaf(self) if value else None
+            self._node = xgrad.engine.Leaf(cast("Tensor", self)) if value else None
         elif not value:
             if not self.is_leaf:
                 raise GradientError("requires_grad_(False): this tensor is the result of a recorded call; use x.detach()")
@@ -501,7 +505,8 @@ class Methods:
             gradient = gradient if isinstance(gradient, Methods) else xgrad.Tensor(gradient, dtype=self.dtype)
             if gradient.shape != self.shape or gradient.backend != self.backend:
                 raise ValueError(
-                    f"backward: gradient is {gradient.shape} on {gradient.backend!r}, but the tensor is {self.shape} on {self.backend!r}"
+                    f"backward: gradient is {gradient.shape} on {gradient.backend!r}, "
+                    f"but the tensor is {self.shape} on {self.backend!r}"
                 )
             gradient = xgrad.astype(gradient, self.dtype) if gradient.dtype != self.dtype else gradient
             start = gradient if create_graph else gradient._data
@@ -630,7 +635,7 @@ class Methods:
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
         """This tensor on another device of its backend; the gradient moves back."""
-        return xgrad.ops.data_type.to_device(self, device)
+        return xgrad.to_device(self, device)
 
     def astype(self, dtype: Any, /, *, copy: bool = True) -> Tensor:
         """This tensor converted to another data type; see `xgrad.astype`."""

@@ -7,13 +7,14 @@ defaults translated; what it has not raises a TypeError. Nothing is ever detache
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import xgrad
-
 from .errors import GradientError, NotAnArray
 from .methods import Methods
+
+xgrad: Any = sys.modules["xgrad"]  # looked up at call time, as in methods.py; tables of it are a cycle to a type checker
 
 __all__ = ["array_function", "array_ufunc", "cupy_kernel"]
 

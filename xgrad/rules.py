@@ -39,7 +39,8 @@ class Op(Generic[P, R]):
         self.scalars = scalars  # whether the forward takes Python scalars as they are
         self.override = override  # whether raw namespaces get this forward even where the library has the name
         self.names = [p.name for p in parameters]
-        self.arrays = [i for i, (p, n) in enumerate(zip(parameters, notes)) if "ArrayLike" in n or (not n and p.kind in positional)]
+        unnoted = [not n and p.kind in positional for p, n in zip(parameters, notes)]
+        self.arrays = [i for i, n in enumerate(notes) if "ArrayLike" in n or unnoted[i]]
         self.sequence = any("Sequence[ArrayLike]" in n or p.kind is p.VAR_POSITIONAL for p, n in zip(parameters, notes))
         self.optional = any("None" in notes[i] for i in self.arrays)  # whether an array argument may be None
         self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
@@ -100,7 +101,9 @@ class Op(Generic[P, R]):
             Which array arguments require grad; for a sequence, just ``(True,)``.
         """
         if self.kind == "unclassified":
-            raise GradientError(f"{self.name} has no derivative: declare it with .vjp(...), .zero_gradient() or .not_differentiable()")
+            raise GradientError(
+                f"{self.name} has no derivative: declare it with .vjp(...), .zero_gradient() or .not_differentiable()"
+            )
         needed: set[int] = set()
         for i, tracks in enumerate(tracked):
             if tracks and self.rules[i] is None:
@@ -132,9 +135,9 @@ def _positional(forward: Callable[..., Any]) -> Callable[..., Any]:
     parameters = inspect.signature(forward).parameters.values()
     if all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
         return forward
-    form = {inspect.Parameter.KEYWORD_ONLY: "{0}={0}", inspect.Parameter.VAR_POSITIONAL: "*{0}"}
-    given = ", ".join(form.get(p.kind, "{0}").format(p.name) for p in parameters)
-    return cast(Callable[..., Any], eval(f"lambda {', '.join(p.name for p in parameters)}: f({given})", {"f": forward, "__xgrad__": True}))
+    given = ", ".join("*" * (p.kind is p.VAR_POSITIONAL) + f"{p.name}=" * (p.kind is p.KEYWORD_ONLY) + p.name for p in parameters)
+    source = f"lambda {', '.join(p.name for p in parameters)}: f({given})"
+    return cast(Callable[..., Any], eval(source, {"f": forward, "__xgrad__": True}))
 
 
 def _compile(op: Op[..., Any], rule: Callable[..., Any]) -> tuple[Callable[..., Any], list[str]]:
@@ -154,8 +157,9 @@ def publish(op: Op[..., Any]) -> Any:
     """
     forward, signature = op.source, inspect.signature(op.source)
     parameters = list(signature.parameters.values())[1:]
-    simple = [p.replace(annotation=p.empty, default=p.default if p.default is p.empty else _Name(f"default_{p.name}")) for p in parameters]
-    source = f"def {forward.__name__}{inspect.Signature(simple)}: return run({', '.join(op.names)})"
+    named = [p if p.default is p.empty else p.replace(default=_Name(f"default_{p.name}")) for p in parameters]
+    bare = inspect.Signature([p.replace(annotation=p.empty) for p in named])
+    source = f"def {forward.__name__}{bare}: return run({', '.join(op.names)})"
     scope: dict[str, Any] = {f"default_{p.name}": p.default for p in parameters}
     exec(source, scope | {"run": op.call, "__xgrad__": True}, scope)
     exact = all(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, composite, op
@@ -513,7 +513,7 @@ def _path(terms: list[str], result: str, sizes: dict[str, int]) -> list[tuple[in
         else:
             shapes = [tuple(sizes[c] for c in term) for term in terms]
             return list(opt_einsum.contract_path(f"{','.join(terms)}->{result}", *shapes, shapes=True)[0])
-    return [(0, 1)][: count - 1] + [(0, count - 1 - k) for k in range(1, count - 1)]
+    return [(0, count - 1 - k) if k else (0, 1) for k in range(count - 1)]
 
 
 def _diagonals(xp: Any, x: Any, labels: str) -> tuple[Any, str]:
@@ -621,7 +621,7 @@ def pad(xp: Any, x: ArrayLike, /, pad_width: Any, mode: str = "constant", *, con
     return x
 
 
-_SOURCES = {  # the element that stands at position i of an axis of length n
+_SOURCES: dict[str, Callable[[int, int], int]] = {  # the element that stands at position i of an axis of length n
     "edge": lambda i, n: min(max(i, 0), n - 1),
     "reflect": lambda i, n: 0 if n == 1 else n - 1 - abs(i % (2 * n - 2) - (n - 1)),
     "symmetric": lambda i, n: min(i % (2 * n), 2 * n - 1 - i % (2 * n)),

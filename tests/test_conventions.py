@@ -1,0 +1,171 @@
+"""Each line of docs/conventions.md, on every backend."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import xgrad
+
+
+def leaf(xp, values, dtype="float64"):
+    return xp.asarray(np.asarray(values, dtype=dtype)).requires_grad_()
+
+
+def gradients(xp, f, *values, dtype="float64"):
+    leaves = [leaf(xp, v, dtype) for v in values]
+    xp.sum(f(*leaves)).backward()
+    return [None if x.grad is None else x.grad.numpy() for x in leaves]
+
+
+def second(xp, f, value):
+    x = leaf(xp, value)
+    xp.sum(f(x)).backward(create_graph=True)
+    g = x.grad
+    x.zero_grad()
+    if not g.requires_grad:
+        return np.zeros(np.shape(value))
+    xp.sum(g).backward()
+    return np.zeros(np.shape(value)) if x.grad is None else x.grad.numpy()
+
+
+def check(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_extreme_values_share_the_gradient(xp):
+    check(gradients(xp, xp.max, [1.0, 3.0, 3.0])[0], [0, 0.5, 0.5])
+    check(gradients(xp, xp.min, [1.0, 1.0, 3.0])[0], [0.5, 0.5, 0])
+    check(gradients(xp, lambda x: xp.max(xp.concat([x, x])), [1.0, 2.0])[0], [0, 1])
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_equal_operands_get_half_each(xp, name):
+    f = getattr(xp, name)
+    check(gradients(xp, f, [1.0, 2.0], [1.0, 2.0]), [[0.5, 0.5], [0.5, 0.5]])
+
+
+def test_sort_conserves_the_gradient(xp):
+    check(gradients(xp, lambda x: xp.sort(x) * xp.asarray(np.array([1.0, 10.0, 100.0])), [3.0, 1.0, 2.0])[0], [100, 1, 10])
+    check(gradients(xp, xp.sort, [2.0, 2.0, 1.0])[0], [1, 1, 1])
+
+
+def test_clip_passes_at_its_edges(xp):
+    check(gradients(xp, lambda x: xp.clip(x, 0.0, 1.0), [-0.5, 0.0, 0.5, 1.0, 1.5])[0], [0, 1, 1, 1, 0])
+
+
+@pytest.mark.parametrize("name", ["abs", "sign", "relu"])
+def test_kinks_have_gradient_zero(xp, name):
+    f = getattr(xp, name)
+    check(gradients(xp, f, [0.0])[0], [0])
+    check(second(xp, f, [0.0]), [0])
+
+
+def test_hypot_at_zero(xp):
+    check(gradients(xp, xp.hypot, [0.0, 3.0], [0.0, 4.0]), [[0, 0.6], [0, 0.8]])
+    assert np.isfinite(second(xp, lambda x: xp.hypot(x, x), [0.0])).all()
+
+
+def test_std_of_equal_values(xp):
+    check(gradients(xp, xp.std, [1.0, 1.0, 1.0])[0], [0, 0, 0])
+    assert np.isfinite(second(xp, xp.std, [1.0, 1.0, 1.0])).all()
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "round", "trunc", "sign"])
+def test_steps_have_gradient_zero(xp, name):
+    check(gradients(xp, getattr(xp, name), [0.3, 1.7, -2.2])[0], [0, 0, 0])
+
+
+def test_floor_divide_and_remainder(xp):
+    check(gradients(xp, xp.floor_divide, [7.0], [2.0]), [[0], [0]])
+    check(gradients(xp, xp.remainder, [7.5], [2.0]), [[1], [-3]])
+
+
+def test_copysign(xp):
+    check(gradients(xp, xp.copysign, [2.0, -2.0], [-1.0, -1.0]), [[-1, 1], [0, 0]])
+
+
+def test_power_at_zero(xp):
+    for exponent, wanted, bent in ((0, 0, 0), (1, 1, 0), (2, 0, 2), (3, 0, 0), (2.0, 0, 2)):
+        check(gradients(xp, lambda x, e=exponent: x**e, [0.0])[0], [wanted])
+        check(second(xp, lambda x, e=exponent: x**e, [0.0]), [bent])
+    by_base, by_exponent = gradients(xp, xp.pow, [0.0, 0.0, 2.0], [0.0, 2.0, 3.0])
+    check(by_base, [0, 0, 12])
+    check(by_exponent[1:], [0, 8 * math.log(2)])
+    assert np.isnan(gradients(xp, xp.pow, [-2.0], [3.0])[1]).all()
+
+
+def test_products_with_zeros(xp):
+    check(gradients(xp, xp.prod, [2.0, 0.0, 3.0])[0], [0, 6, 0])
+    check(gradients(xp, xp.prod, [0.0, 0.0, 3.0])[0], [0, 0, 0])
+    check(gradients(xp, xp.cumulative_prod, [2.0, 0.0, 3.0])[0], [1, 8, 0])
+
+
+def test_all_minus_infinity(xp):
+    check(gradients(xp, xp.logsumexp, [-np.inf, -np.inf])[0], [0, 0])
+    check(gradients(xp, xp.logaddexp, [-np.inf], [-np.inf]), [[0], [0]])
+
+
+def test_softmax_with_an_impossible_class(xp):
+    weights = np.array([1.0, 2.0, 3.0])
+    for f in (xp.softmax, lambda x: xp.exp(xp.log_softmax(x))):
+        assert np.isfinite(gradients(xp, lambda x, f=f: f(x) * xp.asarray(weights), [0.0, -np.inf, 1.0])[0]).all()
+
+
+def test_atan2_at_the_origin(xp):
+    check(gradients(xp, xp.atan2, [0.0], [0.0]), [[0], [0]])
+
+
+def test_where_hands_on_the_nan_of_the_branch_not_taken(xp):
+    assert np.isnan(gradients(xp, lambda x: xp.where(x > 0, xp.sqrt(x), xp.zeros_like(x)), [-1.0])[0]).all()
+    safe = gradients(xp, lambda x: xp.where(x > 0, xp.sqrt(xp.where(x > 0, x, xp.ones_like(x))), xp.zeros_like(x)), [-1.0, 4.0])
+    check(safe[0], [0, 0.25])
+
+
+@pytest.mark.parametrize("name", ["softplus", "sigmoid", "gelu", "relu"])
+def test_own_functions_are_finite_far_out(xp, name):
+    f = getattr(xp, name)
+    assert np.isfinite(gradients(xp, f, [-800.0, -40.0, 0.0, 40.0, 800.0])[0]).all()
+    assert np.isfinite(second(xp, f, [-800.0, -40.0, 0.0, 40.0, 800.0])).all()
+
+
+def test_default_dtype(xp):
+    assert xp.zeros(3).dtype == xp.asarray(0.5).dtype == xp.asarray([0.5]).dtype == xgrad.float32
+    assert xp.asarray(1).dtype == xgrad.int64
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_have_the_dtype_of_their_tensor(xp, dtype):
+    x = leaf(xp, [1.0, 2.0], dtype)
+    (x * 2.5 + np.float64(2.0)).sum().backward()
+    assert x.dtype == x.grad.dtype == dtype
+    assert (x * np.float64(2.0)).dtype == dtype
+
+
+def test_integers_cannot_require_grad(xp):
+    with pytest.raises(TypeError, match="cannot require grad"):
+        xp.asarray([1, 2]).requires_grad_()
+
+
+def test_complex_gradients_are_pytorchs(xp):
+    z = leaf(xp, 1 + 2j, "complex128")
+    (xp.abs(z) ** 2).backward()
+    check(z.grad.numpy(), 2 + 4j)
+    z.zero_grad()
+    xp.real(z * z).backward()
+    check(z.grad.numpy(), 2 - 4j)
+    z = leaf(xp, 0j, "complex128")
+    xp.abs(z).backward()
+    check(z.grad.numpy(), 0)
+    x = leaf(xp, 2.0)
+    xp.real(x * (1 + 2j) * x).backward()
+    check(x.grad.numpy(), 4.0)
+    assert x.grad.dtype == "float64"
+
+
+def test_an_unused_leaf_keeps_none(xp):
+    x, y = leaf(xp, 1.0), leaf(xp, 1.0)
+    (x * 2).backward()
+    assert y.grad is None
