@@ -308,6 +308,7 @@ def pullback(
         if y._node is not None:
             grads[y._node] = grads[y._node] + g if y._node in grads else g
     node: Node | None = None
+    real: Any = None  # a dtype that was found not to be complex
     token = mode.set(create_graph)
     try:
         for node in _newest_first(grads):
@@ -339,10 +340,18 @@ def pullback(
                 xp, saved = one.__array_namespace__(), _saved_tensors(node)
             else:
                 xp = namespaces.get(one.__class__) or raw_namespace(one)
+            conj = None
+            if made.conjugates and node.dtype is not real:
+                if xp.isdtype(node.dtype, "complex floating"):
+                    conj, g = xp.conj, xp.conj(g)
+                else:
+                    real = node.dtype
             for parent, rule in zip(node.parents, made.rules) if not made.sequence else _item_rules(node, xp, g, saved):
                 if parent is None:
                     continue
                 d = rule(xp, g, saved)
+                if conj is not None:
+                    d = conj(d)
                 raw = d._data if create_graph else d
                 if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
                     d = _fit(xp, d, parent)

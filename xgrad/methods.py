@@ -34,7 +34,7 @@ class Methods:
     _data: Any
     _node: Any
     _view: Any
-    _name: str | None
+    _name: Any
 
     # Operators. An operand of an unknown type gets its turn (NotImplemented).
 

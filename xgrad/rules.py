@@ -46,6 +46,7 @@ class Op(Generic[P, R]):
         self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
         self.slots = [*self.names, "y", *(f"{self.names[i]}_shape" for i in self.arrays)]
         self.kind = "unclassified"
+        self.conjugates = False  # whether the walk conjugates around the rules where the output is complex
         self.rules: list[Any] = []  # one per array argument, or none at all
         self.needs: list[frozenset[int]] = []
         self.savers: dict[tuple[bool, ...], Callable[..., tuple[Any, ...]]] = {}
@@ -63,6 +64,15 @@ class Op(Generic[P, R]):
         outputs that were not used; a rule does none of that.
         """
         self._declare("rules", rules)
+
+    def holomorphic(self, **rules: Callable[..., Any]) -> None:
+        """Declare the rules of a function that is complex-differentiable as calculus has them, ``g f'(x)``.
+
+        The gradient of a complex argument is ``g conj(f'(x))``, which is ``conj(conj(g) f'(x))``: the engine conjugates
+        before and after, so that the rule needs not.
+        """
+        self._declare("rules", rules)
+        self.conjugates = True
 
     def zero_gradient(self) -> None:
         """Declare the derivative zero wherever it exists (``floor``, ``sign``)."""
@@ -84,7 +94,7 @@ class Op(Generic[P, R]):
         arrays = [self.names[i] for i in self.arrays]
         if unknown := set(rules) - set(arrays):
             raise TypeError(f"{self.name}: rules are declared for {sorted(unknown)}, but its array arguments are {arrays}")
-        self.kind, self.rules, self.needs = kind, [], []
+        self.kind, self.rules, self.needs, self.conjugates = kind, [], [], False
         self.savers.clear()
         for name in arrays:
             rule, named = _compile(self, rules[name]) if name in rules else (None, [])
@@ -167,7 +177,7 @@ def publish(op: Op[..., Any]) -> Any:
     function.__name__ = function.__qualname__ = forward.__name__
     function.__doc__, function.__module__ = forward.__doc__, forward.__module__
     function.__signature__ = signature.replace(parameters=parameters)
-    function.op, function.vjp, function.view = op, op.vjp, op.view
+    function.op, function.vjp, function.holomorphic, function.view = op, op.vjp, op.holomorphic, op.view
     function.zero_gradient, function.not_differentiable = op.zero_gradient, op.not_differentiable
     return function
 

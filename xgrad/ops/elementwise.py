@@ -67,13 +67,6 @@ def is_complex(xp: Any, x: Any) -> bool:
     return found
 
 
-def conjugate(xp: Any, x: Any) -> Any:
-    """The complex conjugate of an array or Python scalar; if that is real, itself."""
-    if not is_complex(xp, x):
-        return x
-    return xp.conj(x) if hasattr(x, "dtype") else x.conjugate()
-
-
 def one_where(xp: Any, condition: Any, x: Any) -> Any:
     """`x` with ones where `condition` holds: for a divisor or a logarithm's argument that must not be zero there."""
     return xp.where(condition, xp.ones_like(x), x)
@@ -127,9 +120,9 @@ def multiply(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return x1 * x2
 
 
-multiply.vjp(
-    x1=lambda xp, g, x2: g * conjugate(xp, x2),
-    x2=lambda xp, g, x1: g * conjugate(xp, x1),
+multiply.holomorphic(
+    x1=lambda g, x2: g * x2,
+    x2=lambda g, x1: g * x1,
 )
 
 
@@ -146,9 +139,9 @@ def divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return x1 / x2
 
 
-divide.vjp(
-    x1=lambda xp, g, x2: g / conjugate(xp, x2),
-    x2=lambda xp, g, x2, y: -g * conjugate(xp, y / x2),
+divide.holomorphic(
+    x1=lambda g, x2: g / x2,
+    x2=lambda g, x2, y: -g * (y / x2),
 )
 
 
@@ -229,7 +222,7 @@ def reciprocal(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.reciprocal(x)
 
 
-reciprocal.vjp(x=lambda xp, g, y: -g * conjugate(xp, y * y))
+reciprocal.holomorphic(x=lambda g, y: -g * (y * y))
 
 
 # ------------------------------------------------------------------------------------- powers, exponentials, logarithms
@@ -248,7 +241,7 @@ def square(xp: Any, x: ArrayLike, /) -> Tensor:
     return x * x
 
 
-square.vjp(x=lambda xp, g, x: g * (2 * conjugate(xp, x)))
+square.holomorphic(x=lambda g, x: g * (2 * x))
 
 
 @op
@@ -264,7 +257,7 @@ def sqrt(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.sqrt(x)
 
 
-sqrt.vjp(x=lambda xp, g, y: g / (2 * conjugate(xp, y)))
+sqrt.holomorphic(x=lambda g, y: g / (2 * y))
 
 
 @op
@@ -305,27 +298,27 @@ def pow_x1(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
     """The cotangent of the base."""
     if hasattr(x2, "dtype"):
         x1 = one_where(xp, (x1 == 0) & (x2 == 0), x1)
-        return g * conjugate(xp, x2 * x1 ** (x2 - 1))
+        return g * (x2 * x1 ** (x2 - 1))
     if x2 == 0:
         return xp.zeros_like(g)
     if x2 == 1:
         return g
-    return g * conjugate(xp, x2 * (x1 if x2 == 2 else x1 ** (x2 - 1)))
+    return g * (x2 * (x1 if x2 == 2 else x1 ** (x2 - 1)))
 
 
 def pow_x2(xp: Any, g: Any, x1: Any, x2: Any, y: Any) -> Any:
     """The cotangent of the exponent."""
     if not hasattr(x1, "dtype"):
         if not isinstance(x1, complex) and x1 > 0:
-            return g * (conjugate(xp, y) * math.log(x1))
+            return g * (y * math.log(x1))
         x1 = xp.full_like(y, x1)
     elif x1.dtype != y.dtype:
         x1 = xp.astype(x1, y.dtype)  # the logarithm of a negative real number is complex if the power is
     flat = (x1 == 0) & (xp.real(x2) >= 0)
-    return g * conjugate(xp, y * xp.log(one_where(xp, flat, x1)))
+    return g * (y * xp.log(one_where(xp, flat, x1)))
 
 
-pow.vjp(x1=pow_x1, x2=pow_x2)
+pow.holomorphic(x1=pow_x1, x2=pow_x2)
 
 
 @op
@@ -341,7 +334,7 @@ def exp(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.exp(x)
 
 
-exp.vjp(x=lambda xp, g, y: g * conjugate(xp, y))
+exp.holomorphic(x=lambda g, y: g * y)
 
 
 @op
@@ -357,7 +350,7 @@ def expm1(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.expm1(x)
 
 
-expm1.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.exp(x)))
+expm1.holomorphic(x=lambda xp, g, x: g * xp.exp(x))
 
 
 @op
@@ -373,7 +366,7 @@ def log(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.log(x)
 
 
-log.vjp(x=lambda xp, g, x: g / conjugate(xp, x))
+log.holomorphic(x=lambda g, x: g / x)
 
 
 @op
@@ -389,7 +382,7 @@ def log1p(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.log1p(x)
 
 
-log1p.vjp(x=lambda xp, g, x: g / conjugate(xp, 1 + x))
+log1p.holomorphic(x=lambda g, x: g / (1 + x))
 
 
 @op
@@ -405,7 +398,7 @@ def log2(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.log2(x)
 
 
-log2.vjp(x=lambda xp, g, x: g / conjugate(xp, x * math.log(2)))
+log2.holomorphic(x=lambda g, x: g / (x * math.log(2)))
 
 
 @op
@@ -421,7 +414,7 @@ def log10(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.log10(x)
 
 
-log10.vjp(x=lambda xp, g, x: g / conjugate(xp, x * math.log(10)))
+log10.holomorphic(x=lambda g, x: g / (x * math.log(10)))
 
 
 @op
@@ -463,7 +456,7 @@ def sin(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.sin(x)
 
 
-sin.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.cos(x)))
+sin.holomorphic(x=lambda xp, g, x: g * xp.cos(x))
 
 
 @op
@@ -479,7 +472,7 @@ def cos(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.cos(x)
 
 
-cos.vjp(x=lambda xp, g, x: -g * conjugate(xp, xp.sin(x)))
+cos.holomorphic(x=lambda xp, g, x: -g * xp.sin(x))
 
 
 @op
@@ -495,7 +488,7 @@ def tan(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.tan(x)
 
 
-tan.vjp(x=lambda xp, g, y: g * conjugate(xp, 1 + y * y))
+tan.holomorphic(x=lambda g, y: g * (1 + y * y))
 
 
 @op
@@ -511,7 +504,7 @@ def asin(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.asin(x)
 
 
-asin.vjp(x=lambda xp, g, x: g / conjugate(xp, xp.sqrt((1 - x) * (1 + x))))
+asin.holomorphic(x=lambda xp, g, x: g / xp.sqrt((1 - x) * (1 + x)))
 
 
 @op
@@ -527,7 +520,7 @@ def acos(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.acos(x)
 
 
-acos.vjp(x=lambda xp, g, x: -g / conjugate(xp, xp.sqrt((1 - x) * (1 + x))))
+acos.holomorphic(x=lambda xp, g, x: -g / xp.sqrt((1 - x) * (1 + x)))
 
 
 @op
@@ -543,7 +536,7 @@ def atan(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.atan(x)
 
 
-atan.vjp(x=lambda xp, g, x: g / conjugate(xp, 1 + x * x))
+atan.holomorphic(x=lambda g, x: g / (1 + x * x))
 
 
 @op
@@ -589,7 +582,7 @@ def sinh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.sinh(x)
 
 
-sinh.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.cosh(x)))
+sinh.holomorphic(x=lambda xp, g, x: g * xp.cosh(x))
 
 
 @op
@@ -605,7 +598,7 @@ def cosh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.cosh(x)
 
 
-cosh.vjp(x=lambda xp, g, x: g * conjugate(xp, xp.sinh(x)))
+cosh.holomorphic(x=lambda xp, g, x: g * xp.sinh(x))
 
 
 @op
@@ -621,7 +614,7 @@ def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.tanh(x)
 
 
-tanh.vjp(x=lambda xp, g, y: g * conjugate(xp, 1 - y * y))
+tanh.holomorphic(x=lambda g, y: g * (1 - y * y))
 
 
 @op
@@ -637,7 +630,7 @@ def asinh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.asinh(x)
 
 
-asinh.vjp(x=lambda xp, g, x: g / conjugate(xp, xp.sqrt(1 + x * x)))
+asinh.holomorphic(x=lambda xp, g, x: g / xp.sqrt(1 + x * x))
 
 
 @op
@@ -654,7 +647,7 @@ def acosh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.acosh(x)
 
 
-acosh.vjp(x=lambda xp, g, x: g / conjugate(xp, xp.sqrt(x - 1) * xp.sqrt(x + 1)))
+acosh.holomorphic(x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
 
 
 @op
@@ -670,7 +663,7 @@ def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.atanh(x)
 
 
-atanh.vjp(x=lambda xp, g, x: g / conjugate(xp, (1 - x) * (1 + x)))
+atanh.holomorphic(x=lambda g, x: g / ((1 - x) * (1 + x)))
 
 
 # -------------------------------------------------------------------------------------------------------- size and sign
@@ -911,7 +904,7 @@ def conj(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.__native__.conj(x) if is_complex(xp, x) else x
 
 
-conj.vjp(x=lambda xp, g: conjugate(xp, g))
+conj.vjp(x=lambda xp, g: xp.conj(g))
 
 
 @op(override=True)

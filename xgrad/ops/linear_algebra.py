@@ -88,7 +88,6 @@ def _explain(x1: Any, x2: Any, error: Exception) -> Exception:
 
 
 def _matmul_x1(xp: Any, g: Any, x2: Any) -> Any:
-    x2 = _conj(xp, x2)
     if x2.ndim == 2 and g.ndim >= 2:  # (..., M, N) @ (N, K)
         return _product(g, x2.T)
     if x2.ndim == 1:
@@ -101,7 +100,6 @@ def _matmul_x1(xp: Any, g: Any, x2: Any) -> Any:
 
 
 def _matmul_x2(xp: Any, g: Any, x1: Any, x2_shape: tuple[int, ...]) -> Any:
-    x1 = _conj(xp, x1)
     if x1.ndim == 2 and g.ndim == 2:  # (K, M) @ (M, N)
         return _product(x1.T, g)
     if len(x2_shape) == 1:
@@ -123,7 +121,7 @@ def _flat(xp: Any, x: Any) -> Any:
     return xp.reshape(x, (rows, x.shape[-1]))
 
 
-matmul.vjp(x1=_matmul_x1, x2=_matmul_x2)
+matmul.holomorphic(x1=_matmul_x1, x2=_matmul_x2)
 
 
 @op
@@ -243,7 +241,7 @@ def _tensordot_x1(xp: Any, g: Any, x2: Any, axes: Any) -> Any:
     ndim = g.ndim - x2.ndim + 2 * count
     paired1, paired2 = _pairs(axes, ndim, x2.ndim)
     free1, free2 = _free(ndim, paired1), _free(x2.ndim, paired2)
-    d = xp.tensordot(g, _conj(xp, x2), axes=(tuple(range(len(free1), g.ndim)), free2))
+    d = xp.tensordot(g, x2, axes=(tuple(range(len(free1), g.ndim)), free2))
     return _ordered(xp, d, [*free1, *(paired1[paired2.index(k)] for k in sorted(paired2))])
 
 
@@ -252,11 +250,11 @@ def _tensordot_x2(xp: Any, g: Any, x1: Any, axes: Any) -> Any:
     ndim = g.ndim - x1.ndim + 2 * count
     paired1, paired2 = _pairs(axes, x1.ndim, ndim)
     free1, free2 = _free(x1.ndim, paired1), _free(ndim, paired2)
-    d = xp.tensordot(_conj(xp, x1), g, axes=(free1, tuple(range(len(free1)))))
+    d = xp.tensordot(x1, g, axes=(free1, tuple(range(len(free1)))))
     return _ordered(xp, d, [*(paired2[paired1.index(k)] for k in sorted(paired1)), *free2])
 
 
-tensordot.vjp(x1=_tensordot_x1, x2=_tensordot_x2)
+tensordot.holomorphic(x1=_tensordot_x1, x2=_tensordot_x2)
 
 
 @op
