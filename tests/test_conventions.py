@@ -169,3 +169,12 @@ def test_an_unused_leaf_keeps_none(xp):
     x, y = leaf(xp, 1.0), leaf(xp, 1.0)
     (x * 2).backward()
     assert y.grad is None
+
+
+def test_dtypes_that_do_not_promote():
+    pytest.importorskip("array_api_strict")
+    strict = xgrad.namespace("strict")  # the standard leaves integers with floats open; NumPy and others go on
+    with pytest.raises(TypeError, match=r"add: the dtypes do not promote \(x1 \(2,\) int64, x2 \(2,\) float32\); convert one"):
+        strict.asarray([1, 2]) + strict.asarray([1.0, 2.0])
+    with pytest.raises(TypeError, match="the dtypes do not promote"):
+        xgrad.namespace("numpy").asarray([1, 2]) & xgrad.namespace("numpy").asarray([1.0, 2.0])
