@@ -294,15 +294,24 @@ _LEAF.name, _OUTPUT.name = "leaf", "output"
 
 
 def pullback(
-    outputs: Sequence[Tensor], cotangents: Sequence[Any], *, retain_graph: bool = False, create_graph: bool = False
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Any],
+    *,
+    inputs: Sequence[Node] | None = None,
+    retain_graph: bool = False,
+    create_graph: bool = False,
 ) -> dict[Node, Any]:
     """Walk the graph back from `outputs`: the cotangent of every leaf that they depend on, by the leaf's node.
+
+    With `inputs`, those of just these nodes, each while the others are held fixed: the walk stays between `outputs` and
+    them, and frees nothing else.
 
     Cotangents are raw arrays; or, if `create_graph` is set, Tensors: then, and only then, rules run on Tensors and what
     they do is recorded.
     """
     grads: dict[Node, Any] = {}
     leaves: dict[Node, Any] = {}
+    wanted = frozenset(inputs or ())
     owned: set[Node] = set()  # nodes whose cotangent is a sum that the walk made itself, and may add to in place
     for y, g in zip(outputs, cotangents):
         if y._node is not None:
@@ -311,13 +320,14 @@ def pullback(
     real: Any = None  # a dtype that was found not to be complex
     token = mode.set(create_graph)
     try:
-        for node in _newest_first(grads):
+        between = None if inputs is None else _between(grads, inputs)
+        for node in _newest_first(grads) if between is None else between:
             g = grads.pop(node, None)
             if g is None:
                 continue
             if node.extra is not None:
                 _attend(node, g)
-            made, saved = node.op, node.saved
+            made, saved, parents = node.op, node.saved, node.parents
             if made is _LEAF:
                 leaves[node] = g
                 continue
@@ -346,7 +356,9 @@ def pullback(
                     conj, g = xp.conj, xp.conj(g)
                 else:
                     real = node.dtype
-            for parent, rule in zip(node.parents, made.rules) if not made.sequence else _item_rules(node, xp, g, saved):
+            if between is not None:
+                parents = tuple(p if p in between or p in wanted else None for p in parents)
+            for parent, rule in zip(parents, made.rules) if not made.sequence else _item_rules(made, parents, xp, g, saved):
                 if parent is None:
                     continue
                 d = rule(xp, g, saved)
@@ -373,7 +385,7 @@ def pullback(
         raise
     finally:
         mode.reset(token)
-    return leaves
+    return leaves if inputs is None else {node: grads[node] for node in inputs if node in grads}
 
 
 def _newest_first(roots: Iterable[Node]) -> list[Node]:
@@ -389,6 +401,23 @@ def _newest_first(roots: Iterable[Node]) -> list[Node]:
     return found
 
 
+def _between(roots: Iterable[Node], inputs: Sequence[Node]) -> dict[Node, None]:
+    """The nodes that `roots` depend on and that depend on `inputs`, newest first, without `inputs` themselves."""
+    oldest, ends = min(map(_age, inputs), default=0), set(inputs)
+    found = [node for node in roots if node not in ends]
+    seen = ends.union(found)
+    for node in found:  # grows while it is walked
+        for parent in node.parents:
+            if parent is not None and parent.age > oldest and parent not in seen:
+                seen.add(parent)
+                found.append(parent)
+    found.sort(key=_age)
+    for node in found:
+        if not ends.isdisjoint(node.parents):
+            ends.add(node)
+    return {node: None for node in reversed(found) if node in ends}
+
+
 _age = operator.attrgetter("age")
 
 
@@ -400,12 +429,12 @@ def _fill(node: Node, g: list[Any]) -> tuple[Any, ...]:
     return tuple(xp.new_zeros(one, shape, dtype=dtype) if part is None else part for part, shape, dtype in parts)
 
 
-def _item_rules(node: Node, xp: Any, g: Any, saved: Any) -> Iterator[tuple[Node | None, Callable[..., Any]]]:
+def _item_rules(made: Op[..., Any], parents: Sequence[Node | None], xp: Any, g: Any, saved: Any) -> Iterator[tuple[Any, Any]]:
     """For an op on a sequence: each item's node with a rule for it."""
-    rule = node.op.rules[0]
-    if node.op.per_item:
-        return ((parent, lambda xp, g, s, i=i: rule(xp, g, s, i)) for i, parent in enumerate(node.parents))
-    return ((parent, lambda xp, g, s, d=d: d) for parent, d in zip(node.parents, rule(xp, g, saved)))
+    rule = made.rules[0]
+    if made.per_item:
+        return ((parent, lambda xp, g, s, i=i: rule(xp, g, s, i)) for i, parent in enumerate(parents))
+    return ((parent, lambda xp, g, s, d=d: d) for parent, d in zip(parents, rule(xp, g, saved)))
 
 
 def _fit(xp: Any, d: Any, parent: Node) -> Any:
@@ -413,8 +442,8 @@ def _fit(xp: Any, d: Any, parent: Node) -> Any:
     shape = parent.shape
     if d.shape != shape:
         lead = len(d.shape) - len(shape)
-        grown = tuple(i + lead for i, n in enumerate(shape) if n == 1 and d.shape[i + lead] != 1)
-        d = xp.reshape(xp.sum(d, axis=(*range(lead), *grown), keepdims=True), shape)
+        grown = tuple(i for i, n in enumerate(d.shape) if n != 1 and (i < lead or shape[i - lead] == 1))
+        d = xp.reshape(xp.sum(d, axis=grown, keepdims=True) if grown else d, shape)
     if d.dtype != parent.dtype:
         if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(parent.dtype, "complex floating"):
             d = xp.real(d)

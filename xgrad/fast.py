@@ -55,7 +55,7 @@ def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
             a1, n1 = x1._data, x1._node
             if x2.__class__ is Tensor:
                 a2, n2 = x2._data, x2._node
-                if a1.__class__ is not a2.__class__:
+                if a1.__class__ is not a2.__class__ and namespaces.get(a1.__class__) is not namespaces.get(a2.__class__):
                     agree(made, (a1, a2))
             elif x2.__class__ in scalars:
                 a2, n2 = x2, None

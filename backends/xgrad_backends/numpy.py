@@ -21,7 +21,7 @@ class Plugin(Backend):
         return array_api_compat.numpy
 
     def amend(self) -> Mapping[str, Any]:
-        return {"zero_where_not": _zero_where_not}
+        return {"sum": _sum, "zero_where_not": _zero_where_not}
 
     def admit(self, x: Any) -> None:
         if isinstance(x, (numpy.matrix, numpy.ma.MaskedArray)):
@@ -67,6 +67,10 @@ class Plugin(Backend):
             return getattr(importlib.import_module("scipy.special"), name, None)
         except ImportError:  # SciPy is optional
             return None
+
+
+def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return numpy.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # what numpy.sum comes to, five times as fast
 
 
 _BITS = {numpy.dtype(f"f{n}"): numpy.dtype(f"i{n}") for n in (2, 4, 8)}

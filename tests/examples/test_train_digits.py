@@ -124,6 +124,7 @@ def test_data_without_a_client_to_fetch_it(tmp_path: Path) -> None:
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--epochs", "100000", "--out", "made"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job may have inherited a deaf ear
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), text=True, **pipes) as process:  # type: ignore[call-overload]
         until = time.monotonic() + 120
         while not list(tmp_path.glob(".made-*/graph.*")) and time.monotonic() < until and process.poll() is None:
