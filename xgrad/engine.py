@@ -318,6 +318,7 @@ def pullback(
             grads[y._node] = grads[y._node] + g if y._node in grads else g
     node: Node | None = None
     real: Any = None  # a dtype that was found not to be complex
+    last_write = memory.last_write
     token = mode.set(create_graph)
     try:
         between = None if inputs is None else _between(grads, inputs)
@@ -328,28 +329,28 @@ def pullback(
             if node.extra is not None:
                 _attend(node, g)
             made, saved, parents = node.op, node.saved, node.parents
-            if made is _LEAF:
-                leaves[node] = g
-                continue
-            if made is _OUTPUT:
-                several = cast(Node, node.parents[0])
-                parts = grads.setdefault(several, [None] * len(several.shape))
-                parts[saved] = g if parts[saved] is None else parts[saved] + g
+            rules = made.rules
+            if not rules:  # a leaf, or one output of an op that has several
+                if made is _LEAF:
+                    leaves[node] = g
+                else:
+                    several = cast(Node, parents[0])
+                    parts = grads.setdefault(several, [None] * len(several.shape))
+                    parts[saved] = g if parts[saved] is None else parts[saved] + g
                 continue
             if saved is None:
                 raise GradientError(
                     f"backward: the graph was freed by an earlier backward (at {made.name}, called at {node.line}); "
                     "pass retain_graph=True to the earlier one to walk it again"
                 )
-            if node.age < memory.last_write:
+            if node.age < last_write:
                 memory.check(node)
-            if g.__class__ is list:
-                g = _fill(node, g)
-            one = g[0] if g.__class__ is tuple else g
-            if create_graph:
-                xp, saved = one.__array_namespace__(), _saved_tensors(node)
-            else:
-                xp = namespaces.get(one.__class__) or raw_namespace(one)
+            xp = namespaces.get(g.__class__)
+            if xp is None:  # Tensors, several cotangents, or a type of array that is met for the first time
+                g = _fill(node, g) if g.__class__ is list else g
+                one: Any = g[0] if g.__class__ is tuple else g
+                xp = one.__array_namespace__() if create_graph else raw_namespace(one)
+                saved = _saved_tensors(node) if create_graph else saved
             conj = None
             if made.conjugates and node.dtype is not real:
                 if xp.isdtype(node.dtype, "complex floating"):
@@ -358,7 +359,7 @@ def pullback(
                     real = node.dtype
             if between is not None:
                 parents = tuple(p if p in between or p in wanted else None for p in parents)
-            for parent, rule in zip(parents, made.rules) if not made.sequence else _item_rules(made, parents, xp, g, saved):
+            for parent, rule in _item_rules(made, parents, xp, g, saved) if made.sequence else zip(parents, rules):
                 if parent is None:
                     continue
                 d = rule(xp, g, saved)

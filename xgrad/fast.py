@@ -12,7 +12,7 @@ from typing import Any
 from . import views
 from .arguments import agree
 from .backend import namespaces
-from .engine import Node, Tensor, wrap
+from .engine import Node, Tensor
 from .grad_mode import mode
 from .rules import Op
 
@@ -23,6 +23,7 @@ FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False
 
 def one_array(made: Op[..., Any]) -> Callable[..., Any]:
     forward, general, at, savers = made.forward, made.call, made.dtype_at, made.savers
+    new, mode_now = Tensor.__new__, mode.get
 
     def run(x: Any, /, *parameters: Any) -> Any:
         if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
@@ -32,13 +33,15 @@ def one_array(made: Op[..., Any]) -> Callable[..., Any]:
             y = forward(namespaces[a.__class__], a, *parameters)
         except Exception:  # `general` explains it, or meets this type of array for the first time
             return general(x, *parameters)
-        node = None
-        if parent is not None and made.kind != "none" and (how := mode.get()):
+        out = new(Tensor)
+        out._data, out._view, out._name = y, None, None
+        if parent is None or not (how := mode_now()) or made.kind == "none":
+            out._node = None
+        else:
             save = savers.get(FIRST) or made.saver(FIRST)
-            node = Node(made, (parent,), save(a, *parameters, y), y.shape, y.dtype)
+            out._node = node = Node(made, (parent,), save(a, *parameters, y), y.shape, y.dtype)
             if how is not True:
                 how.recorded(node)  # type: ignore[union-attr]
-        out = wrap(y, node)
         if made.write is not None:
             views.link(out, x, made, parameters)
         return out

@@ -288,10 +288,10 @@ class Methods:
     def _rebind(self, what: str, new: Tensor) -> Tensor:
         """Become `new`, as an in-place operation does, and take base and views along."""
         old, made, node = self._data, new._data, self._node
-        if self._view is None and made.shape == old.shape and made.dtype == old.dtype:
-            if node is None or (new._node is not None and not self.is_leaf):
-                self._data, self._node = made, new._node  # the usual case: nothing stands in the way
-                return cast("Tensor", self)
+        plain = self._view is None and (node is None or (new._node is not None and not self.is_leaf))
+        if plain and made.shape == old.shape and made.dtype == old.dtype:
+            self._data, self._node = made, new._node  # the usual case: nothing stands in the way
+            return cast("Tensor", self)
         if new._data.shape != self._data.shape:
             raise ValueError(f"{what}: the result has shape {new.shape}, which does not fit into a tensor of shape {self.shape}")
         if new.dtype != self.dtype:

@@ -70,7 +70,8 @@ class Plugin(Backend):
 
 
 def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return numpy.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # what numpy.sum comes to, five times as fast
+    reduce: Any = numpy.add.reduce  # what numpy.sum comes to, five times as fast
+    return reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 _BITS = {numpy.dtype(f"f{n}"): numpy.dtype(f"i{n}") for n in (2, 4, 8)}
