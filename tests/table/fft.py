@@ -6,8 +6,6 @@ from typing import Any
 
 from . import Arg, Row
 
-DASK = {"dask": "Dask transforms along axes of one block only, which filled-up arrays are not"}
-
 
 def _one(name: str, kind: str, label: str, shape: tuple[int, ...], n: int | None, axis: int, norm: str) -> Row:
     return Row(
@@ -16,7 +14,6 @@ def _one(name: str, kind: str, label: str, shape: tuple[int, ...], n: int | None
         (Arg(shape, kind=kind),),
         torch=lambda t, x: getattr(t.fft, name)(x, n=n, dim=axis, norm=norm),
         label=label,
-        skip=DASK,
     )
 
 
@@ -27,7 +24,6 @@ def _several(name: str, kind: str, label: str, shape: tuple[int, ...], s: Any, a
         (Arg(shape, kind=kind),),
         torch=lambda t, x: getattr(t.fft, name)(x, s=s, dim=axes, norm=norm),
         label=label,
-        skip=DASK,
     )
 
 
