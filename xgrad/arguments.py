@@ -17,7 +17,11 @@ def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list
     """The arguments as a list; the arrays among them; what is in those; their nodes; the namespace of their backend."""
     values = list(arguments)
     given = list(values[made.arrays[0]]) if made.sequence else [values[i] for i in made.arrays]
-    lifted = [(None, None) if v is None and made.optional else lift(v) for v in given]
+    try:
+        lifted = [(None, None) if v is None and made.optional else lift(v) for v in given]
+    except NotAnArray as error:
+        error.args = (f"{made.name}: {error}",)
+        raise
     return values, given, [a for a, _ in lifted], [n for _, n in lifted], agree(made, [a for a, _ in lifted])
 
 
