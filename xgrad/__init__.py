@@ -51,7 +51,7 @@ from .ops.extra import (
     einsum, elu, erf, gelu, leaky_relu, log_softmax, logsigmoid, logsumexp, new_zeros, pad, relu, scatter_add, sigmoid, silu,
     softmax, softplus, zero_where_not,
 )  # fmt: skip
-from . import fft, numpy_protocols, printing
+from . import fft, linalg, numpy_protocols, printing
 
 __array_api_version__ = "2025.12"
 
@@ -104,7 +104,7 @@ __all__ = [
     # utility
     "all", "any", "diff",
     # extensions
-    "fft",
+    "fft", "linalg",
     # extra (beyond the standard)
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
     "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",

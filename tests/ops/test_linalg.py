@@ -1,0 +1,198 @@
+"""What is special about determinants, factorizations and norms: where the textbook's formula divides by zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xgrad
+from xgrad import Tensor
+
+
+def leaf(xp: Any, values: Any, dtype: str = "float64") -> Tensor:
+    return xp.asarray(np.asarray(values, dtype=dtype).tolist(), dtype=dtype).requires_grad_()
+
+
+def gradient(f: Any, x: Tensor) -> np.ndarray:
+    x.grad = None
+    f(x).backward()
+    assert x.grad is not None
+    return x.grad.numpy()
+
+
+def hessian(f: Any, x: Tensor) -> np.ndarray:
+    """The second derivative of a scalar, one row per element of the gradient."""
+    rows = []
+    for k in range(int(np.prod(x.shape))):
+        x.grad = None
+        f(x).backward(create_graph=True)
+        first, x.grad = x.grad, None
+        first.reshape(-1)[k].backward()
+        rows.append(np.zeros(x.shape) if x.grad is None else x.grad.numpy())
+    return np.stack(rows)
+
+
+def cofactors(a: np.ndarray) -> np.ndarray:
+    n = a.shape[0]
+    minor = lambda i, j: np.delete(np.delete(a, i, 0), j, 1)
+    return np.array([[(-1) ** (i + j) * np.linalg.det(minor(i, j)) for j in range(n)] for i in range(n)])
+
+
+SINGULAR = {
+    "rank n-1": [[1.0, 2.0], [2.0, 4.0]],
+    "one by one": [[0.0]],
+    "zero": [[0.0, 0.0], [0.0, 0.0]],
+    "three, rank 2": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [5.0, 7.0, 9.0]],
+    "three, rank 1": [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [-1.0, -2.0, -3.0]],
+    "identity": np.eye(3),
+}
+
+
+NAMES = """cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank matrix_transpose outer pinv
+    qr slogdet solve svd svdvals tensordot trace vecdot vector_norm""".split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_of_the_extension_but_eig_and_eigvals(name: str, xp: Any) -> None:
+    assert callable(getattr(xgrad.linalg, name)) and callable(getattr(xp.linalg, name))
+
+
+@pytest.mark.parametrize("which", SINGULAR)
+def test_pitfall_13_the_gradient_of_det_is_the_adjugate(xp: Any, which: str) -> None:
+    a = np.asarray(SINGULAR[which])
+    np.testing.assert_allclose(gradient(xp.linalg.det, leaf(xp, a)), cofactors(a), atol=1e-12)
+
+
+@pytest.mark.parametrize("which", SINGULAR)
+def test_pitfall_13_so_is_its_second_derivative(which: str) -> None:
+    a, step, n = np.asarray(SINGULAR[which], dtype=float), 1e-3, len(SINGULAR[which])
+    wanted = np.zeros((n * n, n, n))
+    for i, j in np.ndindex(n, n):  # a cofactor is linear in each element, so the difference is exact
+        e = np.zeros((n, n))
+        e[i, j] = step
+        wanted[:, i, j] = ((cofactors(a + e) - cofactors(a - e)) / (2 * step)).reshape(-1)
+    np.testing.assert_allclose(hessian(xgrad.linalg.det, Tensor(a, requires_grad=True)), wanted, atol=1e-9)
+
+
+def test_pitfall_13_a_batch_of_singular_and_regular_matrices(xp: Any) -> None:
+    a = np.array([[[1.0, 2.0], [2.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    got = gradient(lambda x: xp.sum(xp.linalg.det(x)), leaf(xp, a))
+    np.testing.assert_allclose(got, np.stack([cofactors(m) for m in a]), atol=1e-12)
+
+
+def test_pitfall_13_matrices_without_elements() -> None:
+    x = Tensor(np.zeros((2, 0, 0)), requires_grad=True)
+    y = xgrad.linalg.det(x)
+    assert y.tolist() == [1.0, 1.0]
+    y.sum().backward()
+    assert x.grad is not None and x.grad.shape == (2, 0, 0)
+
+
+NORMS = [
+    *((lambda xp, x, p=p: xp.linalg.vector_norm(x, ord=p)) for p in (2, 1, 3, 1.5, np.inf, -np.inf, 0)),
+    *((lambda xp, x, p=p: xp.linalg.matrix_norm(x, ord=p)) for p in ("fro", "nuc", 1, 2, -2, np.inf)),
+]
+
+
+@pytest.mark.parametrize("norm", range(len(NORMS)))
+def test_pitfall_6_norms_of_zero_have_gradient_zero_and_a_finite_second_order(xp: Any, norm: int) -> None:
+    x = leaf(xp, np.zeros((2, 2)))
+    np.testing.assert_array_equal(gradient(lambda x: NORMS[norm](xp, x), x), np.zeros((2, 2)))
+    for f in (lambda x: NORMS[norm](xp, x) + xp.sum(x * x), lambda x: NORMS[norm](xp, x) ** 2 + xp.sum(x * x)):
+        assert np.isfinite(hessian(f, x)).all()
+
+
+def test_pitfall_1_equal_candidates_share_the_gradient_of_a_norm(xp: Any) -> None:
+    got = gradient(lambda x: xp.linalg.vector_norm(x, ord=np.inf), leaf(xp, [1.0, -3.0, 3.0]))
+    np.testing.assert_allclose(got, [0.0, -0.5, 0.5])
+    got = gradient(lambda x: xp.linalg.matrix_norm(x, ord=2), leaf(xp, np.eye(2)))
+    np.testing.assert_allclose(got, np.eye(2) / 2)
+
+
+@pytest.mark.parametrize("a", [np.eye(3), np.diag([2.0, 2.0, 5.0]), np.zeros((3, 3))], ids=["identity", "pair", "zero"])
+def test_pitfall_15_repeated_eigenvalues(xp: Any, a: np.ndarray) -> None:
+    def power(x: Tensor, f: Any) -> Tensor:
+        w, v = xp.linalg.eigh(x)
+        return (v * f(w)[None, :]) @ v.mT
+
+    x = leaf(xp, a)
+    got = gradient(lambda x: xp.linalg.trace(power(x, xp.exp)), x)
+    np.testing.assert_allclose(got, np.diag(np.exp(np.diag(a))), atol=1e-12)
+    assert np.isfinite(gradient(lambda x: xp.sum(power(x, xp.exp)), x)).all()
+    assert np.isfinite(hessian(lambda x: xp.sum(power(x, xp.exp)), x)).all()
+
+
+def test_pitfall_15_a_projection_on_a_space_of_equal_eigenvalues() -> None:
+    q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+    a, c = q @ np.diag([2.0, 2.0, 5.0]) @ q.T, np.arange(9.0).reshape(3, 3)
+
+    def f(a: Any, xp: Any) -> Any:
+        _, v = xp.linalg.eigh((a + a.T) / 2)
+        return xp.sum((v[:, :2] @ v[:, :2].T) * xp.asarray(c))
+
+    got, step = gradient(lambda x: f(x, xgrad), Tensor(a, requires_grad=True)), 1e-6
+    for i, j in np.ndindex(3, 3):
+        e = np.zeros((3, 3))
+        e[i, j] = step
+        np.testing.assert_allclose(got[i, j], (f(a + e, np) - f(a - e, np)) / (2 * step), atol=1e-6)
+
+
+def test_pitfall_15_repeated_singular_values_are_finite(xp: Any) -> None:
+    for a in (np.eye(2), np.zeros((2, 3)), np.ones((3, 2))):
+        u, s, vh = xp.linalg.svd(x := leaf(xp, a), full_matrices=False)
+        (xp.sum(u * u) + xp.sum(s) + xp.sum(vh * vh)).backward()
+        assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_pitfall_16_cotangents_of_symmetric_matrices_are_symmetric(xp: Any, upper: bool) -> None:
+    x = leaf(xp, [[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
+    for f in (
+        lambda x: xp.sum(xp.linalg.cholesky(x, upper=upper) ** 3),
+        lambda x: xp.sum(xp.linalg.eigh(x)[1] ** 4),
+        lambda x: xp.sum(xp.linalg.eigvalsh(x) ** 2),
+    ):
+        got = gradient(f, x)
+        np.testing.assert_allclose(got, got.T, atol=1e-12)
+
+
+def test_writing_to_a_diagonal() -> None:
+    x = Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    xgrad.linalg.diagonal(x, offset=1)[0] = 20.0
+    assert x.tolist() == [[1.0, 20.0, 3.0], [4.0, 5.0, 6.0]]
+
+
+@pytest.mark.parametrize("n", [0, 1, -1])
+def test_matrix_power(xp: Any, n: int) -> None:
+    x = leaf(xp, [[1.0, 2.0], [3.0, np.inf if n == 0 else 4.0]])
+    y = xp.linalg.matrix_power(x, n)
+    if n == 0:
+        np.testing.assert_array_equal(y.detach().numpy(), np.eye(2))
+        np.testing.assert_array_equal(gradient(lambda x: xp.sum(xp.linalg.matrix_power(x, 0)), x), np.zeros((2, 2)))
+    else:
+        np.testing.assert_allclose(y.detach().numpy(), np.linalg.matrix_power(x.detach().numpy(), n))
+
+
+def test_results_have_the_names_of_the_standard(xp: Any) -> None:
+    x = leaf(xp, [[2.0, 1.0], [1.0, 3.0]])
+    assert xp.linalg.eigh(x)._fields == ("eigenvalues", "eigenvectors")
+    assert xp.linalg.qr(x)._fields == ("Q", "R")
+    assert xp.linalg.slogdet(x)._fields == ("sign", "logabsdet")
+    assert xp.linalg.svd(x)._fields == ("U", "S", "Vh")
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda l, x: l.det(x), r"det: x has shape \(2, 3\); its last two axes"),
+        (lambda l, x: l.solve(xgrad.eye(3), x), "x2 must have as many rows"),
+        (lambda l, x: l.outer(x, x), "both must have one axis"),
+        (lambda l, x: l.cross(x, x, axis=0), "it must have three elements"),
+        (lambda l, x: l.matrix_norm(x, ord=3), "it must be 'fro'"),
+    ],
+)
+def test_errors_say_what_happened(f: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        f(xgrad.linalg, xgrad.ones((2, 3)))

@@ -1,0 +1,740 @@
+"""Factorizations, inverses, determinants and norms: the ``linalg`` extension of the standard.
+
+In the formulas ``x^H`` is the conjugate transpose and ``g`` the cotangent. Where factors are not unique (the sign of an
+eigenvector, a basis of the eigenvectors of a repeated value), a gradient is that of losses that do not depend on the
+choice. The formulas of the factorizations follow M. Giles, "An extended collection of matrix derivative results" (2008),
+and, for QR, S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions" (2018).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, cast
+
+from ..engine import ArrayLike, Tensor, composite, op
+
+__all__ = [
+    "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matrix_norm", "matrix_power", "matrix_rank", "outer",
+    "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "trace", "vector_norm",
+]  # fmt: skip
+
+
+class EighResult(NamedTuple):
+    """What `eigh` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class QRResult(NamedTuple):
+    """What `qr` returns."""
+
+    Q: Any
+    R: Any
+
+
+class SlogdetResult(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Any
+    logabsdet: Any
+
+
+class SVDResult(NamedTuple):
+    """What `svd` returns."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+# ---------------------------------------------------------------------------------------------------------- small parts
+
+
+def _conj(xp: Any, x: Any) -> Any:
+    return xp.conj(x) if xp.isdtype(x.dtype, "complex floating") else x
+
+
+def _t(xp: Any, x: Any) -> Any:
+    return xp.matrix_transpose(x)
+
+
+def _h(xp: Any, x: Any) -> Any:
+    return _conj(xp, xp.matrix_transpose(x))
+
+
+def _rows(xp: Any, v: Any) -> Any:
+    """Vectors as the rows that a matrix is multiplied by: ``x * _rows(v)`` is ``x @ diag(v)``."""
+    return xp.expand_dims(v, axis=-2)
+
+
+def _columns(xp: Any, v: Any) -> Any:
+    return xp.expand_dims(v, axis=-1)
+
+
+def _band(xp: Any, like: Any, m: int, n: int, offset: int = 0) -> Any:
+    """Where the diagonal of an ``(m, n)`` matrix is."""
+    one = xp.new_zeros(like, (m, n)) + 1
+    return xp.triu(xp.tril(one, k=offset), k=offset) != 0
+
+
+def _diag(xp: Any, v: Any, m: int, n: int, offset: int = 0) -> Any:
+    """Matrices ``(m, n)`` with `v` on a diagonal, zero elsewhere."""
+    size, length = (m, v.shape[-1]) if offset >= 0 else (n, v.shape[-1])
+    if length < size:
+        v = xp.concat([v, xp.new_zeros(v, (*v.shape[:-1], size - length))], axis=-1)
+    v = _columns(xp, v) if offset >= 0 else _rows(xp, v)
+    return xp.where(_band(xp, v, m, n, offset), v, xp.zeros_like(v))
+
+
+def _diagonal(xp: Any, x: Any) -> Any:
+    return xp.linalg.diagonal(x)
+
+
+def _one_where(xp: Any, condition: Any, x: Any) -> Any:
+    return xp.where(condition, xp.ones_like(x), x)
+
+
+def _over_differences(xp: Any, x: Any, v: Any) -> Any:
+    """``x[i, j] / (v[j] - v[i])``, zero where the values are equal to within rounding: there the factors may turn freely."""
+    gap = _rows(xp, v) - _columns(xp, v)
+    n = v.shape[-1]
+    if n == 0:
+        return x
+    bound = n * float(xp.finfo(v.dtype).eps) * xp.max(xp.abs(v), axis=-1, keepdims=True)
+    equal = xp.abs(gap) <= _columns(xp, bound)
+    return xp.where(equal, xp.zeros_like(x), x / _one_where(xp, equal, gap))
+
+
+# ------------------------------------------------------------------------------------------------------------- products
+
+
+@composite
+def outer(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """The outer product of two vectors, ``x1[i] * x2[j]``; nothing is conjugated.
+
+    The gradient is ``g @ conj(x2)`` in `x1` and ``conj(x1) @ g`` in `x2`.
+
+    >>> import xgrad
+    >>> outer(xgrad.Tensor([1.0, 2.0]), xgrad.Tensor([1.0, 10.0]))
+    Tensor([[ 1., 10.],
+            [ 2., 20.]])
+    """
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise ValueError(f"outer: x1 has shape {tuple(x1.shape)} and x2 {tuple(x2.shape)}; both must have one axis")
+    return _columns(xp, x1) * _rows(xp, x2)
+
+
+@composite
+def cross(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor:
+    """The cross product of vectors with three elements along `axis`; the other axes broadcast.
+
+    The gradient is ``x2 x g`` in `x1` and ``g x x1`` in `x2`.
+
+    >>> import xgrad
+    >>> cross(xgrad.Tensor([1.0, 0.0, 0.0]), xgrad.Tensor([0.0, 1.0, 0.0]))
+    Tensor([0., 0., 1.])
+    """
+    if axis >= 0 and x1.ndim == x2.ndim:
+        axis -= x1.ndim
+    for name, x in (("x1", x1), ("x2", x2)):
+        if not -x.ndim <= axis < 0 or x.shape[axis] != 3:
+            raise ValueError(f"cross: {name} has shape {tuple(x.shape)}; along axis {axis} it must have three elements")
+    a, b, c = xp.unstack(x1, axis=axis)
+    d, e, f = xp.unstack(x2, axis=axis)
+    return xp.stack([b * f - c * e, c * d - a * f, a * e - b * d], axis=axis)
+
+
+@composite
+def matrix_power(xp: Any, x: ArrayLike, n: int, /) -> Tensor:
+    """The product of `n` factors `x`, square matrices; of the inverse, if `n` is negative.
+
+    The gradient is that of the products, which are as many as `n` has binary digits, or twice that.
+
+    >>> import xgrad
+    >>> matrix_power(xgrad.Tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
+    Tensor([[1., 5.],
+            [0., 1.]])
+    """
+    _square("matrix_power", x)
+    if n == 0:
+        zero = xp.zeros_like(x)
+        band = _band(xp, x, x.shape[-2], x.shape[-1])
+        return xp.where(band, zero + 1, xp.where(band, x, zero))  # a part of the graph, with gradient zero
+    power, result = x if n > 0 else xp.linalg.inv(x), cast(Any, None)
+    n = n if n > 0 else -n
+    while True:
+        if n & 1:
+            result = power if result is None else result @ power
+        n >>= 1
+        if not n:
+            return result
+        power = power @ power
+
+
+def _square(name: str, x: Any) -> None:
+    if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"{name}: x has shape {tuple(x.shape)}; its last two axes must be equally long, a square matrix")
+
+
+# ----------------------------------------------------------------------------------------------------------- diagonals
+
+
+@op
+def diagonal(xp: Any, x: ArrayLike, /, *, offset: int = 0) -> Tensor:
+    """A diagonal of each matrix in the last two axes: the main one, or the `offset`-th above it (below, if negative).
+
+    The gradient is `g` on that diagonal, zero elsewhere.
+
+    >>> import xgrad
+    >>> diagonal(xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([1., 4.])
+    """
+    return xp.linalg.diagonal(x, offset=offset)
+
+
+def _diagonal_written(xp: Any, x: Any, v: Any, offset: int) -> Any:
+    m, n = x.shape[-2:]
+    return xp.where(_band(xp, x, m, n, offset), _diag(xp, v, m, n, offset), x)
+
+
+diagonal.vjp(x=lambda xp, g, x_shape, offset: _diag(xp, g, x_shape[-2], x_shape[-1], offset))
+diagonal.view(_diagonal_written)
+
+
+@composite
+def trace(xp: Any, x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
+    """The sum of a diagonal of each matrix in the last two axes.
+
+    The gradient is `g` on that diagonal, zero elsewhere.
+
+    >>> import xgrad
+    >>> trace(xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor(5.0)
+    """
+    return xp.sum(xp.linalg.diagonal(x, offset=offset), axis=-1, dtype=dtype)
+
+
+# ------------------------------------------------------------------------------------------- determinants and inverses
+
+
+def _singular(xp: Any, x: Any) -> tuple[Any, Any, Any, Any]:
+    """The singular value decomposition of square matrices, and ``det(u) det(v^H)``."""
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    phase = xp.linalg.det(u) * xp.linalg.det(vh)
+    return u, s, vh, _columns(xp, _columns(xp, phase))
+
+
+@op(override=True)
+def cofactors(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The matrix of cofactors of a square matrix, ``det(x) inv(x)^T``, also where `x` is singular.
+
+    With the singular value decomposition ``x = u diag(s) v^H`` it is ``det(u) det(v^H) conj(u) diag(p) conj(v^H)``, where
+    ``p[i]`` is the product of all singular values but ``s[i]``: nothing is divided. Neither is it in the gradient.
+
+    >>> import xgrad
+    >>> cofactors(xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])).numpy().round(3)
+    array([[ 4., -2.],
+           [-2.,  1.]], dtype=float32)
+    """
+    if x.shape[-1] == 0:
+        return xp.zeros_like(x)
+    u, s, vh, phase = _singular(xp, x)
+    n = x.shape[-1]
+    others = _one_where(xp, _band(xp, s, n, n), _rows(xp, s))
+    p = xp.astype(xp.prod(others, axis=-1), x.dtype)
+    return phase * (_conj(xp, u) * _rows(xp, p)) @ _conj(xp, vh)
+
+
+def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
+    # In the basis of the singular vectors, det is a sum of products, and its second derivative in the elements (i, i) and
+    # (j, j) is the product of the other singular values, p[i, j]; in (i, j) and (j, i) it is -p[i, j].
+    n = x.shape[-1]
+    if n == 0:
+        return g
+    u, s, vh, phase = _singular(xp, x)
+    band = _band(xp, s, n, n)
+    either = xp.expand_dims(band, axis=0) | xp.expand_dims(band, axis=1)
+    p = xp.prod(_one_where(xp, either, xp.expand_dims(_rows(xp, s), axis=-2)), axis=-1)
+    p = xp.astype(xp.where(band, xp.zeros_like(p), p), x.dtype)
+    inner = _h(xp, u) @ g @ _h(xp, vh)
+    result = _diag(xp, xp.sum(p * _rows(xp, _diagonal(xp, inner)), axis=-1), n, n) - p * _t(xp, inner)
+    return phase * (_conj(xp, u) @ result @ _conj(xp, vh))
+
+
+cofactors.holomorphic(x=_cofactors_x)
+
+
+@op
+def det(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The determinant of each square matrix in the last two axes.
+
+    The gradient is ``g conj(c)`` with the matrix of cofactors ``c``, which is ``det(x) inv(x)^T`` where `x` has an inverse.
+    It is right, and so is the second derivative, where `x` is singular.
+
+    Raises
+    ------
+    ValueError
+        If the last two axes differ in length.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([[1.0, 2.0], [3.0, 6.0]], requires_grad=True)
+    >>> det(x).backward()
+    >>> x.grad.numpy().round(3)
+    array([[ 6., -3.],
+           [-2.,  1.]], dtype=float32)
+    """
+    _square("det", x)
+    return xp.linalg.det(x)
+
+
+def _det_x(xp: Any, g: Any, x: Any) -> Any:
+    made = cofactors(x) if isinstance(x, Tensor) else xp.cofactors(x)
+    return _columns(xp, _columns(xp, g)) * made
+
+
+det.holomorphic(x=_det_x)
+
+
+@op
+def slogdet(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
+    """The sign of the determinant, or its phase if `x` is complex, and the logarithm of its absolute value.
+
+    The gradient of the logarithm is ``g inv(x)^H``; it does not exist where `x` is singular. That of the sign is zero for
+    real `x`; a phase turns by the imaginary part of ``trace(inv(x) dx)``.
+
+    >>> import xgrad
+    >>> sign, logabsdet = slogdet(xgrad.Tensor([[0.0, 1.0], [1.0, 0.0]]))
+    >>> sign.item(), logabsdet.item()
+    (-1.0, 0.0)
+    """
+    _square("slogdet", x)
+    return SlogdetResult(*xp.linalg.slogdet(x))
+
+
+def _slogdet_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    turn, scale = g
+    if xp.isdtype(x.dtype, "complex floating"):
+        scale = xp.astype(scale, x.dtype) - 1j * xp.astype(xp.imag(xp.conj(turn) * y[0]), x.dtype)
+    return _columns(xp, _columns(xp, scale)) * _h(xp, xp.linalg.inv(x))
+
+
+slogdet.vjp(x=_slogdet_x)
+
+
+@op
+def inv(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The inverse of each square matrix in the last two axes.
+
+    The gradient is ``-y^H g y^H``.
+
+    >>> import xgrad
+    >>> inv(xgrad.Tensor([[2.0, 0.0], [0.0, 4.0]]))
+    Tensor([[0.5 , 0.  ],
+            [0.  , 0.25]])
+    """
+    _square("inv", x)
+    return xp.linalg.inv(x)
+
+
+inv.holomorphic(x=lambda xp, g, y: -(_t(xp, y) @ g @ _t(xp, y)))
+
+
+@op
+def solve(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """The solution ``y`` of ``x1 @ y = x2``.
+
+    Parameters
+    ----------
+    x1 : array
+        Square matrices, of shape ``(..., M, M)``.
+    x2 : array
+        One vector, of shape ``(M,)``; or matrices, of shape ``(..., M, K)``. Leading axes broadcast.
+
+    Raises
+    ------
+    ValueError
+        If `x1` is not square, or `x2` has not as many rows.
+
+    Notes
+    -----
+    The gradient is ``h = solve(x1^H, g)`` in `x2` and ``-h y^H`` in `x1`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> solve(xgrad.Tensor([[2.0, 0.0], [0.0, 4.0]]), xgrad.Tensor([1.0, 1.0]))
+    Tensor([0.5 , 0.25])
+    """
+    _square("solve", x1)
+    if not x2.shape or x2.shape[max(x2.ndim - 2, 0)] != x1.shape[-1]:
+        raise ValueError(f"solve: x1 has shape {tuple(x1.shape)} but x2 {tuple(x2.shape)}; x2 must have as many rows as x1")
+    return xp.linalg.solve(x1, x2)
+
+
+def _solve_back(xp: Any, g: Any, x1: Any, x2_shape: Any) -> Any:
+    vector = len(x2_shape) == 1
+    found = xp.linalg.solve(_t(xp, x1), _columns(xp, g) if vector else g)
+    return xp.squeeze(found, axis=-1) if vector else found
+
+
+def _solve_x1(xp: Any, g: Any, x1: Any, y: Any, x2_shape: Any) -> Any:
+    back = _solve_back(xp, g, x1, x2_shape)
+    return -(_columns(xp, back) * _rows(xp, y)) if len(x2_shape) == 1 else -(back @ _t(xp, y))
+
+
+solve.holomorphic(x1=_solve_x1, x2=_solve_back)
+
+
+@op
+def pinv(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
+    """The Moore-Penrose pseudo-inverse of each matrix in the last two axes.
+
+    Singular values up to `rtol` times the largest one count as zero. The gradient is that of a change of `x` which leaves
+    its rank as it is (G. H. Golub and V. Pereyra, 1973): ``-y^H g y^H + (1 - x y) g^H y y^H + y^H y g^H (1 - y x)``.
+
+    >>> import xgrad
+    >>> pinv(xgrad.Tensor([[2.0], [0.0]])).shape
+    (1, 2)
+    """
+    return xp.linalg.pinv(x) if rtol is None else xp.linalg.pinv(x, rtol=getattr(rtol, "_data", rtol))
+
+
+def _pinv_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    yh, gh = _h(xp, y), _h(xp, g)
+    return (gh - x @ (y @ gh)) @ y @ yh + yh @ (y @ (gh - (gh @ y) @ x)) - yh @ g @ yh
+
+
+pinv.vjp(x=_pinv_x)
+
+
+@op
+def matrix_rank(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
+    """The number of singular values of each matrix that are larger than `rtol` times the largest one; not differentiable.
+
+    >>> import xgrad
+    >>> matrix_rank(xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])).item()
+    1
+    """
+    return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=getattr(rtol, "_data", rtol))
+
+
+matrix_rank.not_differentiable()
+
+
+# ------------------------------------------------------------------------------------------------------- factorizations
+
+
+@op
+def cholesky(xp: Any, x: ArrayLike, /, *, upper: bool = False) -> Tensor:
+    """The triangular ``y`` with ``y y^H = x``, or ``y^H y = x`` if `upper`, of Hermitian positive definite matrices.
+
+    The gradient is Hermitian, though only one triangle of `x` is read: ``(h + h^H) / 2`` with
+    ``h = y^-H p y^-1``, where ``p`` is the lower triangle of ``y^H g`` with half its diagonal.
+
+    >>> import xgrad
+    >>> cholesky(xgrad.Tensor([[4.0, 2.0], [2.0, 2.0]]))
+    Tensor([[2., 0.],
+            [1., 1.]])
+    """
+    _square("cholesky", x)
+    return xp.linalg.cholesky(x, upper=upper)
+
+
+def _cholesky_x(xp: Any, g: Any, y: Any, upper: bool) -> Any:
+    if upper:
+        g, y = _h(xp, g), _h(xp, y)
+    p = xp.tril(_h(xp, y) @ g)
+    p = xp.where(_band(xp, p, p.shape[-2], p.shape[-1]), p / 2, p)
+    left = xp.linalg.solve(_h(xp, y), p)
+    found = xp.linalg.solve(_h(xp, y), _h(xp, left))
+    return (found + _h(xp, found)) / 2
+
+
+cholesky.vjp(x=_cholesky_x)
+
+
+@op
+def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
+    """The eigenvalues ``w``, ascending, and eigenvectors ``v``, in columns, of Hermitian matrices.
+
+    The gradient is the Hermitian part of ``v (diag(gw) + (v^H gv)[i, j] / (w[j] - w[i])) v^H``. An eigenvector's sign or
+    phase is arbitrary, and so is the basis that stands for a repeated eigenvalue: within such a basis the quotient counts
+    as zero. This is right for losses in which those vectors occur only together (a projection, a trace of a function of
+    `x`), and finite always; single elements of ``v f(w) v^H`` have derivatives at repeated values that no cotangents of
+    ``w`` and ``v`` tell.
+
+    >>> import xgrad
+    >>> w, v = eigh(xgrad.Tensor([[2.0, 1.0], [1.0, 2.0]]))
+    >>> w
+    Tensor([1..., 3...])
+    """
+    _square("eigh", x)
+    return EighResult(*xp.linalg.eigh(x))
+
+
+def _eigh_x(xp: Any, g: Any, y: Any) -> Any:
+    (gw, gv), (w, v) = g, y
+    n = w.shape[-1]
+    inner = _over_differences(xp, _h(xp, v) @ gv, w) + xp.astype(_diag(xp, gw, n, n), v.dtype)
+    return v @ ((inner + _h(xp, inner)) / 2) @ _h(xp, v)
+
+
+eigh.vjp(x=_eigh_x)
+
+
+@op
+def eigvalsh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The eigenvalues of Hermitian matrices, ascending.
+
+    The gradient is ``v diag(g) v^H``; the rule computes the eigenvectors.
+
+    >>> import xgrad
+    >>> eigvalsh(xgrad.Tensor([[2.0, 1.0], [1.0, 2.0]]))
+    Tensor([1..., 3...])
+    """
+    _square("eigvalsh", x)
+    return xp.linalg.eigvalsh(x)
+
+
+def _eigvalsh_x(xp: Any, g: Any, x: Any) -> Any:
+    _, v = xp.linalg.eigh(x)
+    return (v * _rows(xp, xp.astype(g, v.dtype))) @ _h(xp, v)
+
+
+eigvalsh.vjp(x=_eigvalsh_x)
+
+
+@op
+def qr(xp: Any, x: ArrayLike, /, *, mode: str = "reduced") -> tuple[Tensor, Tensor]:
+    """Orthonormal columns ``q`` and an upper triangular ``r`` with ``q r = x``.
+
+    Parameters
+    ----------
+    x : array
+        Of shape ``(..., M, N)``. The gradient wants its first ``min(M, N)`` columns to be linearly independent.
+    mode : {"reduced", "complete"}
+        Whether ``q`` is of shape ``(..., M, min(M, N))`` or ``(..., M, M)``.
+
+    Notes
+    -----
+    The gradient is ``(gq + q h) r^-H``, where ``h`` is the Hermitian matrix with the upper triangle of ``gr r^H - q^H gq``.
+    Columns to the right of a square part are ``q`` times those of ``r``. Columns that only complete ``q`` are an arbitrary
+    basis; the gradient is that of losses in which they occur only together.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> q, r = qr(xgrad.Tensor([[3.0, 1.0], [4.0, 2.0]]))
+    >>> abs(r[0, 0]).item()
+    5.0
+    """
+    return QRResult(*xp.linalg.qr(x, mode=mode))
+
+
+def _qr_x(xp: Any, g: Any, y: Any) -> Any:
+    (gq, gr), (q, r) = g, y
+    n = r.shape[-1]
+    k = min(q.shape[-2], n)
+    if q.shape[-1] > k:  # q is completed: q2 turns against q as it must to stay orthogonal to it
+        q, q2, gq, g2 = q[..., :k], q[..., k:], gq[..., :k], gq[..., k:]
+        gq = gq - q2 @ (_h(xp, g2) @ q)
+        r, gr = r[..., :k, :], gr[..., :k, :]
+    rest = None
+    if n > k:
+        rest = q @ gr[..., k:]
+        gq = gq + q @ r[..., k:] @ _h(xp, gr[..., k:])
+        r, gr = r[..., :k], gr[..., :k]
+    h = xp.triu(gr @ _h(xp, r) - _h(xp, q) @ gq)
+    h = (h + _h(xp, h)) / xp.where(_band(xp, h, k, k), xp.ones_like(h) + 1, xp.ones_like(h))
+    found = _h(xp, xp.linalg.solve(r, _h(xp, gq + q @ h)))
+    return found if rest is None else xp.concat([found, rest], axis=-1)
+
+
+qr.vjp(x=_qr_x)
+
+
+@op
+def svd(xp: Any, x: ArrayLike, /, *, full_matrices: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+    """The singular value decomposition ``u diag(s) vh = x``, with ``s`` descending.
+
+    Parameters
+    ----------
+    x : array
+        Of shape ``(..., M, N)``.
+    full_matrices : bool
+        Whether ``u`` and ``vh`` are square, or have just ``min(M, N)`` columns and rows.
+
+    Notes
+    -----
+    With ``a = u^H gu`` and ``b = vh gvh^H`` the gradient of a square `x` is ``u (A diag(s) + diag(s) B + diag(gs)) vh``,
+    where ``A`` is ``a - a^H`` with each element divided by ``s[j]**2 - s[i]**2``, and ``B`` likewise. Singular vectors are
+    determined only together, up to a phase, and those of a repeated value up to a rotation: see `eigh`. A division by a
+    singular value that is zero, or by a difference that is, counts as zero.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> u, s, vh = svd(xgrad.Tensor([[0.0, 2.0], [1.0, 0.0]]))
+    >>> s
+    Tensor([2., 1.])
+    """
+    return SVDResult(*xp.linalg.svd(x, full_matrices=full_matrices))
+
+
+def _svd_x(xp: Any, g: Any, y: Any) -> Any:
+    (gu, gs, gvh), (u, s, vh) = g, y
+    k = s.shape[-1]
+    m, n = u.shape[-2], vh.shape[-1]
+    if u.shape[-1] > k:  # vectors that complete the basis turn against the others as they must to stay orthogonal
+        u, u2, gu, g2 = u[..., :k], u[..., k:], gu[..., :k], gu[..., k:]
+        gu = gu - u2 @ (_h(xp, g2) @ u)
+    if vh.shape[-2] > k:
+        vh, v2h, gvh, g2h = vh[..., :k, :], vh[..., k:, :], gvh[..., :k, :], gvh[..., k:, :]
+        gvh = gvh - (vh @ _h(xp, g2h)) @ v2h
+    a, b = _h(xp, u) @ gu, vh @ _h(xp, gvh)
+    wide = xp.astype(s, u.dtype)
+    inverse = xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide))
+    inner = _over_differences(xp, a - _h(xp, a), s * s) * _rows(xp, wide)
+    inner = inner + _columns(xp, wide) * _over_differences(xp, b - _h(xp, b), s * s)
+    inner = inner + xp.astype(_diag(xp, gs, k, k), u.dtype)
+    if xp.isdtype(u.dtype, "complex floating"):
+        inner = inner + _diag(xp, _diagonal(xp, a - _h(xp, a)) * inverse / 2, k, k)
+    found = u @ inner @ vh
+    if m > k:
+        found = found + ((gu - u @ a) * _rows(xp, inverse)) @ vh
+    if n > k:
+        found = found + (u * _rows(xp, inverse)) @ (gvh - _h(xp, b) @ vh)
+    return found
+
+
+svd.vjp(x=_svd_x)
+
+
+@op
+def svdvals(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The singular values of each matrix in the last two axes, descending.
+
+    The gradient is ``u diag(g) v^H``, in which a singular value that is zero, the kink of a norm, has no part; the rule
+    computes the singular vectors.
+
+    >>> import xgrad
+    >>> svdvals(xgrad.Tensor([[0.0, 2.0], [1.0, 0.0]]))
+    Tensor([2., 1.])
+    """
+    return xp.linalg.svdvals(x)
+
+
+def _svdvals_x(xp: Any, g: Any, x: Any) -> Any:
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    g = xp.where(s == 0, xp.zeros_like(g), g)
+    return (u * _rows(xp, xp.astype(g, u.dtype))) @ vh
+
+
+svdvals.vjp(x=_svdvals_x)
+
+
+# ---------------------------------------------------------------------------------------------------------------- norms
+
+
+@op
+def vector_norm(
+    xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: int | float = 2
+) -> Tensor:
+    """The norm of vectors, ``sum(abs(x)**ord)**(1 / ord)``.
+
+    Parameters
+    ----------
+    x : array
+        Floating-point, real or complex.
+    axis : int, tuple of int or None
+        The axes that make up a vector; None is all of them.
+    keepdims : bool
+        Whether these axes stay, with length 1.
+    ord : int or float
+        Which norm: ``inf`` and ``-inf`` are the largest and the smallest absolute value, 0 is the number of elements that
+        are not zero.
+
+    Notes
+    -----
+    The gradient is ``g sign(x) (abs(x) / y)**(ord - 1)``, for the Euclidean norm ``g x / y``, and 0 at the kink, where ``y``
+    is zero. The largest elements share that of the norms ``inf`` evenly, and so do the smallest that of ``-inf``.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([3.0, 4.0], requires_grad=True)
+    >>> vector_norm(x).backward()
+    >>> x.grad
+    Tensor([0.6, 0.8])
+    """
+    return xp.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+
+
+def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
+    if axis is not None and not keepdims:
+        axes = [i % x.ndim for i in ((axis,) if isinstance(axis, int) else axis)]
+        shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        g, y = xp.reshape(g, shape), xp.reshape(y, shape)
+    if ord == 0:
+        return xp.zeros_like(x)
+    if ord == 2:  # at the kink x is zero: it divides by 1, so that the next order is finite too
+        return x * xp.astype(g / _one_where(xp, y == 0, y), x.dtype)
+    direction, size = xp.sign(x), xp.abs(x)
+    if ord == 1:
+        return direction * xp.astype(g, x.dtype)
+    if abs(ord) == math.inf:
+        at = size == y
+        count = xp.sum(xp.astype(at, y.dtype), axis=axis, keepdims=True)
+        return direction * xp.astype(xp.where(at, g / count, xp.zeros_like(y)), x.dtype)
+    kink = (size == 0) | (y == 0)
+    ratio = _one_where(xp, kink, size) / _one_where(xp, y == 0, y)
+    return direction * xp.astype(xp.where(kink, xp.zeros_like(ratio), g * ratio ** (ord - 1)), x.dtype)
+
+
+vector_norm.vjp(x=_vector_norm_x)
+
+
+@composite
+def matrix_norm(xp: Any, x: ArrayLike, /, *, keepdims: bool = False, ord: int | float | str | None = "fro") -> Tensor:
+    """The norm of each matrix in the last two axes.
+
+    Parameters
+    ----------
+    x : array
+        Floating-point, of shape ``(..., M, N)``.
+    keepdims : bool
+        Whether the last two axes stay, with length 1.
+    ord : {"fro", "nuc", 1, -1, 2, -2, inf, -inf}
+        The root of the sum of squares; the sum of the singular values; the largest (smallest, if negative) sum of absolute
+        values in a column (1), singular value (2), sum of absolute values in a row (inf).
+
+    Raises
+    ------
+    ValueError
+        If there is no norm `ord`.
+
+    Notes
+    -----
+    The gradient is that of `vector_norm`, `svdvals`, or of the sums; equal candidates share it evenly, and that of a zero
+    matrix is zero.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> matrix_norm(xgrad.Tensor([[3.0, 0.0], [0.0, 4.0]])).item()
+    5.0
+    """
+    if ord is None or ord == "fro":
+        return xp.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord == "nuc":
+        found = xp.sum(xp.linalg.svdvals(x), axis=-1)
+    elif ord in (1, -1, 2, -2, math.inf, -math.inf):
+        size = abs(ord)  # type: ignore[arg-type]
+        parts = xp.linalg.svdvals(x) if size == 2 else xp.sum(xp.abs(x), axis=-2 if size == 1 else -1)
+        found = (xp.max if ord > 0 else xp.min)(parts, axis=-1)  # type: ignore[operator]
+    else:
+        raise ValueError(f"matrix_norm: ord={ord!r}; it must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
+    return _columns(xp, _columns(xp, found)) if keepdims else found
