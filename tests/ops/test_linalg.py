@@ -146,6 +146,16 @@ def test_pitfall_15_repeated_singular_values_are_finite(xp: Any) -> None:
         assert np.isfinite(x.grad.numpy()).all()
 
 
+def test_small_singular_values_are_told_apart_in_float32() -> None:
+    q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(2, 3, 3)))
+    a = q[0] @ np.diag([1.0, 2e-4, 1e-4]) @ q[1].T
+    single, double = (
+        gradient(lambda x: xgrad.linalg.svd(x).U[0, 1] ** 2, Tensor(a.astype(dtype), requires_grad=True))
+        for dtype in ("float32", "float64")
+    )
+    np.testing.assert_allclose(single, double, atol=0.01 * np.abs(double).max())
+
+
 @pytest.mark.parametrize("upper", [False, True])
 def test_pitfall_16_cotangents_of_symmetric_matrices_are_symmetric(xp: Any, upper: bool) -> None:
     x = leaf(xp, [[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])

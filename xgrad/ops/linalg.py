@@ -597,8 +597,10 @@ def _svd_x(xp: Any, g: Any, y: Any) -> Any:
     a, b = _h(xp, u) @ gu, vh @ _h(xp, gvh)
     wide = xp.astype(s, u.dtype)
     inverse = xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide))
-    inner = _over_differences(xp, a - _h(xp, a), s * s) * _rows(xp, wide)
-    inner = inner + _columns(xp, wide) * _over_differences(xp, b - _h(xp, b), s * s)
+    total = _rows(xp, wide) + _columns(xp, wide)  # s[j]**2 - s[i]**2 is the product of sum and difference
+    total = _one_where(xp, total == 0, total)
+    inner = _over_differences(xp, a - _h(xp, a), s) / total * _rows(xp, wide)
+    inner = inner + _columns(xp, wide) * _over_differences(xp, b - _h(xp, b), s) / total
     inner = inner + xp.astype(_diag(xp, gs, k, k), u.dtype)
     if xp.isdtype(u.dtype, "complex floating"):
         inner = inner + _diag(xp, _diagonal(xp, a - _h(xp, a)) * inverse / 2, k, k)
