@@ -47,7 +47,7 @@ def install(session: nox.Session, extras: str, *packages: str) -> None:
 @nox.session(tags=["test"])
 def tests(session: nox.Session) -> None:
     """Everything, on every backend that can run here, in one environment."""
-    extras = ["strict", "jax", "dask", "einsum", "train"]
+    extras = ["strict", "jax", "dask", "einsum", "tree", "train"]
     if torch_is_there(session):
         extras.append("torch")
     install(session, ",".join(extras), *group("tests"))

@@ -22,6 +22,9 @@ from .errors import GradientError
 from .grad_mode import enable_grad, is_grad_enabled, no_grad
 from .memory import guard_writes
 from .namespaces import namespace
+from .transforms import (
+    checkpoint, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, stop_gradient, value_and_grad, vjp,
+)  # fmt: skip
 from .value import Value
 from .ops.creation import (
     arange, asarray, empty, empty_like, eye, from_dlpack, full, full_like, linspace, meshgrid, ones, ones_like, tril, triu,
@@ -108,6 +111,8 @@ __all__ = [
     # extra (beyond the standard)
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
     "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",
+    # derivatives as functions
+    "checkpoint", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "stop_gradient", "value_and_grad", "vjp",
     # to train with
     "io", "nn", "optim", "random", "visualize",
 ]  # fmt: skip
