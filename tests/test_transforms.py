@@ -217,8 +217,10 @@ def test_containers() -> None:
 def test_containers_need_optree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optree", None)
     assert grad(energy)(X).shape == (3,) and hessian(energy)(X).shape == (3, 3)
+    assert hvp(energy, X, X).shape == (3,) and grad(lambda p: p[0])((1.0, 2.0)) == (1.0, 0.0)
+    assert hessian(checkpoint(lambda x, *, y: energy(x * y)))(X, y=X).shape == (3, 3)
     with pytest.raises(ImportError, match="pip install optree"):
-        grad(lambda p: p[0])((1.0, 2.0))
+        grad(lambda p: p["a"])({"a": 1.0})
 
 
 def test_stop_gradient() -> None:

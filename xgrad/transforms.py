@@ -627,13 +627,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     def checkpointed(*args: Any, **options: Any) -> Any:
         if not mode.get():
             return f(*args, **options)
-        leaves, given = flatten((args, options))
+        leaves, given = flatten([*args, *options.values()])
         kept = [wrap(x._data, x._node, type(x)) if isinstance(x, Tensor) else x for x in leaves]
         state, start = random.get_state(), next_age()
 
         def run() -> Any:
-            again, named = given.unflatten([wrap(x._data, x._node, type(x)) if isinstance(x, Tensor) else x for x in kept])
-            return f(*again, **named)
+            again = given.unflatten([wrap(x._data, x._node, type(x)) if isinstance(x, Tensor) else x for x in kept])
+            return f(*again[: len(args)], **dict(zip(options, again[len(args) :])))
 
         result = run()
         ys, structure = flatten(result)

@@ -1,7 +1,7 @@
 """Nested containers of arrays: taken apart into their arrays, and put together again.
 
-A single array needs nothing. Tuples, lists, dicts, named tuples, dataclasses and whatever users register with optree are
-optree's work (``pip install xgrad[tree]``).
+Single arrays, and plain tuples and lists of them, need nothing. Containers nested deeper, dicts, named tuples, dataclasses
+and whatever users register with optree are optree's work (``pip install xgrad[tree]``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Structure", "flatten", "tree_map"]
 class Structure:
     """How a container was built: what is left of it when its arrays are taken out. Two of them can be compared."""
 
-    spec: Any = None  # optree's, or None for a single array
+    spec: Any = None  # optree's; None for a single array, and tuple or list for one of nothing but arrays
     paths: tuple[str, ...] = ("",)  # where each array stood, as Python writes it: "['w'][0]"
 
     def unflatten(self, leaves: Iterable[Any]) -> Any:
@@ -25,6 +25,8 @@ class Structure:
         if self.spec is None:
             (leaf,) = leaves
             return leaf
+        if isinstance(self.spec, type):
+            return self.spec(leaves)
         import optree
 
         return optree.tree_unflatten(self.spec, leaves)
@@ -39,7 +41,7 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     Raises
     ------
     ImportError
-        If `tree` is a container, and optree is not installed.
+        If `tree` is a deeper container, and optree is not installed.
 
     Examples
     --------
@@ -50,15 +52,17 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     >>> structure.unflatten([10.0, 20.0, 30.0])
     {'b': 30.0, 'a': (10.0, [20.0])}
     """
-    if hasattr(tree, "dtype") or isinstance(tree, (bool, int, float, complex, str)):
+    if _is_array(tree):
         return [tree], ARRAY
+    if tree.__class__ in (tuple, list) and all(map(_is_array, tree)):
+        return list(tree), Structure(tree.__class__, tuple(f"[{k}]" for k in range(len(tree))))
     try:
         import optree
     except ImportError:
         if tree is None or isinstance(tree, (tuple, list, dict)) or _is_dataclass(tree):
             raise ImportError(
-                f"a {type(tree).__name__} of arrays needs optree, which is not installed: pip install optree; "
-                "single arrays do without"
+                f"a {type(tree).__name__} of this kind needs optree, which is not installed: pip install optree; single "
+                "arrays, and tuples and lists of nothing else, do without"
             ) from None
         return [tree], ARRAY
     leaves, spec = optree.tree_flatten(tree, namespace="xgrad")
@@ -80,6 +84,10 @@ def tree_map(f: Callable[[Any], Any], tree: Any) -> Any:
     """
     leaves, structure = flatten(tree)
     return structure.unflatten([f(leaf) for leaf in leaves])
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "dtype") or isinstance(x, (bool, int, float, complex, str))
 
 
 def _is_dataclass(x: Any) -> bool:
