@@ -51,16 +51,12 @@ class SVDResult(NamedTuple):
 # ---------------------------------------------------------------------------------------------------------- small parts
 
 
-def _conj(xp: Any, x: Any) -> Any:
-    return xp.conj(x) if xp.isdtype(x.dtype, "complex floating") else x
-
-
 def _t(xp: Any, x: Any) -> Any:
     return xp.matrix_transpose(x)
 
 
 def _h(xp: Any, x: Any) -> Any:
-    return _conj(xp, xp.matrix_transpose(x))
+    return xp.conj(xp.matrix_transpose(x))
 
 
 def _rows(xp: Any, v: Any) -> Any:
@@ -243,7 +239,7 @@ def cofactors(xp: Any, x: ArrayLike, /) -> Tensor:
     n = x.shape[-1]
     others = _one_where(xp, _band(xp, s, n, n), _rows(xp, s))
     p = xp.astype(xp.prod(others, axis=-1), x.dtype)
-    return phase * (_conj(xp, u) * _rows(xp, p)) @ _conj(xp, vh)
+    return phase * (xp.conj(u) * _rows(xp, p)) @ xp.conj(vh)
 
 
 def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
@@ -259,7 +255,7 @@ def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
     p = xp.astype(xp.where(band, xp.zeros_like(p), p), x.dtype)
     inner = _h(xp, u) @ g @ _h(xp, vh)
     result = _diag(xp, xp.sum(p * _rows(xp, _diagonal(xp, inner)), axis=-1), n, n) - p * _t(xp, inner)
-    return phase * (_conj(xp, u) @ result @ _conj(xp, vh))
+    return phase * (xp.conj(u) @ result @ xp.conj(vh))
 
 
 cofactors.holomorphic(x=_cofactors_x)

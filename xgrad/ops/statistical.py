@@ -208,7 +208,7 @@ def prod_x(xp: Any, g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     before = xp.cumulative_prod(flat, axis=-1, include_initial=True)[..., :-1]
     after = xp.flip(xp.cumulative_prod(xp.flip(flat, axis=-1), axis=-1, include_initial=True)[..., :-1], axis=-1)
     others = xp.permute_dims(xp.reshape(before * after, x.shape), tuple(order.index(i) for i in range(ndim)))
-    return kept(xp, g, shape, axis, keepdims) * conjugate(xp, others)
+    return kept(xp, g, shape, axis, keepdims) * xp.conj(others)
 
 
 prod.vjp(x=prod_x)
@@ -216,10 +216,6 @@ prod.vjp(x=prod_x)
 
 def cast_like(xp: Any, x: Any, g: Any) -> Any:
     return x if x.dtype == g.dtype else xp.astype(x, g.dtype)
-
-
-def conjugate(xp: Any, x: Any) -> Any:
-    return xp.conj(x) if xp.isdtype(x.dtype, "complex floating") else x
 
 
 # ---------------------------------------------------------------------------------------------------- cumulative ones
@@ -319,7 +315,7 @@ def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initia
     if not x.shape[axis]:
         return xp.zeros_like(x)
     g, x, y = (xp.moveaxis(v, axis, -1) for v in (g, cast_like(xp, x, g), y))
-    x, y = conjugate(xp, x), conjugate(xp, y)
+    x, y = xp.conj(x), xp.conj(y)
     if include_initial:
         g, before = g[..., 1:], y[..., :-1]
     else:
