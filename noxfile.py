@@ -99,6 +99,7 @@ def lint(session: nox.Session) -> None:
     """Style, by ruff."""
     session.install(*group("lint"))
     session.run("ruff", "check", *(session.posargs or ["."]))
+    session.run("ruff", "format", "--check", *(session.posargs or ["."]))
 
 
 @nox.session

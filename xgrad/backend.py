@@ -121,9 +121,7 @@ def dtype_of(dtype: object) -> DType:
     try:
         return DType._by_name[name]
     except KeyError:
-        raise TypeError(
-            f"{dtype!r} is no data type that xgrad knows; it knows {', '.join(sorted(DType._by_name))}"
-        ) from None
+        raise TypeError(f"{dtype!r} is no data type that xgrad knows; it knows {', '.join(sorted(DType._by_name))}") from None
 
 
 _default_dtype = float32
@@ -397,9 +395,7 @@ def _importing(name: str, install: str = "") -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise BackendError(f"backend {name!r} needs the package {error.name!r}, which is not installed{advice}") from error
     except (ImportError, OSError) as error:
-        raise BackendError(
-            f"backend {name!r}: its package is installed but cannot be loaded ({error}){advice}"
-        ) from error
+        raise BackendError(f"backend {name!r}: its package is installed but cannot be loaded ({error}){advice}") from error
 
 
 _loading = threading.RLock()

@@ -517,9 +517,7 @@ class Methods:
             start = gradient if create_graph else gradient._data
         if create_graph and not isinstance(start, Methods):
             start = xgrad.engine.wrap(start)
-        leaves = xgrad.engine.pullback(
-            (cast("Tensor", self),), (start,), retain_graph=retain_graph, create_graph=create_graph
-        )
+        leaves = xgrad.engine.pullback((cast("Tensor", self),), (start,), retain_graph=retain_graph, create_graph=create_graph)
         xgrad.engine.deposit(leaves)
 
     def zero_grad(self) -> None:

@@ -281,9 +281,9 @@ for _name in ("cumsum", "cumprod", "cumulative_sum", "cumulative_prod"):
     _FUNCTIONS[_name] = _running(_NAMES.get(_name, _name))
 
 # Functions with the same arguments in the same order, whatever NumPy calls them.
-for _name in (
-    "astype can_cast diff expand_dims isin matrix_transpose moveaxis result_type take_along_axis tensordot tile unstack".split()
-):
+for (
+    _name
+) in "astype can_cast diff expand_dims isin matrix_transpose moveaxis result_type take_along_axis tensordot tile unstack".split():
     _FUNCTIONS[_name] = lambda *args, _name=_name, **kwargs: getattr(xgrad, _name)(*args, **kwargs)
 
 _lambdas(
@@ -313,9 +313,7 @@ _lambdas(
     hstack=lambda tup: xgrad.concat(
         [x if x.ndim else xgrad.reshape(x, (1,)) for x in map(_as_tensor, tup)], axis=0 if _as_tensor(tup[0]).ndim <= 1 else 1
     ),
-    take=lambda a, indices, axis=None: xgrad.take(
-        _flat(a, axis), indices, axis=0 if axis is None else axis
-    ),
+    take=lambda a, indices, axis=None: xgrad.take(_flat(a, axis), indices, axis=0 if axis is None else axis),
     sort=lambda a, axis=-1: xgrad.sort(_flat(a, axis), axis=-1 if axis is None else axis),
     argsort=lambda a, axis=-1: xgrad.argsort(_flat(a, axis), axis=-1 if axis is None else axis),
     searchsorted=lambda a, v, side="left": xgrad.searchsorted(a, v, side=side),

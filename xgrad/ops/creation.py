@@ -344,9 +344,7 @@ def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: A
 
 
 @creates
-def eye(
-    xp: Any, n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None
-) -> Tensor:
+def eye(xp: Any, n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
     """A matrix with ones on one diagonal and zeros elsewhere.
 
     Parameters

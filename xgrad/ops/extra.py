@@ -467,9 +467,7 @@ def einsum(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
 
 
 @functools.lru_cache(maxsize=1024)
-def _plan(
-    subscripts: str, shapes: tuple[tuple[int, ...], ...]
-) -> tuple[list[str], str, dict[str, int], list[tuple[int, ...]]]:
+def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, dict[str, int], list[tuple[int, ...]]]:
     """The labels of each operand and of the result, one per axis; the length of each label; the pairs to contract."""
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")

@@ -57,9 +57,7 @@ def _one(name: str, x: Any, n: int | None, axis: int, norm: str, *, half: bool =
     return {"n": s[0], "axis": axes[0], "norm": norm}
 
 
-def _several(
-    name: str, x: Any, s: Axes, axes: Axes, norm: str, *, half: bool = False
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _several(name: str, x: Any, s: Axes, axes: Axes, norm: str, *, half: bool = False) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The lengths and the axes of a transform; -1 is the length that uses every element."""
     shape = tuple(x.shape)
     if norm not in DUAL:

@@ -153,9 +153,7 @@ matrix_transpose.view(lambda xp, x, v: xp.matrix_transpose(v))
 
 
 @op
-def tensordot(
-    xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2
-) -> Tensor:
+def tensordot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
     """The sum of products over pairs of axes.
 
     Parameters

@@ -307,9 +307,7 @@ flip.view(lambda xp, x, v, axis: xp.flip(v, axis=axis))
 
 
 @op
-def roll(
-    xp: Any, x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None
-) -> Tensor:
+def roll(xp: Any, x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """`x` with its elements moved on by `shift`, those beyond the end coming in at the beginning.
 
     Parameters

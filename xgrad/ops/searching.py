@@ -84,9 +84,7 @@ argmin.not_differentiable()
 
 
 @op
-def count_nonzero(
-    xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
-) -> Tensor:
+def count_nonzero(xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
     """How many elements are not zero.
 
     Not differentiable: the result is a number of elements.

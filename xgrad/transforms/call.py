@@ -1,0 +1,228 @@
+"""A function called on new nodes, one for each array of its arguments, and the walks back from its results to them."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..backend import Backend, backend_of, complex128, current_backend, dtype_of, float64, inexact, is_numpy_scalar, raw_namespace
+from ..engine import Leaf, Node, Tensor, pullback, wrap
+from ..grad_mode import mode, recording
+from ..rules import Op
+from ..tree import Structure, flatten, tree_map
+
+__all__ = ["Call", "dtype_name", "is_number", "kind_of", "like", "node_of", "numbers", "renewed", "walk", "zeros"]
+
+
+_ARGUMENT: Op[..., Any] = Op(lambda xp, x, /: x)  # the identity, whose node stands for the argument of one transform
+_ARGUMENT.name = "argument"
+_ARGUMENT.vjp(x=lambda g: g)
+
+
+class Call:
+    """A call of a function on new nodes, and the walks back from its results to them."""
+
+    def __init__(self, what: str, f: Any, args: Sequence[Any], argnums: Sequence[int], options: Any, has_aux: bool) -> None:
+        self.what, self.name = what, getattr(f, "__name__", "the function")
+        self.structures: list[Structure] = []
+        self.given: list[Any] = []
+        self.names: list[str] = []
+        for i in argnums:
+            leaves, structure = flatten(args[i])
+            self.structures.append(structure)
+            self.given += leaves
+            self.names += [f"argument {i}{path}" for path in structure.paths]
+        self.tensors = [renewed(what, name, x) for name, x in zip(self.names, self.given)]
+        self.nodes = [node_of(x) for x in self.tensors]
+        # `f` gets objects of its own: it may write to them, which rebinds them to other nodes.
+        new = dict(zip(argnums, self.rebuild([wrap(x._data, x._node) for x in self.tensors])))
+        outside = mode.get()
+        with recording(outside or True):
+            result = f(*(new.get(i, x) for i, x in enumerate(args)), **options)
+        aux: Any = None
+        if has_aux:
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise TypeError(f"{what}: with has_aux=True {self.name} must return a pair (value, aux), not {kind_of(result)}")
+            result, aux = result
+        leaves, self.structure = flatten(result)
+        self.results = [_result(what, self.name, y) for y in leaves]
+        others = [x for x in (flatten(aux)[0] if has_aux else ()) if isinstance(x, Tensor)]
+        self.connected = bool(outside) and _reaches_outside([*self.results, *others], self.nodes)
+        if any(isinstance(x, Tensor) for x in (*self.given, *args)):
+            self.kind: Any = Tensor
+        else:
+            self.kind = type(self.given[0]) if self.given and all(is_number(x) for x in self.given) else None
+        self.aux = tree_map(lambda x: self.give(x, self.kind) if isinstance(x, Tensor) else x, aux) if has_aux else None
+
+    def rebuild(self, leaves: Sequence[Any]) -> list[Any]:
+        """The arguments with `leaves` in place of their arrays."""
+        out, at = [], 0
+        for structure in self.structures:
+            count = len(structure.paths)
+            out.append(structure.unflatten(leaves[at : at + count]))
+            at += count
+        return out
+
+    def value(self) -> Any:
+        return self.structure.unflatten([self.give(y, self.kind) for y in self.results])
+
+    def give(self, x: Tensor, kind: Any) -> Any:
+        """`x` for the user: a Tensor, a raw array, or a number if that is what the arguments were."""
+        if self.connected or (x._node is not None and x.is_leaf):
+            return x
+        return x.detach() if kind is Tensor else _plain(x._data, kind)
+
+    def back(self, cotangents: Sequence[Tensor], *, retain: bool, record: bool) -> list[Tensor]:
+        """One cotangent for each array of the arguments: as Tensors; recorded, if `record`; zeros where nothing depends."""
+        return walk(self.results, cotangents, self.tensors, retain=retain, record=record)
+
+    def gradients(self, found: Sequence[Tensor], record: bool) -> list[Any]:
+        """`found` as the user gets them: each of its argument's kind."""
+        if record:
+            return self.rebuild(found)
+        return self.rebuild([g if isinstance(x, Tensor) else _plain(g._data, type(x)) for g, x in zip(found, self.given)])
+
+
+def walk(ys: Sequence[Tensor], gs: Sequence[Tensor], xs: Sequence[Tensor], *, retain: bool, record: bool) -> list[Tensor]:
+    """The cotangents of `xs`, given those of `ys`."""
+    nodes = [node_of(x) for x in xs]
+    starts = gs if record else [g._data for g in gs]
+    found = pullback(ys, starts, inputs=nodes, retain_graph=retain, create_graph=record)
+    if record:
+        return [found[n] if n in found else zeros(x) for n, x in zip(nodes, xs)]
+    out, taken = [], {id(g) for g in starts}
+    for node, x in zip(nodes, xs):
+        g = found.get(node)
+        if g is None:
+            out.append(zeros(x))
+            continue
+        backend: Backend = raw_namespace(g).__backend__
+        if id(g) in taken or not backend.owns_memory(g):  # users may write into what they get
+            g = backend.xp.asarray(g, copy=True)
+        taken.add(id(g))
+        out.append(wrap(g))
+    return out
+
+
+def renewed(what: str, name: str, x: Any) -> Tensor:
+    """The array `x` as a Tensor with a node of its own, a child of the node that it had."""
+    if isinstance(x, Tensor):
+        data, parent = x._data, x._node if mode.get() else None
+    else:
+        data, parent = _array(what, name, x), None
+    if not inexact(data):
+        raise TypeError(
+            f"{what}: {name} is of dtype {dtype_name(data)}, and only floating arrays have derivatives; convert it with "
+            "xgrad.astype(x, xgrad.float64), or leave it out of argnums"
+        )
+    return wrap(data, Node(_ARGUMENT, (parent,), (None, None, None), data.shape, data.dtype))
+
+
+def _array(what: str, name: str, x: Any) -> Any:
+    if is_numpy_scalar(x):
+        return current_backend().from_python(x.item(), dtype_of(x.dtype))
+    if isinstance(x, (float, complex)):
+        return current_backend().from_python(x, float64 if isinstance(x, float) else complex128)
+    if isinstance(x, (bool, int)):
+        raise TypeError(f"{what}: {name} is the {kind_of(x)} {x}, and only floating numbers have derivatives; write {float(x)}")
+    if backend_of(x) is None:
+        raise TypeError(f"{what}: {name} is a {kind_of(x)}, not an array, and has no derivative; leave it out of argnums")
+    return x
+
+
+def _result(what: str, name: str, y: Any) -> Tensor:
+    if not isinstance(y, Tensor):
+        if is_numpy_scalar(y) or backend_of(y) is None:
+            raise TypeError(
+                f"{what}: {name} returned a {kind_of(y)}, not a Tensor; if it was computed from the arguments, something in "
+                "the function took their values out, such as float(x) or x.item()"
+            )
+        y = wrap(y)
+    if not inexact(y._data):
+        raise TypeError(
+            f"{what}: {name} returned a tensor of dtype {dtype_name(y._data)}, and only floating ones have derivatives; "
+            "return it as aux with has_aux=True"
+        )
+    return y
+
+
+def _reaches_outside(outputs: Iterable[Tensor], own: Sequence[Node]) -> bool:
+    """Whether the graph of `outputs` goes on beyond the nodes `own`: to older ones, or to a leaf."""
+    ends, oldest = set(own), min((node.age for node in own), default=0)
+    found = [x._node for x in outputs if x._node is not None]
+    seen = set(found)
+    for node in found:  # grows while it is walked
+        if isinstance(node, Leaf) or node.age < oldest or (node in ends and node.parents[0] is not None):
+            return True
+        for parent in () if node in ends else node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                found.append(parent)
+    return False
+
+
+def _plain(data: Any, kind: Any) -> Any:
+    """A raw array, or a Python or NumPy scalar where that is what was given."""
+    if isinstance(kind, type) and issubclass(kind, (float, complex, *_numpy_scalars())) and data.shape == ():
+        number = raw_namespace(data).__backend__.to_numpy(data).item()
+        make: Any = kind
+        return number if isinstance(number, complex) and not issubclass(kind, complex) else make(number)
+    return data
+
+
+def _numpy_scalars() -> tuple[type, ...]:
+    numpy = sys.modules.get("numpy")
+    return () if numpy is None else (numpy.generic,)
+
+
+def is_number(x: Any) -> bool:
+    return isinstance(x, (float, complex)) or is_numpy_scalar(x)
+
+
+def node_of(x: Tensor) -> Node:
+    assert x._node is not None
+    return x._node
+
+
+def zeros(x: Tensor) -> Tensor:
+    return wrap(raw_namespace(x._data).zeros_like(x._data))
+
+
+def dtype_name(data: Any) -> str:
+    return dtype_of(data.dtype).name
+
+
+def kind_of(x: Any) -> str:
+    return type(x).__name__
+
+
+def numbers(what: str, argnums: Any, count: int) -> tuple[int, ...]:
+    """The positions that `argnums` means."""
+    asked = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    for i in asked:
+        if not -count <= operator.index(i) < count:
+            raise ValueError(f"{what}: argnums is {argnums}, but the function was called with {count} positional arguments")
+    return tuple(i % count for i in map(operator.index, asked))
+
+
+def like(
+    what: str, whats: str, values: Any, tensors: Sequence[Tensor], structure: Structure, names: Sequence[str]
+) -> list[Tensor]:
+    """`values` as Tensors, after a look at whether they are of the shapes and dtypes of `tensors`."""
+    leaves, given = flatten(values)
+    if given != structure:
+        raise ValueError(f"{what}: the {whats}s must be nested as that of which they are, {structure.spec}, not {given.spec}")
+    out = []
+    for v, x, name in zip(leaves, tensors, names):
+        data = v._data if isinstance(v, Tensor) else v
+        if x.shape == () and (is_number(v) or isinstance(v, int)):
+            data = raw_namespace(x._data).__backend__.from_scalar(v.item() if is_numpy_scalar(v) else v, x._data)
+        if not hasattr(data, "dtype") or data.shape != x._data.shape or data.dtype != x._data.dtype:
+            is_what = f"{tuple(data.shape)} {dtype_name(data)}" if hasattr(data, "dtype") else f"a {kind_of(v)}"
+            raise (TypeError if getattr(data, "shape", None) == x._data.shape else ValueError)(
+                f"{what}: the {whats} of {name} is {is_what}, but must be {x.shape} {dtype_name(x._data)} as that is"
+            )
+        out.append(v if isinstance(v, Tensor) else wrap(data))
+    return out

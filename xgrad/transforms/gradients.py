@@ -1,0 +1,157 @@
+"""`grad`, `value_and_grad`, `vjp`, and `stop_gradient`: derivatives by the walk back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..backend import raw_namespace
+from ..engine import Tensor, wrap
+from ..errors import GradientError
+from ..grad_mode import mode
+from ..tree import tree_map
+from .call import Call, like, numbers
+
+__all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that returns the gradient of the scalar function `f`.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one real floating scalar; with `has_aux`, a pair of it and anything else.
+    argnums : int or sequence of int
+        The positional arguments to differentiate by: floating arrays, Tensors or numbers, or containers of them.
+    has_aux : bool
+        Whether `f` returns a pair; then the new function returns a pair of the gradient and the other thing.
+
+    Returns
+    -------
+    callable
+        Takes what `f` takes. The gradient is of the argument's shape, dtype and structure (a tuple of gradients if
+        `argnums` is a sequence): NumPy arrays for NumPy arrays, Tensors for Tensors; zeros if `f` does not depend on it.
+
+    Raises
+    ------
+    GradientError
+        If the result is no scalar, or complex.
+    TypeError
+        If an argument is not floating, or the result is no Tensor or array.
+    ValueError
+        If `argnums` is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, xgrad
+    >>> xgrad.grad(lambda x: xgrad.sum(x**3))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    >>> xgrad.grad(xgrad.grad(lambda x: x**3))(2.0)
+    12.0
+    """
+    both = value_and_grad(f, argnums, has_aux, _what="grad")
+
+    @functools.wraps(f, updated=())
+    def gradient(*args: Any, **options: Any) -> Any:
+        value, found = both(*args, **options)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, _what: str = "value_and_grad"
+) -> Callable[..., Any]:
+    """The function that returns the value of `f` and its gradient, as `grad` does, in one go.
+
+    Parameters
+    ----------
+    f, argnums, has_aux
+        See `grad`; with `has_aux` the value is the pair ``(value, aux)``.
+
+    Returns
+    -------
+    callable
+        Takes what `f` takes, and returns a pair.
+
+    Examples
+    --------
+    >>> import numpy as np, xgrad
+    >>> from scipy.optimize import minimize
+    >>> rosenbrock = lambda x: xgrad.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    >>> minimize(xgrad.value_and_grad(rosenbrock), np.zeros(3), jac=True).x.round(3)
+    array([1., 1., 1.])
+    """
+
+    @functools.wraps(f, updated=())
+    def both(*args: Any, **options: Any) -> Any:
+        call = Call(_what, f, args, numbers(_what, argnums, len(args)), options, has_aux)
+        if len(call.results) != 1 or call.structure.spec is not None or call.results[0].size != 1:
+            shapes = ", ".join(str(y.shape) for y in call.results)
+            raise GradientError(
+                f"{_what}: {call.name} returned shape {shapes}; only a scalar has a gradient: reduce it, for example with "
+                "xgrad.sum, or use xgrad.jacobian"
+            )
+        y = call.results[0]
+        if y.dtype.kind != "real floating":
+            raise GradientError(f"{_what}: {call.name} returned a complex scalar; take a real part of it, or use xgrad.vjp")
+        found = call.back([wrap(raw_namespace(y._data).ones_like(y._data))], retain=False, record=call.connected)
+        gradients = call.gradients(found, call.connected)
+        value = call.value()
+        several = isinstance(argnums, (tuple, list))
+        return ((value, call.aux) if has_aux else value), (tuple(gradients) if several else gradients[0])
+
+    return both
+
+
+def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """The value of ``f(*args)``, and the function that takes a cotangent of it to those of `args`: ``u -> J' u``.
+
+    Parameters
+    ----------
+    f : callable
+        Returns floating Tensors, or a container of them.
+    *args
+        Floating arrays, Tensors or numbers, or containers of them.
+
+    Returns
+    -------
+    value, pull : tuple
+        ``pull(u)`` takes what has the structure, shapes and dtypes of the value, and returns a tuple with one cotangent
+        per argument. It can be called again and again, and is differentiable in `u` too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not floating; if `u` has another structure, shape or dtype than the value.
+
+    Examples
+    --------
+    >>> import numpy as np, xgrad
+    >>> y, pull = xgrad.vjp(xgrad.sin, np.array([0.0, 1.0]))
+    >>> pull(np.array([1.0, 0.0]))
+    (array([1., 0.]),)
+    """
+    call = Call("vjp", f, args, range(len(args)), {}, False)
+    names = [f"the result{path}" for path in call.structure.paths]
+
+    def pull(cotangents: Any) -> tuple[Any, ...]:
+        us = like("vjp", "cotangent", cotangents, call.results, call.structure, names)
+        record = bool(mode.get()) and (call.connected or any(u._node is not None for u in us))
+        return tuple(call.gradients(call.back(us, retain=True, record=record), record))
+
+    return call.value(), pull
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x`, through which no gradient flows: a constant for every derivative. A container of arrays is taken one by one.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.grad(lambda x: x * xgrad.stop_gradient(x))(3.0)
+    3.0
+    """
+    return tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, x)
