@@ -15,20 +15,19 @@ import inspect
 import itertools
 import operator
 import sys
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from . import memory, views
 from .arguments import open_arguments, promote, put
-from .backend import Array, Backend, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
+from .backend import Array, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
 from .errors import GradientError, explain
-from .grad_mode import Recorder, mode, recording
+from .grad_mode import Recorder, mode
 from .methods import Methods
 from .rules import Op, publish, registry
 
-__all__ = ["ArrayLike", "Leaf", "Node", "Tensor", "composite", "deposit", "op", "pullback", "wrap"]
+__all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "pullback", "wrap"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,10 +67,11 @@ class Tensor(Methods):
     Tensor([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_name", "_node", "_view")
+    __slots__ = ("__weakref__", "_data", "_grad", "_name", "_node", "_view")
     _data: Array
     _node: Node | None
     _view: views.View | None
+    _grad: Tensor | None  # set on leaves alone, by `leaves`
     _name: str | None
 
     def __init__(
@@ -146,17 +146,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<node {self.op.name} {self.shape} made at {self.line}>"
-
-
-class Leaf(Node):
-    """Where gradients end: the node of a Tensor that was asked to require grad. It holds the gradient."""
-
-    __slots__ = ("__weakref__", "grad", "owner")
-
-    def __init__(self, owner: Tensor) -> None:
-        super().__init__(_LEAF, (), (), owner._data.shape, owner._data.dtype)
-        self.grad: Tensor | None = None
-        self.owner = weakref.ref(owner)
 
 
 # ------------------------------------------------------------------------------------------------- ops, and calling one
@@ -285,9 +274,9 @@ def _wrap_all(y: Any, cls: type[Tensor], node: Node | None = None) -> Any:
     return type(y)(*out) if hasattr(y, "_fields") else type(y)(out)
 
 
-_LEAF: Op[..., Any] = Op(lambda xp: None)
+LEAF: Op[..., Any] = Op(lambda xp: None)
 _OUTPUT: Op[..., Any] = Op(lambda xp: None)  # one output of an op that has several; the node saved which
-_LEAF.name, _OUTPUT.name = "leaf", "output"
+LEAF.name, _OUTPUT.name = "leaf", "output"
 
 
 # ----------------------------------------------------------------------------------------------------------- backward
@@ -331,7 +320,7 @@ def pullback(
             made, saved, parents = node.op, node.saved, node.parents
             rules = made.rules
             if not rules:  # a leaf, or one output of an op that has several
-                if made is _LEAF:
+                if made is LEAF:
                     leaves[node] = g
                 else:
                     several = cast(Node, parents[0])
@@ -472,20 +461,3 @@ def _attend(node: Node, g: Any) -> None:
         extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
     if "guard" in extra:
         memory.check_guarded(node)
-
-
-def deposit(leaves: dict[Node, Any]) -> None:
-    """Add cotangents to the `grad` of their leaves, each in memory of its own."""
-    taken: set[int] = set()
-    for node, g in leaves.items():
-        leaf = cast(Leaf, node)
-        if isinstance(g, Tensor) or (leaf.grad is not None and leaf.grad._node is not None):
-            with recording(True):
-                leaf.grad = g if leaf.grad is None else leaf.grad + g
-        elif leaf.grad is not None:
-            leaf.grad = wrap(leaf.grad._data + g)
-        else:
-            backend: Backend = raw_namespace(g).__backend__
-            owned = backend.owns_memory(g) and id(g) not in taken
-            taken.add(id(g))
-            leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))

@@ -384,7 +384,7 @@ class Methods:
     @property
     def is_leaf(self) -> bool:
         """Whether this tensor was made by the user and not by a recorded call."""
-        return self._node is None or isinstance(self._node, xgrad.engine.Leaf)
+        return self._node is None or isinstance(self._node, xgrad.leaves.Leaf)
 
     @property
     def name(self) -> str | None:
@@ -472,7 +472,7 @@ class Methods:
                     f"requires_grad: a tensor of dtype {self.dtype.name} cannot require grad, only floating ones can; "
                     "use xgrad.astype(x, xgrad.float32)"
                 )
-            self._node = xgrad.engine.Leaf(cast("Tensor", self)) if value else None
+            self._node = xgrad.leaves.Leaf(cast("Tensor", self)) if value else None
         elif not value:
             if not self.is_leaf:
                 raise GradientError("requires_grad_(False): this tensor is the result of a recorded call; use x.detach()")
@@ -518,7 +518,7 @@ class Methods:
         if create_graph and not isinstance(start, Methods):
             start = xgrad.engine.wrap(start)
         leaves = xgrad.engine.pullback((cast("Tensor", self),), (start,), retain_graph=retain_graph, create_graph=create_graph)
-        xgrad.engine.deposit(leaves)
+        xgrad.leaves.deposit(leaves)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .backend import raw_namespace
-from .engine import Leaf, Tensor, _newest_first
+from .engine import Tensor, _newest_first
 from .io import written_whole
+from .leaves import Leaf
 
 __all__ = ["Drawing", "draw_curves", "draw_dot", "mermaid"]
 

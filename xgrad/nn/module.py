@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from ..backend import dtype_of, find_backend, raw_namespace
-from ..engine import Leaf, Tensor, wrap
+from ..engine import Tensor, wrap
+from ..leaves import Leaf
 
 __all__ = ["Module", "Parameter"]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import memory
 from ..backend import raw_namespace
-from ..engine import Leaf, Tensor, next_age, wrap
+from ..engine import Tensor, next_age, wrap
+from ..leaves import Leaf
 from .rules import Rule, adam, adamw, sgd
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]

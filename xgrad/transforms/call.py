@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..backend import Backend, backend_of, complex128, current_backend, dtype_of, float64, inexact, is_numpy_scalar, raw_namespace
-from ..engine import Leaf, Node, Tensor, pullback, wrap
+from ..engine import Node, Tensor, pullback, wrap
 from ..grad_mode import mode, recording
+from ..leaves import Leaf
 from ..rules import Op
 from ..tree import Structure, flatten, tree_map
 
