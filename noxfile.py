@@ -95,6 +95,16 @@ def tests_cupy(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Write docs/coverage.md: what the table of tests checks of each name of the standard on each backend."""
+    if not torch_is_there(session):
+        session.skip("the page tells what was compared with PyTorch")
+    install(session, "strict,jax,dask,torch,einsum,tree,train", *group("tests"))
+    table = ("tests/test_table.py", "-k", "value_and_derivatives or forward_mode", "--coverage-page", "docs/coverage.md")
+    session.run("python", "-m", "pytest", *table, "--numprocesses=auto", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, by ruff."""
     session.install(*group("lint"))

@@ -11,6 +11,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import random
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--backend", action="append", metavar="NAME", help="run on this backend alone; repeatable (default: every usable one)"
     )
+    parser.addoption("--coverage-page", metavar="FILE", help="write what the table has checked of each name of the standard")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--coverage-page"):
+        from .coverage_page import CoveragePage
+
+        config.pluginmanager.register(CoveragePage(config, Path(config.getoption("--coverage-page"))))
 
 
 def chosen(config: pytest.Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""The names of the Python Array API standard, without its extensions ``linalg`` and ``fft``.
+"""The names of the Python Array API standard and of its extensions ``linalg`` and ``fft``.
 
 From the specification, versions 2024.12 and 2025.12 (https://data-apis.org/array-api/latest/API_specification/), chapter
 by chapter; what 2025.12 adds to 2024.12 stands apart, in `ADDED`.
@@ -28,6 +28,12 @@ CHAPTERS: dict[str, str] = {
 
 ADDED: dict[str, str] = {"manipulation": "broadcast_shapes", "set": "isin"}
 """What 2025.12 adds."""
+
+EXTENSIONS: dict[str, str] = {
+    "linalg": """cholesky cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power matrix_rank
+        matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm""",
+    "fft": "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift",
+}
 
 FUNCTIONS = sorted(" ".join([*CHAPTERS.values(), *ADDED.values()]).split())
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from . import standard
+
 ROOT = Path(__file__).parent.parent
 QUOTES = [
     (page.name, title, body)
@@ -24,3 +26,9 @@ def test_quoted_source_stands_in_its_file(page, file, quote):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_coverage_page_lists_every_name_of_the_standard():
+    listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8"), re.MULTILINE)
+    wanted = " ".join([*standard.CHAPTERS.values(), *standard.ADDED.values(), *standard.EXTENSIONS.values()]).split()
+    assert sorted(listed) == sorted(wanted), "docs/coverage.md is stale: run python -m nox -s coverage"

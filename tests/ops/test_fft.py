@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import xgrad
+from tests import standard
 from xgrad import Tensor
 from xgrad.rules import registry
 
-NAMES = """fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift""".split()
+NAMES = standard.EXTENSIONS["fft"].split()
 NORMS = ("backward", "ortho", "forward")
 REAL, HALF = ("rfft", "ihfft"), ("irfft", "hfft")
 
