@@ -104,7 +104,7 @@ def page(found: Found, backends: list[str]) -> str:
         f"Written by `python -m nox -s coverage` on {datetime.date.today()}, of {len(found)} tests; not by hand.",
         "",
         f"The standard has {sum(map(len, names().values()))} functions, its extensions `linalg` and `fft` included. Of these",
-        f"{differentiable} are differentiable ({totals['rules']} have rules, {totals['composed']} are composed of ops with rules);",
+        f"{differentiable} are differentiable ({totals['rules']} have rules, {totals['composed']} are composed of such);",
         f"{totals['zero']} have the derivative zero; {totals['no derivative']} have none (Booleans, indices);",
         f"{totals['makes arrays']} make arrays and {totals['tells a fact']} tell facts about dtypes and shapes.",
         "",

@@ -1,6 +1,11 @@
-"""Optimizers: pure update rules, and objects that apply them to the parameters of a module."""
+"""Optimizers: pure update rules, objects that apply them to parameters, learning rates that change, clipping."""
 
+from .clipping import clip_grad_norm, clip_grad_value
 from .optimizers import SGD, Adam, AdamW, Optimizer
 from .rules import Rule, adam, adamw, sgd
+from .schedules import Schedule, cosine, exponential, linear, piecewise
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "Rule", "adam", "adamw", "sgd"]
+__all__ = [
+    "SGD", "Adam", "AdamW", "Optimizer", "Rule", "Schedule", "adam", "adamw", "clip_grad_norm", "clip_grad_value", "cosine",
+    "exponential", "linear", "piecewise", "sgd",
+]  # fmt: skip

@@ -1,0 +1,94 @@
+"""Gradients kept from growing too large, between ``backward()`` and ``step()``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import xgrad
+
+from ..engine import Tensor
+from ..grad_mode import no_grad
+
+__all__ = ["clip_grad_norm", "clip_grad_value"]
+
+
+def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
+    """Scale all gradients by one number, so that their common 2-norm is at most `max_norm` [1]_.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensors
+        ``model.parameters()``; those without gradient count as zero. All on one backend and device.
+    max_norm : float
+        The largest norm that is left as it is.
+
+    Returns
+    -------
+    Tensor
+        The norm that the gradients had, 0-d: infinity or NaN tell that a step would spoil the parameters.
+
+    Raises
+    ------
+    ValueError
+        If `max_norm` is not positive, or there is no gradient.
+
+    References
+    ----------
+    .. [1] Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, ICML 2013.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> p = xgrad.Tensor([0.0, 0.0], requires_grad=True)
+    >>> (p * xgrad.Tensor([3.0, 4.0])).sum().backward()
+    >>> xgrad.optim.clip_grad_norm([p], 1.0), p.grad
+    (Tensor(5.0), Tensor([0.6, 0.8]))
+    """
+    if not max_norm > 0:
+        raise ValueError(f"clip_grad_norm: max_norm must be positive, and is {max_norm}")
+    moved = _with_gradient("clip_grad_norm", parameters)
+    with no_grad():
+        norms = [xgrad.linalg.vector_norm(p.grad) for p in moved]
+        norm = xgrad.linalg.vector_norm(xgrad.stack([xgrad.astype(n, norms[0].dtype) for n in norms]))
+        # No branch on the norm's value: a device need not wait for it.
+        scale = max_norm / xgrad.maximum(norm, max_norm)
+        for p in moved:
+            p.grad = p.grad * xgrad.astype(scale, p.dtype)
+    return norm
+
+
+def clip_grad_value(parameters: Iterable[Tensor], max_value: float) -> None:
+    """Clip every element of every gradient to at most `max_value` in size.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensors
+        ``model.parameters()``; those without gradient are passed over.
+    max_value : float
+        The largest size.
+
+    Raises
+    ------
+    ValueError
+        If `max_value` is not positive, or there is no gradient.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> p = xgrad.Tensor([0.0, 0.0], requires_grad=True)
+    >>> (p * xgrad.Tensor([3.0, -0.5])).sum().backward()
+    >>> xgrad.optim.clip_grad_value([p], 1.0); p.grad
+    Tensor([ 1. , -0.5])
+    """
+    if not max_value > 0:
+        raise ValueError(f"clip_grad_value: max_value must be positive, and is {max_value}")
+    with no_grad():
+        for p in _with_gradient("clip_grad_value", parameters):
+            p.grad = xgrad.clip(p.grad, -max_value, max_value)
+
+
+def _with_gradient(what: str, parameters: Iterable[Tensor]) -> list[Tensor]:
+    found = [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
+    if not found:
+        raise ValueError(f"{what}: no parameter has a gradient; call backward() first")
+    return found
