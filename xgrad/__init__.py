@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from . import io, nn, optim, random, visualize
+from . import io, nn, optim, random, tree, visualize
 from .backend import (
     available_backends, Backend, BackendError, BackendStatus, DType, find_backend, get_backend, get_default_dtype,
     set_backend, set_default_dtype, use_backend,
@@ -23,7 +23,7 @@ from .grad_mode import enable_grad, is_grad_enabled, no_grad
 from .memory import guard_writes
 from .namespaces import namespace
 from .transforms import (
-    checkpoint, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, stop_gradient, value_and_grad, vjp,
+    checkpoint, custom_jvp, custom_vjp, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, stop_gradient, value_and_grad, vjp,
 )  # fmt: skip
 from .value import Value
 from .ops.creation import (
@@ -112,9 +112,10 @@ __all__ = [
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
     "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",
     # derivatives as functions
-    "checkpoint", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "stop_gradient", "value_and_grad", "vjp",
+    "checkpoint", "custom_jvp", "custom_vjp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "stop_gradient",
+    "value_and_grad", "vjp",
     # to train with
-    "io", "nn", "optim", "random", "visualize",
+    "io", "nn", "optim", "random", "tree", "visualize",
 ]  # fmt: skip
 
 for _name, _module in list(sys.modules.items()):

@@ -239,7 +239,7 @@ def _general(made: Op[..., Any]) -> Callable[..., Any]:
                 node = Node(made, tuple(nodes), saved, y.shape, y.dtype)
             out = _wrap_all(y, cls, node)
             if isinstance(how, Recorder):
-                how.recorded(node)
+                how.recorded(node, y, items)
             if cls is not Tensor:
                 cls._recorded(out, node, given)
         if made.write is not None:
@@ -268,15 +268,15 @@ def _wrap_all(y: Any, cls: type[Tensor], node: Node | None = None) -> Any:
     if not isinstance(y, (tuple, list)):
         return wrap(y, node, cls)
     out = [
-        wrap(v, None if node is None or not inexact(v) else Node(_OUTPUT, (node,), k, v.shape, v.dtype), cls)
+        wrap(v, None if node is None or not inexact(v) else Node(OUTPUT, (node,), k, v.shape, v.dtype), cls)
         for k, v in enumerate(y)
     ]
     return type(y)(*out) if hasattr(y, "_fields") else type(y)(out)
 
 
 LEAF: Op[..., Any] = Op(lambda xp: None)
-_OUTPUT: Op[..., Any] = Op(lambda xp: None)  # one output of an op that has several; the node saved which
-LEAF.name, _OUTPUT.name = "leaf", "output"
+OUTPUT: Op[..., Any] = Op(lambda xp: None)  # one output of an op that has several; the node saved which
+LEAF.name, OUTPUT.name = "leaf", "output"
 
 
 # ----------------------------------------------------------------------------------------------------------- backward
@@ -328,10 +328,7 @@ def pullback(
                     parts[saved] = g if parts[saved] is None else parts[saved] + g
                 continue
             if saved is None:
-                raise GradientError(
-                    f"backward: the graph was freed by an earlier backward (at {made.name}, called at {node.line}); "
-                    "pass retain_graph=True to the earlier one to walk it again"
-                )
+                raise memory.freed(node)
             if node.age < last_write:
                 memory.check(node)
             xp = namespaces.get(g.__class__)

@@ -41,7 +41,7 @@ def one_array(made: Op[..., Any]) -> Callable[..., Any]:
             save = savers.get(FIRST) or made.saver(FIRST)
             out._node = node = Node(made, (parent,), save(a, *parameters, y), y.shape, y.dtype)
             if how is not True:
-                how.recorded(node)  # type: ignore[union-attr]
+                how.recorded(node, y, (a,))  # type: ignore[union-attr]
         if made.write is not None:
             views.link(out, x, made, parameters)
         return out
@@ -81,7 +81,7 @@ def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
             save = savers.get(tracked) or made.saver(tracked)
             out._node = node = Node(made, (n1, n2), save(a1, a2, y), y.shape, y.dtype)
             if how is not True:
-                how.recorded(node)  # type: ignore[union-attr]
+                how.recorded(node, y, (a1, a2))  # type: ignore[union-attr]
         return out
 
     return run

@@ -13,8 +13,8 @@ __all__ = ["Recorder", "enable_grad", "is_grad_enabled", "mode", "no_grad", "rec
 class Recorder:
     """Recording with something more at every node."""
 
-    def recorded(self, node: Any) -> None:
-        """Called when `node` has just been made."""
+    def recorded(self, node: Any, output: Any, inputs: Any) -> None:
+        """Called when `node` has just been made, for an `output` (arrays in a tuple, if several) computed from `inputs`."""
 
 
 mode: ContextVar[bool | Recorder] = ContextVar("xgrad_mode", default=True)

@@ -16,7 +16,7 @@ from .backend import raw_namespace
 from .errors import GradientError
 from .grad_mode import Recorder, recording
 
-__all__ = ["check", "check_guarded", "guard_writes", "mark"]
+__all__ = ["check", "check_guarded", "freed", "guard_writes", "mark"]
 
 last_write = 0
 """The age of the newest write: nodes younger than this need no check."""
@@ -55,6 +55,14 @@ def _changed(node: Any) -> GradientError:
     )
 
 
+def freed(node: Any) -> GradientError:
+    """The error to raise where a walk comes to `node`, which an earlier one freed."""
+    return GradientError(
+        f"backward: the graph was freed by an earlier backward (at {node.op.name}, called at {node.line}); "
+        "pass retain_graph=True to the earlier one to walk it again"
+    )
+
+
 def guard_writes() -> Any:
     """Find every write into an array that a graph saved, also one that NumPy made behind xgrad's back.
 
@@ -78,7 +86,7 @@ def guard_writes() -> Any:
 
 
 class _Guard(Recorder):
-    def recorded(self, node: Any) -> None:
+    def recorded(self, node: Any, output: Any, inputs: Any) -> None:
         copies = [(a, raw_namespace(a).__backend__.to_numpy(a)) for a in _saved_arrays(node.saved)]
         node.extra = {**(node.extra or {}), "guard": copies}
 

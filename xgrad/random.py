@@ -7,15 +7,17 @@ everywhere. The functions of this module use one generator that the whole proces
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from .backend import Backend, current_backend, dtype_of, float64, get_default_dtype, int64, raw_namespace
 from .engine import Tensor, wrap
 
 __all__ = [
-    "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "seed",
-    "set_state", "uniform",
+    "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "replaying",
+    "seed", "set_state", "uniform",
 ]  # fmt: skip
 
 Shape = int | tuple[int, ...]
@@ -287,12 +289,25 @@ def _move(drawn: Any, dtype: Any, device: Any, like: Tensor | None) -> Tensor:
 # ------------------------------------------------------------------------------------------- the generator of the process
 
 _default: Generator | None = None
+_replayed: ContextVar[Generator | None] = ContextVar("xgrad_replayed", default=None)
 _lock = threading.Lock()
+
+
+@contextmanager
+def replaying(state: Mapping[str, Any]) -> Iterator[None]:
+    """Draw the same numbers again, in this thread or task alone: the body starts where `get_state` returned `state`."""
+    token = _replayed.set(_with_state(state))
+    try:
+        yield
+    finally:
+        _replayed.reset(token)
 
 
 def default_generator() -> Generator:
     """The generator that the functions of this module draw from."""
     global _default
+    if (again := _replayed.get()) is not None:
+        return again
     with _lock:
         if _default is None:
             _default = Generator()

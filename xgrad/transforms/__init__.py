@@ -10,10 +10,12 @@ outside that requires grad comes back as a Tensor that requires grad in any case
 from __future__ import annotations
 
 from .checkpointing import checkpoint
+from .custom_rules import custom_jvp, custom_vjp
 from .gradients import grad, stop_gradient, value_and_grad, vjp
 from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .tangents import hvp, jvp
 
 __all__ = [
-    "checkpoint", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "stop_gradient", "value_and_grad", "vjp",
+    "checkpoint", "custom_jvp", "custom_vjp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "stop_gradient",
+    "value_and_grad", "vjp",
 ]  # fmt: skip
