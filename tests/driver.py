@@ -19,6 +19,7 @@ from xgrad.backend import find_backend
 from xgrad.engine import pullback
 from xgrad.namespaces import namespace
 
+from . import forward
 from .table import Row, all_rows
 
 try:
@@ -85,19 +86,17 @@ def host(x: Any) -> Any:
     return x.detach().numpy() if isinstance(x, xgrad.Tensor) else x
 
 
-def run(
+def call(
     row: Row,
     backend: str,
     arguments: Sequence[Any],
     dtype: str,
-    order: int,
-    *,
-    device: Any = None,
+    device: Any,
     scalar: int | None = None,
     layout: Callable[[Any, Any], Any] | None = None,
-) -> Derivatives:
-    """Values and derivatives on one backend. Derivatives of order 1 are taken on raw arrays and, if order > 1, on Tensors."""
-    xp, plugin = namespace(backend), find_backend(backend)
+) -> tuple[list[xgrad.Tensor], list[Any]]:
+    """Call a row's function: the tensors that it is to be differentiated by, and its results."""
+    plugin = find_backend(backend)
 
     def tensor(x: np.ndarray) -> xgrad.Tensor:
         made = plugin.from_numpy(narrow(x, dtype), device)
@@ -112,7 +111,23 @@ def run(
             if arg.tracked and row.differentiable:
                 tensors[-1].requires_grad_()
     inputs = [t for t in tensors if isinstance(t, xgrad.Tensor) and t.requires_grad]
-    y = several(row.f(xp, *tensors))
+    return inputs, several(row.f(namespace(backend), *tensors))
+
+
+def run(
+    row: Row,
+    backend: str,
+    arguments: Sequence[Any],
+    dtype: str,
+    order: int,
+    *,
+    device: Any = None,
+    scalar: int | None = None,
+    layout: Callable[[Any, Any], Any] | None = None,
+) -> Derivatives:
+    """Values and derivatives on one backend. Derivatives of order 1 are taken on raw arrays and, if order > 1, on Tensors."""
+    plugin = find_backend(backend)
+    inputs, y = call(row, backend, arguments, dtype, device, scalar, layout)
     found = Derivatives([host(v) for v in y], [])
     for v in y:
         if isinstance(v, xgrad.Tensor):
@@ -149,6 +164,7 @@ def run(
     first = pull(outputs, g, inputs, False)
     check_facts(first, inputs)
     found.orders.append(hosts(first, inputs))
+    forward.check_identity(outputs, g, inputs, found.orders[0], dtype)
 
     # A rule is linear in the cotangent.
     h = cotangents(9, outputs)

@@ -2,7 +2,7 @@
 
 What is checked of one call is in `tests/driver.py`: the value; the gradient against PyTorch, with its dtype, shape and
 device; that the rule is linear in the cotangent; the same rule on Tensors; and derivatives of the gradient, with respect
-to the inputs and the cotangent, in a random direction.
+to the inputs and the cotangent, in a random direction. What is checked of forward mode is in `tests/forward.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from .conftest import device_of
-from .driver import NO_TORCH, ROWS, Case, check
+from .driver import NO_TORCH, ROWS, Case, call, check
+from .forward import check_rules
 
 BROADCAST = (((3, 1), (1, 4), (4,)), ((2, 1, 1, 3), (4, 3, 1), (1,)), ((2, 3), (), (3,)), ((0, 3), (1, 3), ()))
 
@@ -44,6 +45,14 @@ def test_value_and_derivatives(row: str, backend: str, dtype: str) -> None:
     if dtype not in ROWS[row].dtypes:
         pytest.skip(f"the row is for {', '.join(ROWS[row].dtypes)}")
     check(Case(row), backend, dtype, order_of(row) if dtype == "float64" else 1, device=device_of(backend))
+
+
+@rows()
+def test_forward_mode(row: str, backend: str) -> None:
+    skip(row, backend)
+    if not ROWS[row].differentiable:
+        pytest.skip("no derivative, no forward mode")
+    check_rules(*call(ROWS[row], backend, Case(row).arguments(), "float64", device_of(backend)))
 
 
 @rows(elementwise=True, several=True)

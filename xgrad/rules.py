@@ -3,13 +3,16 @@
 A rule's own parameter names are its memory contract: ``g`` is the cotangent of the output, ``y`` the output, ``x1`` an
 input, ``x1_shape`` only its shape, ``axis`` any other parameter, ``xp`` the namespace. They are read once, here, when the
 rule is declared; a call saves what they name and nothing else.
+
+Forward mode walks the same graph with the same saved arrays: an op may say how a change of an argument changes its
+output, and costs no memory by that. What it does not say is found from the rules for the way back (``pushforward.py``).
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
 from .backend import extend_namespaces
 from .errors import GradientError
@@ -21,6 +24,15 @@ R = TypeVar("R")
 
 registry: dict[str, Op[..., Any]] = {}
 """Every op by its name."""
+
+
+class Push(NamedTuple):
+    """How an op is pushed forward in one of its array arguments."""
+
+    kind: str
+    """``"direct"``, ``"elementwise"`` or ``"linear"``."""
+    rule: Callable[..., Any]
+    """A function of ``(xp, t, saved)``."""
 
 
 class Op(Generic[P, R]):
@@ -49,6 +61,7 @@ class Op(Generic[P, R]):
         self.conjugates = False  # whether the walk conjugates around the rules where the output is complex
         self.rules: list[Any] = []  # one per array argument, or none at all
         self.needs: list[frozenset[int]] = []
+        self.pushes: list[Push | None] = []  # one per array argument; None is the pullback of the pullback
         self.savers: dict[tuple[bool, ...], Callable[..., tuple[Any, ...]]] = {}
         self.per_item = True  # for a sequence: whether the rule is called once for each item, told which by `i`
         self.write: Callable[..., Any] | None = None
@@ -82,6 +95,66 @@ class Op(Generic[P, R]):
         """Declare that the result carries no gradient (booleans, indices)."""
         self.kind = "none"
 
+    # Forward mode, declared after the rules for the way back.
+
+    def jvp(self, **rules: Callable[..., Any]) -> None:
+        """Declare what a change ``t`` of an argument changes in the output, for one argument or several.
+
+        What the arguments make is added up, broadcast to the output's shape and cast to its dtype, by its real part where
+        that is real. Of arrays, a rule may name those that the same argument's rule for the way back names, since no
+        others are kept; of an op on a sequence, it gets ``t`` as a list, with zeros for what does not change; for an op of
+        several outputs, it returns a tuple, with None for an output that does not change.
+        """
+        for name, rule in rules.items():
+            self._push(name, "direct", *_compile(self, rule, "t"))
+
+    def elementwise(self, *names: str) -> None:
+        """Declare that each element of the output depends on one element of each argument, or just of those named.
+
+        The derivative is diagonal then, its own transpose: the rules for the way back are those for forward mode too. (Where
+        complex numbers come in, that is so for ``holomorphic`` rules, and for others where the real derivative is
+        symmetric.)
+        """
+        for name in names or self._differentiable():
+            self._push(name, "elementwise", self.rules[self._place(name)], [])
+
+    def linear(self, *names: str) -> None:
+        """Declare the op linear in each of its arguments, or just in those named, while the others are held fixed.
+
+        The change of the output is the op itself, of the change. A sum is *not* this: it is linear in its arguments together.
+        """
+        for name in names or self._differentiable():
+            values = ["t" if other == name else f"s[{i}]" for i, other in enumerate(self.names)]
+            rule = eval(f"lambda xp, t, s: apply(xp, {', '.join(values)})", {"apply": self._apply, "__xgrad__": True})
+            self._push(name, "linear", rule, [other for other in self.names if other != name])
+
+    def _apply(self, xp: Any, *values: Any) -> Any:
+        return self.forward(xp, *values) if hasattr(xp, "__backend__") else self.call(*values)
+
+    def _differentiable(self) -> list[str]:
+        return [self.names[i] for i, rule in zip(self.arrays, self.rules) if rule is not None]
+
+    def _place(self, name: str) -> int:
+        if name not in self._differentiable():
+            raise TypeError(
+                f"{self.name}: forward mode is declared for {name!r}, but the arguments with a rule for the way back are "
+                f"{self._differentiable()}; declare that first, with .vjp(...)"
+            )
+        return self.arrays.index(self.names.index(name))
+
+    def _push(self, name: str, kind: str, rule: Callable[..., Any], named: list[str]) -> None:
+        k = self._place(name)
+        named = [*named, f"{name}_shape"] if self.sequence else named  # for zeros in place of what does not change
+        needs = frozenset(self.slots.index(n) for n in named if n in self.slots)
+        if missing := [self.slots[i] for i in needs - self.needs[k] if i in self.arrays or self.slots[i] == "y"]:
+            raise TypeError(
+                f"{self.name}: forward mode in {name!r} needs {' and '.join(sorted(missing))}, which its rule for the way back "
+                "does not keep; name no other arrays than that does"
+            )
+        self.needs[k] |= needs
+        self.pushes[k] = Push(kind, rule)
+        self.savers.clear()
+
     def view(self, write: Callable[..., Any], unless: Callable[..., bool] | None = None) -> None:
         """Declare the result a view of its first argument.
 
@@ -95,6 +168,7 @@ class Op(Generic[P, R]):
         if unknown := set(rules) - set(arrays):
             raise TypeError(f"{self.name}: rules are declared for {sorted(unknown)}, but its array arguments are {arrays}")
         self.kind, self.rules, self.needs, self.conjugates = kind, [], [], False
+        self.pushes = [None] * len(arrays)
         self.savers.clear()
         for name in arrays:
             rule, named = _compile(self, rules[name]) if name in rules else (None, [])
@@ -150,13 +224,17 @@ def _positional(forward: Callable[..., Any]) -> Callable[..., Any]:
     return cast(Callable[..., Any], eval(source, {"f": forward, "__xgrad__": True}))
 
 
-def _compile(op: Op[..., Any], rule: Callable[..., Any]) -> tuple[Callable[..., Any], list[str]]:
-    """The rule as a function of ``(xp, g, saved)``, with ``i`` if it names that, and the names that it uses."""
+def _compile(op: Op[..., Any], rule: Callable[..., Any], g: str = "g") -> tuple[Callable[..., Any], list[str]]:
+    """The rule as a function of ``(xp, g, saved)``, with ``i`` if it names that, and the names that it uses.
+
+    A rule of forward mode takes ``t`` for `g`.
+    """
     named = list(inspect.signature(rule).parameters)
-    if unknown := set(named) - {"xp", "g", "i", *op.slots}:
-        raise TypeError(f"{op.name}: a rule names {sorted(unknown)}; it may name xp, g and {', '.join(op.slots)}")
+    own = {"xp", "g", "i"} if g == "g" else {"xp", g}
+    if unknown := set(named) - own - set(op.slots):
+        raise TypeError(f"{op.name}: a rule names {sorted(unknown)}; it may name xp, {g} and {', '.join(op.slots)}")
     given = ", ".join(f"s[{op.slots.index(n)}]" if n in op.slots else n for n in named)
-    head = "xp, g, s, i" if "i" in named else "xp, g, s"
+    head = f"xp, {g}, s, i" if "i" in named else f"xp, {g}, s"
     return eval(f"lambda {head}: rule({given})", {"rule": rule, "__xgrad__": True}), named
 
 
@@ -179,6 +257,7 @@ def publish(op: Op[..., Any]) -> Any:
     function.__signature__ = signature.replace(parameters=parameters)
     function.op, function.vjp, function.holomorphic, function.view = op, op.vjp, op.holomorphic, op.view
     function.zero_gradient, function.not_differentiable = op.zero_gradient, op.not_differentiable
+    function.jvp, function.linear, function.elementwise = op.jvp, op.linear, op.elementwise
     return function
 
 

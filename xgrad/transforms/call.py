@@ -11,15 +11,10 @@ from ..backend import Backend, backend_of, complex128, current_backend, dtype_of
 from ..engine import Node, Tensor, pullback, wrap
 from ..grad_mode import mode, recording
 from ..leaves import Leaf
-from ..rules import Op
+from ..pushforward import ARGUMENT
 from ..tree import Structure, flatten, tree_map
 
-__all__ = ["Call", "dtype_name", "is_number", "kind_of", "like", "node_of", "numbers", "renewed", "walk", "zeros"]
-
-
-_ARGUMENT: Op[..., Any] = Op(lambda xp, x, /: x)  # the identity, whose node stands for the argument of one transform
-_ARGUMENT.name = "argument"
-_ARGUMENT.vjp(x=lambda g: g)
+__all__ = ["Call", "dtype_name", "handed_out", "is_number", "kind_of", "like", "node_of", "numbers", "renewed", "walk", "zeros"]
 
 
 class Call:
@@ -91,11 +86,15 @@ def walk(ys: Sequence[Tensor], gs: Sequence[Tensor], xs: Sequence[Tensor], *, re
     nodes = [node_of(x) for x in xs]
     starts = gs if record else [g._data for g in gs]
     found = pullback(ys, starts, inputs=nodes, retain_graph=retain, create_graph=record)
+    return handed_out([found.get(n) for n in nodes], xs, starts, record)
+
+
+def handed_out(found: Sequence[Any], xs: Sequence[Tensor], starts: Sequence[Any], record: bool) -> list[Tensor]:
+    """What a walk from `starts` found for `xs`, in Tensors of their own: zeros, where that is None."""
     if record:
-        return [found[n] if n in found else zeros(x) for n, x in zip(nodes, xs)]
+        return [zeros(x) if g is None else wrap(g._data, g._node) for g, x in zip(found, xs)]
     out, taken = [], {id(g) for g in starts}
-    for node, x in zip(nodes, xs):
-        g = found.get(node)
+    for g, x in zip(found, xs):
         if g is None:
             out.append(zeros(x))
             continue
@@ -118,7 +117,7 @@ def renewed(what: str, name: str, x: Any) -> Tensor:
             f"{what}: {name} is of dtype {dtype_name(data)}, and only floating arrays have derivatives; convert it with "
             "xgrad.astype(x, xgrad.float64), or leave it out of argnums"
         )
-    return wrap(data, Node(_ARGUMENT, (parent,), (None, None, None), data.shape, data.dtype))
+    return wrap(data, Node(ARGUMENT, (parent,), (None, None, None), data.shape, data.dtype))
 
 
 def _array(what: str, name: str, x: Any) -> Any:

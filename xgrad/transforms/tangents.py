@@ -6,27 +6,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine import Tensor
-from ..grad_mode import mode, recording
-from .call import Call, like, renewed, walk, zeros
+from ..grad_mode import mode
+from ..pushforward import pushforward, route
+from .call import Call, handed_out, like
 from .gradients import grad
 
 __all__ = ["Forward", "hvp", "jvp", "tangents_of"]
 
 
 class Forward:
-    """The derivative of a call as a map of tangents, made by pulling back twice.
-
-    The pullback of a call is linear in its cotangent `u`, so that its own pullback is the transpose of the transpose.
-    """
+    """The derivative of a call as a map of tangents, which are pushed through its graph."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.u = [renewed(call.what, "", zeros(y)) for y in call.results]
-        with recording(mode.get() or True):
-            self.pulled = call.back(self.u, retain=True, record=True)
+        self.along = route(call.nodes, call.results)
 
     def __call__(self, tangents: Sequence[Tensor], *, record: bool) -> list[Tensor]:
-        return walk(self.pulled, tangents, self.u, retain=True, record=record)
+        call, starts = self.call, tangents if record else [v._data for v in tangents]
+        found = pushforward(call.nodes, starts, call.results, create_graph=record, along=self.along)
+        return handed_out(found, call.results, starts, record)
 
 
 def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
