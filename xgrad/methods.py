@@ -6,6 +6,7 @@ from the engine.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .engine import Tensor
 
 __all__ = ["Methods"]
+
+_SWALLOW = ("scipy", "sklearn")  # libraries whose compiled code takes numbers out of tensors to compute with them
 
 
 class Methods:
@@ -534,7 +537,8 @@ class Methods:
 
     def detach(self) -> Tensor:
         """The same array as a tensor that no gradient flows through."""
-        return xgrad.engine.wrap(self._data, None, cast("type[Tensor]", type(self)))
+        data = raw_namespace(self._data).__backend__.detach(self._data)
+        return xgrad.engine.wrap(data, None, cast("type[Tensor]", type(self)))
 
     # Leaving xgrad.
 
@@ -558,6 +562,11 @@ class Methods:
             raise GradientError(
                 f"{what}: this tensor requires grad, and the array would leave its graph silently; use x.detach().numpy()"
             )
+
+    def _refuse_to_libraries(self, what: str) -> None:
+        # Users may look at a loss with float(loss); but scipy.integrate.quad, say, would go on with the number alone.
+        if self._node is not None and sys._getframe(2).f_globals.get("__name__", "").partition(".")[0] in _SWALLOW:
+            self._refuse(what)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._refuse("numpy.asarray(x)")
@@ -591,9 +600,11 @@ class Methods:
         return int(self._data)
 
     def __float__(self) -> float:
+        self._refuse_to_libraries("float(x)")
         return float(self._data)
 
     def __complex__(self) -> complex:
+        self._refuse_to_libraries("complex(x)")
         return complex(self._data)
 
     def __index__(self) -> int:

@@ -4,6 +4,8 @@ They range over SciPy's modules in the way its users do; that a function is know
 is no reason to leave it out.
 """
 
+# ruff: noqa: E501, I001 (a row is a line)
+
 from __future__ import annotations
 
 import zlib
@@ -101,7 +103,7 @@ STATS = [
     call("stats.boxcox_llf", lambda x: stats.boxcox_llf(0.5, x), p10),
     call("stats.yeojohnson", lambda x: stats.yeojohnson(x, 0.5), x10),
     call("stats.yeojohnson_llf", lambda x: stats.yeojohnson_llf(0.5, x), x10),
-    call("stats.directional_stats", lambda x: stats.directional_stats(x), points),
+    call("stats.directional_stats", lambda x: (stats.directional_stats(x).mean_direction, stats.directional_stats(x).mean_resultant_length), points),
     call("stats.circmean", lambda x: stats.circmean(x), p10),
     call("stats.circvar", lambda x: stats.circvar(x), p10),
     call("stats.circstd", lambda x: stats.circstd(x), p10),
@@ -190,6 +192,11 @@ FFT = [
     call("fft.fht", lambda x: fft.fht(x, 0.1, 0.5), Arg((8,))),
 ]
 
+
+def _joined(b: Any, a: Any) -> Any:
+    return b.__array_namespace__().concat([b, a], axis=1)
+
+
 SIGNAL = [
     call("signal.convolve", lambda x, y: signal.convolve(x, y), x10, x5),
     call("signal.convolve (direct)", lambda x, y: signal.convolve(x, y, method="direct"), x10, x5),
@@ -216,7 +223,7 @@ SIGNAL = [
     call("signal.coherence", lambda x, y: signal.coherence(x, y, nperseg=8)[1], x20, x20),
     call("signal.stft", lambda x: signal.stft(x, nperseg=8)[2], x20),
     call("signal.freqz", lambda b: signal.freqz(b, worN=8), p5),
-    call("signal.sosfreqz", lambda s: signal.sosfreqz(s[None, :], worN=8), at([0.2, 0.3, 0.1, 1.0, -0.4, 0.1])),
+    call("signal.sosfreqz", lambda b, a: signal.sosfreqz(_joined(b, a), worN=8), at([0.2, 0.3, 0.1], [0.4, 0.1, 0.5]), fixed([1.0, -0.4, 0.1], [1.0, 0.2, 0.3])),
     call("signal.group_delay", lambda b: signal.group_delay((b, 1.0), w=4)[1], p5),
     call("signal.firwin", lambda w: signal.firwin(9, w), at(0.3, 0.6)),
     call("signal.bilinear_zpk", lambda z, p: signal.bilinear_zpk(z, p, 1.0, 2.0), z5, z5),
@@ -230,7 +237,7 @@ SIGNAL = [
     call("signal.zoom_fft", lambda x: signal.zoom_fft(x, [0.1, 0.4], 6), x10),
     call("signal.minimum_phase", lambda h: signal.minimum_phase(h), at(1.0, 2.0, 3.5, 2.0, 1.0)),
     call("signal.vectorstrength", lambda t: signal.vectorstrength(t, 1.3), p10),
-    call("signal.lombscargle", lambda t, y: signal.lombscargle(t, y, np.asarray([0.5, 1.0])), p10, x10),
+    call("signal.lombscargle", lambda t, y, w: signal.lombscargle(t, y, w), p10, x10, fixed(0.5, 1.0)),
 ]  # fmt: skip
 
 times = fixed(0.0, 0.3, 0.7, 1.2, 1.4, 1.9, 2.3, 2.8, 3.0)
@@ -245,14 +252,14 @@ INTEGRATE = [
     call("integrate.quad_vec", lambda c: integrate.quad_vec(lambda t: c * t**2, 0.0, 1.0)[0], p5),
     call("integrate.tanhsinh", lambda a, b, c: integrate.tanhsinh(lambda t, c: c * t**3 + t, a, b, args=(c,)).integral, x5, p5, p5),
     call("integrate.tanhsinh (infinite)", lambda a, b, c: integrate.tanhsinh(lambda t, c: 1 / (c + t * t), a, b, args=(c,)).integral, fixed(-np.inf, 0.0, -1.0), fixed(np.inf, np.inf, 2.0), at(1.0, 1.5, 2.0)),
-    call("integrate.nsum", lambda c: integrate.nsum(lambda k, c: 1 / (k**2 + c), 1, np.inf, args=(c,)).sum, p5),
+    call("integrate.nsum", lambda a, c: integrate.nsum(lambda k, c: 1 / (k**2 + c), a, np.inf, args=(c,)).sum, fixed(1.0, 1.0, 2.0), at(0.5, 1.0, 2.0)),
     call("integrate.cubature", lambda a, b: integrate.cubature(lambda t: t[:, 0] ** 2 * t[:, 1], a, b).estimate, at(0.0, 0.1), at(1.0, 1.5)),
     call("integrate.solve_ivp", lambda y: integrate.solve_ivp(lambda t, y: -y, (0, 1), y, t_eval=[0.5, 1.0]).y, p5),
 ]  # fmt: skip
 
 OPTIMIZE = [
-    call("optimize.elementwise.find_root", lambda c: elementwise.find_root(lambda t, c: t**3 - c, (0.1, 3.0), args=(c,)).x, p5),
-    call("optimize.elementwise.find_minimum", lambda c: elementwise.find_minimum(lambda t, c: (t - c) ** 2, (-5.0, 0.1, 5.0), args=(c,)).f_x, p5),
+    call("optimize.elementwise.find_root", lambda a, b, c: elementwise.find_root(lambda t, c: t**3 - c, (a, b), args=(c,)).x, fixed(0.1), fixed(3.0), p5),
+    call("optimize.elementwise.find_minimum", lambda a, b, d, c: elementwise.find_minimum(lambda t, c: (t - c) ** 2 + c, (a, b, d), args=(c,)).f_x, fixed(-5.0), fixed(0.1), fixed(5.0), u5),
     call("optimize.elementwise.bracket_root", lambda a: elementwise.bracket_root(lambda t: t**3 - 20, a).bracket, u5),
     call("optimize.rosen", lambda x: optimize.rosen(x), x5),
     call("optimize.rosen_der", lambda x: optimize.rosen_der(x), x5),
