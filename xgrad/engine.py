@@ -25,7 +25,7 @@ from .backend import Array, backend_of, current_backend, inexact, is_numpy_scala
 from .errors import GradientError, explain
 from .grad_mode import Recorder, mode
 from .methods import Methods
-from .rules import Op, publish, registry
+from .rules import Op, enter, publish
 
 __all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "pullback", "wrap"]
 
@@ -187,7 +187,7 @@ def op(forward: Any = None, /, *, scalars: bool = False, override: bool = False)
 
 def _make(forward: Callable[..., Any], scalars: bool, override: bool) -> Any:
     made: Op[..., Any] = Op(forward, scalars=scalars, override=override)
-    registry[made.name] = made
+    enter(made)
     made.call = _general(made)
     one_output = not str(inspect.signature(forward).return_annotation).startswith(("tuple", "list"))
     if one_output and not made.sequence and not made.optional:
@@ -206,7 +206,7 @@ def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
     On tensors that require grad it runs with ``xp`` an xgrad namespace, else on raw arrays.
     """
     made: Op[..., Any] = Op(forward, override=True)
-    registry[made.name] = made
+    enter(made)
     made.kind, made.call = "composite", _composite(made)
     return cast("Op[P, R]", publish(made))
 

@@ -17,13 +17,20 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
 from .backend import extend_namespaces
 from .errors import GradientError
 
-__all__ = ["Op", "registry"]
+__all__ = ["Op", "enter", "registry"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 registry: dict[str, Op[..., Any]] = {}
 """Every op by its name."""
+
+
+def enter(op: Op[..., Any]) -> None:
+    """Enter an op into the registry under its name, unless that is one of xgrad's own names and the op is a user's."""
+    known = registry.get(op.name)
+    if known is None or not known.source.__module__.startswith("xgrad.") or op.source.__module__.startswith("xgrad."):
+        registry[op.name] = op
 
 
 class Push(NamedTuple):
@@ -166,7 +173,10 @@ class Op(Generic[P, R]):
     def _declare(self, kind: str, rules: Mapping[str, Callable[..., Any]]) -> None:
         arrays = [self.names[i] for i in self.arrays]
         if unknown := set(rules) - set(arrays):
-            raise TypeError(f"{self.name}: rules are declared for {sorted(unknown)}, but its array arguments are {arrays}")
+            raise TypeError(
+                f"{self.name}: rules are declared for {sorted(unknown)}, but its array arguments are {arrays}; those are what is "
+                "annotated ArrayLike, and what stands before the / unannotated"
+            )
         self.kind, self.rules, self.needs, self.conjugates = kind, [], [], False
         self.pushes = [None] * len(arrays)
         self.savers.clear()

@@ -83,8 +83,8 @@ class Structure:
         if self.spec is None:
             return "a single array"
         if isinstance(self.spec, _Single):
-            return f"a {self.spec.cls.__name__} of {len(self.paths)} arrays"
-        return str(self.spec).removeprefix("PyTreeSpec(").partition(", namespace=")[0]
+            return f"{self.spec} ({len(self.paths)} of them)"
+        return str(self.spec).removeprefix("PyTreeSpec(").removesuffix(")").partition(", namespace=")[0]
 
 
 def _told(tree: Any) -> str:
@@ -95,7 +95,6 @@ def _told(tree: Any) -> str:
 
 
 ARRAY = Structure()
-EMPTY = Structure(_Single(type(None), None), ())
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
@@ -118,8 +117,6 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     kind = _kind_of(tree.__class__)
     if kind is None and _is_array(tree):
         return [tree], ARRAY
-    if tree is None:
-        return [], EMPTY
     if kind is not None:
         parts, rest = kind.flatten(tree)
         parts = list(parts)
@@ -222,6 +219,7 @@ def register(
 
 
 _kinds: dict[type, _Kind] = {
+    type(None): _Kind(lambda x: ((), None), lambda _, parts: None, False),
     tuple: _Kind(lambda x: (x, None), lambda _, parts: tuple(parts), False),
     list: _Kind(lambda x: (x, None), lambda _, parts: list(parts), False),
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
+from .. import tree
 from ..backend import dtype_of, find_backend, raw_namespace
 from ..engine import Tensor, wrap
 from ..leaves import Leaf
@@ -54,6 +55,7 @@ class Module:
 
     training: bool = True
     """Whether the module is being trained; `train` and `eval` set it. Dropout looks at it."""
+    _stand_ins: tuple[Any, ...] = ()  # in what a transform made of a module: what stands where its parameters were
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes; a subclass defines it."""
@@ -78,15 +80,17 @@ class Module:
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """All leaf tensors in it, trained or not; a shared one under each of its names."""
+        stand_ins = _ids(self._stand_ins)
         for name, one in _walk("", self):
-            if isinstance(one, Tensor) and one.is_leaf:
+            if isinstance(one, Tensor) and (one.is_leaf or id(one) in stand_ins):
                 yield name, one
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """The tensors that require grad, with the path to each (``"layers.0.weight"``); each once."""
         seen: set[int] = set()
+        stand_ins = _ids(self._stand_ins)
         for name, one in self.named_tensors():
-            if one.requires_grad and id(one) not in seen:
+            if (one.requires_grad or id(one) in stand_ins) and id(one) not in seen:
                 seen.add(id(one))
                 yield name, one
 
@@ -100,6 +104,37 @@ class Module:
         """Forget the gradients of all parameters."""
         for p in self.parameters():
             p.zero_grad()
+
+    def set_grad(self, gradients: Module) -> None:
+        """Have each parameter's ``grad`` be that of the same name in `gradients`: what an optimizer looks at.
+
+        Parameters
+        ----------
+        gradients : Module
+            What `xgrad.grad` returned for this module.
+
+        Raises
+        ------
+        ValueError
+            If its parameters have other names or shapes; then nothing is changed.
+
+        Examples
+        --------
+        >>> import xgrad
+        >>> model = xgrad.nn.Linear(3, 1)
+        >>> loss = lambda model, x: xgrad.sum(model(x))
+        >>> with xgrad.no_grad():  # or the gradients would have a graph of their own, which leads to the parameters
+        ...     gradients = xgrad.grad(loss)(model, xgrad.ones((2, 3)))
+        >>> model.set_grad(gradients)
+        >>> model.bias.grad
+        Tensor([2.])
+        """
+        own, given = dict(self.named_parameters()), dict(gradients.named_parameters())
+        if list(own) != list(given) or any(p.shape != given[name].shape for name, p in own.items()):
+            wrong = set(own) ^ set(given) or {name for name, p in own.items() if p.shape != given[name].shape}
+            raise ValueError(f"set_grad: the gradients are those of another module; they differ in {', '.join(sorted(wrong))}")
+        for name, p in own.items():
+            p.grad = given[name].detach()
 
     def train(self, mode: bool = True) -> Self:
         """Set `training` here and in all modules inside; returns the module."""
@@ -264,3 +299,68 @@ def _replace(p: Tensor, data: Any) -> None:
     p._data = data
     if p._node is not None:
         p._node = Leaf(p)
+
+
+# ------------------------------------------------------------------------------------------------ modules as containers
+
+
+class _Plan:
+    """What a module is besides its parameters. Two are the same if their modules are of one class and name the same ones."""
+
+    def __init__(self, module: Module) -> None:
+        named = list(module.named_parameters())
+        self.module = module
+        self.names = tuple(name for name, _ in named)
+        self.paths = tuple("".join(f"[{k}]" if k.isdigit() else f".{k}" for k in name.split(".")) for name in self.names)
+        self.parameters = [p for _, p in named]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Plan) and type(self.module) is type(other.module) and self.names == other.names
+
+    def __hash__(self) -> int:
+        return hash(self.names)
+
+    def __repr__(self) -> str:
+        return type(self.module).__name__
+
+
+def _take_apart(module: Module) -> tuple[list[Tensor], _Plan]:
+    plan = _Plan(module)
+    return plan.parameters, plan
+
+
+def _put_together(plan: _Plan, parts: Sequence[Any]) -> Module:
+    """A module like that of the plan with `parts` for parameters, one for all places of a shared one.
+
+    Its modules, lists, tuples and dicts are copies, and its other tensors objects of their own, lest a function that sets
+    them change the user's.
+    """
+    stand_ins = tuple(parts)
+    made: dict[int, Any] = {id(p): part for p, part in zip(plan.parameters, stand_ins)}
+
+    def copy(one: Any) -> Any:
+        if id(one) not in made:
+            made[id(one)] = one if not isinstance(one, (Module, Tensor, Mapping, list, tuple)) else build(one)
+        return made[id(one)]
+
+    def build(one: Any) -> Any:
+        if isinstance(one, Tensor):
+            return wrap(one._data, one._node, type(one))
+        if isinstance(one, Module):
+            new = made[id(one)] = object.__new__(type(one))
+            vars(new).update({k: v if k.startswith("_") else copy(v) for k, v in vars(one).items()}, _stand_ins=stand_ins)
+            return new
+        if isinstance(one, list):
+            return [copy(v) for v in one]
+        if isinstance(one, tuple):
+            return type(one)(*map(copy, one)) if hasattr(one, "_fields") else tuple(map(copy, one))
+        return {k: copy(v) for k, v in one.items()}
+
+    return copy(plan.module)  # type: ignore[no-any-return]
+
+
+tree.register(Module, _take_apart, _put_together, subclasses=True)
+
+
+def _ids(tensors: Iterable[Any]) -> set[int]:
+    return {id(x) for x in tensors}

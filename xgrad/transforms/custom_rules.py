@@ -361,6 +361,7 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
 
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f, "custom_jvp")
+        self.op.jvp(arrays=lambda t, arrays, call: call.pushed(t, arrays))
 
     def defjvp(self, rule: Callable[[tuple[Any, ...], tuple[Any, ...]], Any]) -> Callable[..., Any]:
         """Say what the derivative is; a decorator too.
@@ -414,6 +415,12 @@ class _Transposed:
             found = self.push(primals, [wrap(t._data, t._node) for t in ts], record)
         back = walk(found, _tensors(g), ts, retain=False, record=record)
         return [v if record else v._data for v in back]
+
+    def pushed(self, t: Sequence[Any], arrays: Sequence[Any]) -> tuple[Any, ...]:
+        record = isinstance(t[0], Tensor)
+        with random.replaying(self.state):
+            found = self.push(_tensors(arrays), _tensors(t), record)
+        return tuple(v if record else v._data for v in found)
 
     def push(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
         """The tangents of the floating outputs."""

@@ -1,0 +1,265 @@
+"""Derivatives that users bring: `custom_vjp`, `custom_jvp`, `op` from outside the package; and what wrong rules get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xgrad
+from xgrad import GradientError, Tensor, nn
+from xgrad.testing import check_grads
+
+X, K = np.array([0.3, 0.8]), np.array([1.0, 2.0])
+BOTH = ("rev", "fwd")
+
+
+@xgrad.custom_vjp
+def mixed(x: Any, n: int, w: Any, mode: str = "plain") -> Any:
+    """Two results of an array, a number, a container and a word."""
+    return {"power": xgrad.sin(x) ** n, "product": x * w["k"], "mode": mode}
+
+
+def mixed_fwd(x: Any, n: int, w: Any, mode: str) -> Any:
+    s = xgrad.sin(x)
+    return {"power": s**n, "product": x * w["k"], "mode": mode}, (s, x, n, w["k"])
+
+
+def mixed_bwd(kept: Any, g: Any) -> Any:
+    s, x, n, k = kept
+    assert g["mode"] is None
+    return g["power"] * n * s ** (n - 1) * xgrad.cos(x) + g["product"] * k, None, {"k": g["product"] * x}, None
+
+
+mixed.defvjp(mixed_fwd, mixed_bwd)
+
+
+@xgrad.custom_vjp
+def exponential(x: Any) -> Any:
+    return xgrad.exp(x)
+
+
+def exponential_fwd(x: Any) -> Any:
+    y = xgrad.exp(x)
+    return y, y
+
+
+exponential.defvjp(exponential_fwd, lambda y, g: (g * y,))
+
+
+@xgrad.custom_jvp
+def waves(x: Any, w: Any, n: int) -> Any:
+    return xgrad.sin(x * w["k"]), [xgrad.sum(x) * n]
+
+
+@waves.defjvp
+def waves_jvp(primals: Any, tangents: Any) -> Any:
+    (x, w, n), (dx, dw, dn) = primals, tangents
+    assert dn is None
+    return waves(x, w, n), (xgrad.cos(x * w["k"]) * (dx * w["k"] + x * dw["k"]), [xgrad.sum(dx) * n])
+
+
+def spread(f: Any) -> Any:
+    """The floating results of a function in a tuple."""
+    return lambda *args: tuple(y for y in xgrad.tree.flatten(f(*args))[0] if isinstance(y, Tensor))
+
+
+def asarray(xp: Any, x: Any, device: Any) -> Any:
+    return xp.asarray(x, dtype=xp.float64, device=device)
+
+
+def test_to_third_order_with_containers_on_each_backend(xp: Any, device: Any) -> None:
+    pytest.importorskip("optree")
+    x, k = asarray(xp, X, device), asarray(xp, K, device)
+    check_grads(spread(lambda x, k: mixed(x, 3, {"k": k})), (x, k), order=2, modes=BOTH)
+    check_grads(spread(lambda x, k: waves(x, {"k": k}, 2)), (x, k), order=2, modes=BOTH)
+    check_grads(exponential, (x,), order=3, modes=BOTH)
+    assert mixed(X, 3, {"k": K}, mode="odd")["mode"] == "odd"
+
+
+def test_a_residual_that_is_neither_argument_nor_result_is_found_again() -> None:
+    calls = []
+
+    @xgrad.custom_vjp
+    def f(x: Any) -> Any:
+        return x * xgrad.sin(x)
+
+    def fwd(x: Any) -> Any:
+        calls.append(1)
+        keep = xgrad.random.bernoulli(0.5, (2,), like=x)
+        s = xgrad.sin(x)
+        return x * s * (1.0 + keep), (x, s, 1.0 + keep)
+
+    f.defvjp(fwd, lambda kept, g: (g * kept[2] * (kept[1] + kept[0] * xgrad.cos(kept[0])),))
+    xgrad.random.seed(4)
+    x = Tensor(X, requires_grad=True)
+    y = f(x)
+    scale = y.detach().numpy() / (X * np.sin(X))
+    y.sum().backward(create_graph=True)
+    g, x.grad = x.grad, None
+    assert g is not None and len(calls) == 2
+    g.sum().backward()
+    assert x.grad is not None
+    np.testing.assert_allclose(x.grad.numpy(), scale * (2 * np.cos(X) - X * np.sin(X)))
+
+
+def test_forward_by_other_means() -> None:
+    @xgrad.custom_vjp
+    def f(x: Any) -> Any:
+        return np.log1p(x.numpy())
+
+    f.defvjp(lambda x: (np.log1p(x.numpy()), x), lambda x, g: (g / (1 + x),))
+    np.testing.assert_allclose(xgrad.hessian(lambda x: xgrad.sum(f(x)))(X), np.diag(-1 / (1 + X) ** 2))
+
+
+def test_none_is_zero_and_nothing_is_kept_that_was_not_named() -> None:
+    @xgrad.custom_vjp
+    def f(x: Any, y: Any) -> Any:
+        return x * y
+
+    f.defvjp(lambda x, y: (x * y, None), lambda _, g: (None, g))
+    gx, gy = xgrad.grad(lambda x, y: xgrad.sum(f(x, y)), (0, 1))(X, K)
+    assert gx.tolist() == [0, 0] and gy.tolist() == [1, 1]
+    x = Tensor(X, requires_grad=True)
+    node = f(x, x)._node.parents[0]
+    assert node.saved[0] == [None, None] and node.saved[2] is None
+
+
+def test_modules_and_methods() -> None:
+    class Layer(nn.Linear):
+        @xgrad.custom_vjp
+        def forward(self, x: Any) -> Any:
+            return xgrad.asarray(x) @ self.weight + self.bias
+
+    def fwd(layer: Any, x: Any) -> Any:
+        return x @ layer.weight + layer.bias, (x, layer)
+
+    def bwd(kept: Any, g: Any) -> Any:
+        x, layer = kept
+        gradients = xgrad.tree.unflatten(xgrad.tree.flatten(layer)[1], [10 * x.mT @ g, xgrad.sum(g, axis=0)])
+        return gradients, g @ layer.weight.mT
+
+    Layer.forward.defvjp(fwd, bwd)
+    layer = Layer(2, 3).astype("float64")
+    x = Tensor(np.ones((4, 2)))
+    layer(x).sum().backward()
+    assert layer.weight.grad.tolist() == [[40.0] * 3] * 2 and layer.bias.grad.tolist() == [4.0] * 3
+
+
+def test_in_place_and_identity() -> None:
+    @xgrad.custom_vjp
+    def f(x: Any) -> Any:
+        x *= 2.0
+        return x
+
+    f.defvjp(lambda x: (x, x), lambda x, g: (g * 10,))
+    x = Tensor(X, requires_grad=True)
+    y = x * 1.0
+    assert f(y).tolist() == X.tolist() and y.tolist() == X.tolist()
+    f(y).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [10, 10]
+
+
+def test_without_gradient_the_function_itself_is_called() -> None:
+    f = xgrad.custom_vjp(lambda x: x * 2)  # a rule is not needed yet
+    assert f(Tensor(X)).tolist() == (2 * X).tolist()
+    with xgrad.no_grad():
+        assert not f(Tensor(X, requires_grad=True)).requires_grad
+    assert repr(mixed) == "<custom_vjp mixed>" and mixed.__doc__ == "Two results of an array, a number, a container and a word."
+
+
+def test_writes_into_what_was_kept_are_noticed() -> None:
+    x = Tensor(X.copy(), requires_grad=True)
+    y = exponential(x).sum() + mixed(x, 2, {"k": K})["power"].sum()
+    x.data *= 2.0
+    with pytest.raises(GradientError, match="an array that mixed .* needs for its gradient was written to"):
+        y.backward()
+
+
+def vjp_of(bwd: Any, fwd: Any = lambda x: (x * 2, x)) -> Any:
+    def doubled(x: Any) -> Any:
+        return x * 2
+
+    def call() -> Any:
+        f = xgrad.custom_vjp(doubled)
+        f.defvjp(fwd, bwd)
+        return xgrad.grad(lambda x: xgrad.sum(f(x)))(X)
+
+    return call
+
+
+def jvp_of(rule: Any) -> Any:
+    def doubled(x: Any) -> Any:
+        return x * 2
+
+    def call() -> Any:
+        f = xgrad.custom_jvp(doubled)
+        f.defjvp(rule)
+        return xgrad.jvp(f, (X,), (K,))
+
+    return call
+
+
+w = Tensor(K, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    "call, error, match",
+    [
+        (vjp_of(lambda x, g: g), TypeError, "doubled: bwd must return a tuple of 1, a cotangent or None .* not a Tensor"),
+        (vjp_of(lambda x, g: (g, g)), TypeError, "tuple of 1, .* not a tuple of 2"),
+        (vjp_of(lambda x, g: (g[:1],)), ValueError, r"argument 0 has shape \(1,\), but must have \(2,\)"),
+        (vjp_of(lambda x, g: (xgrad.astype(g, "float32"),)), TypeError, "of dtype float32, but must be of float64"),
+        (vjp_of(lambda x, g: ("g",)), TypeError, "cotangent of argument 0 is a str"),
+        (vjp_of(lambda x, g: (0.0,)), TypeError, "cotangent of argument 0 is a float"),
+        (vjp_of(lambda x, g: ([g],)), TypeError, "cotangent of argument 0 is a list"),
+        (vjp_of(lambda x, g: (g,), lambda x: x * 2), TypeError, r"fwd must return a pair \(result, residuals\), not Tensor"),
+        (vjp_of(lambda x, g: (g,), lambda x: (2.0, x)), TypeError, "fwd returned the float 2.0, which carries no gradient"),
+        (vjp_of(lambda x, g: (g,), lambda x: ("y", x)), TypeError, "returned no floating Tensor"),
+        (vjp_of(lambda x, g: (g,), lambda x: (x * w, x)), GradientError, "used a tensor that requires grad .*multiply at .*py"),
+        (vjp_of(lambda x, g: (g,), lambda x: (x, w)), GradientError, "used a tensor that requires grad"),
+        (vjp_of(None), TypeError, "defvjp takes two functions"),
+        (jvp_of(lambda p, t: t[0]), TypeError, r"doubled: its rule must return a pair \(result, tangent\)"),
+        (jvp_of(lambda p, t: (p[0], t[0][:1])), ValueError, r"the tangent of the result has shape \(1,\), but must have \(2,\)"),
+        (jvp_of(lambda p, t: (p[0], 1j * t[0])), TypeError, "the tangent of the result is of dtype complex128"),
+        (jvp_of(lambda p, t: (p[0], (t[0],))), TypeError, "the tangent of the result is a tuple"),
+        (jvp_of(3), TypeError, "defjvp takes a function"),
+        (lambda: xgrad.grad(xgrad.custom_vjp(xgrad.sin))(1.0), GradientError, r"sin has no derivative yet: .*\(fwd, bwd\)"),
+        (lambda: xgrad.grad(xgrad.custom_jvp(xgrad.sin))(1.0), GradientError, "sin has no derivative yet"),
+        (lambda: xgrad.custom_vjp(lambda x, *, n: x), TypeError, "keyword-only parameter 'n'"),
+        (lambda: exponential(X, 1), TypeError, "too many positional arguments"),
+    ],
+)  # fmt: skip
+def test_what_wrong_rules_get(call: Any, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        call()
+
+
+def test_structures_that_differ() -> None:
+    pytest.importorskip("optree")
+    f = xgrad.custom_vjp(lambda p: p["a"] * p["b"])
+    f.defvjp(lambda p: (p["a"] * p["b"], p), lambda p, g: ({"a": g * p["b"]},))
+    with pytest.raises(
+        ValueError, match=r"bwd's cotangent of argument 0 must be .*\{'a': \*, 'b': \*\}, not .*\{'a': \*\}"
+    ):
+        xgrad.grad(f)({"a": 1.0, "b": 2.0})
+
+
+def test_a_second_derivative_of_a_rule_on_raw_arrays_is_refused() -> None:
+    pull = vjp_of(lambda x, g: (2 * g.detach().numpy(),))
+    assert pull().tolist() == [2, 2]
+    f = xgrad.custom_vjp(lambda x: x * x)
+    f.defvjp(lambda x: (x * x, x), lambda x, g: (2 * g.data * x.data,))
+    with pytest.raises(GradientError, match="a raw array, which no further derivative can see through"):
+        xgrad.hessian(lambda x: xgrad.sum(f(x)))(X)
+
+
+def test_an_op_of_a_user_takes_no_name_away() -> None:
+    @xgrad.op
+    def sigmoid(xp: Any, x: xgrad.ArrayLike, /) -> Any:
+        return 3 * x
+
+    sigmoid.vjp(x=lambda g: 3 * g)
+    assert xgrad.grad(lambda x: xgrad.sum(sigmoid(x)))(X).tolist() == [3, 3]
+    assert xgrad.sigmoid(0.0).item() == 0.5 and xgrad.rules.registry["sigmoid"] is xgrad.sigmoid.op
