@@ -109,15 +109,15 @@ def check_close(found: Sequence[Any], wanted: Sequence[Any], what: str) -> None:
 
 @contextlib.contextmanager
 def without_rules() -> Iterator[None]:
-    """Have forward mode do without the rules that ops declare for it."""
-    kept = {name: list(op.pushes) for name, op in registry.items()}
-    for op in registry.values():
-        op.pushes[:] = [None] * len(op.pushes)
+    """Have forward mode do without the rules that ops declare for it, but for those that move arrays elsewhere."""
+    kept = {name: list(op.pushes) for name, op in registry.items() if name not in ("to_backend", "to_device")}
+    for name in kept:
+        registry[name].pushes[:] = [None] * len(kept[name])
     try:
         yield
     finally:
-        for name, op in registry.items():
-            op.pushes[:] = kept[name]
+        for name, pushes in kept.items():
+            registry[name].pushes[:] = pushes
 
 
 def host(x: Any) -> Any:

@@ -117,6 +117,7 @@ bce.vjp(
     p=lambda xp, g, p, target: g * (p - target) / _at_least(xp, p * (1 - p), 1e-12),
     target=lambda xp, g, p: g * (_log_no(xp, p) - _log_yes(xp, p)),
 )
+bce.elementwise()
 
 
 def _log_yes(xp: Any, p: Any) -> Any:  # log p
@@ -226,6 +227,12 @@ softmax_cross_entropy.vjp(
         g[..., None] * (xp.softmax(logits, axis=-1) * xp.sum(target, axis=-1, keepdims=True) - target)
     ),
     target=lambda xp, g, logits: -g[..., None] * xp.log_softmax(logits, axis=-1),
+)
+softmax_cross_entropy.jvp(
+    logits=lambda xp, t, logits, target: xp.sum(
+        (xp.softmax(logits, axis=-1) * xp.sum(target, axis=-1, keepdims=True) - target) * t, axis=-1
+    ),
+    target=lambda xp, t, logits: -xp.sum(xp.log_softmax(logits, axis=-1) * t, axis=-1),
 )
 
 

@@ -74,6 +74,7 @@ def clone(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 clone.vjp(x=lambda g: g)
+clone.elementwise()
 
 
 @creates
@@ -608,6 +609,7 @@ def tril(xp: Any, x: ArrayLike, /, *, k: int = 0) -> Tensor:
 
 
 tril.vjp(x=lambda xp, g, k: xp.tril(g, k=k))
+tril.linear()
 
 
 @op
@@ -641,6 +643,7 @@ def triu(xp: Any, x: ArrayLike, /, *, k: int = 0) -> Tensor:
 
 
 triu.vjp(x=lambda xp, g, k: xp.triu(g, k=k))
+triu.linear()
 
 
 @composite

@@ -30,6 +30,7 @@ def astype_(xp: Any, x: ArrayLike, dtype: Any, /, *, copy: bool = True) -> Tenso
 
 
 astype_.vjp(x=lambda g: g)
+astype_.linear()
 
 
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
@@ -82,6 +83,7 @@ def to_device_(xp: Any, x: ArrayLike, device: Any, source: Any = None, /) -> Ten
 
 
 to_device_.vjp(x=lambda xp, g, source: xp.to_device(g, source))
+to_device_.linear()
 
 
 def to_device(x: ArrayLike, device: Any, /) -> Tensor:
@@ -120,6 +122,7 @@ def to_backend_(xp: Any, x: ArrayLike, name: str, to: Any = None, source: str = 
 
 
 to_backend_.vjp(x=lambda xp, g, source, device: xp.to_backend(g, source, device))
+to_backend_.linear()
 
 
 def to_backend(x: ArrayLike, name: str, device: Any = None, /) -> Tensor:

@@ -89,6 +89,7 @@ def add(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 add.vjp(x1=lambda g: g, x2=lambda g: g)
+add.elementwise()
 
 
 @op(scalars=True)
@@ -105,6 +106,7 @@ def subtract(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 subtract.vjp(x1=lambda g: g, x2=lambda g: -g)
+subtract.elementwise()
 
 
 @op(scalars=True)
@@ -124,6 +126,7 @@ multiply.holomorphic(
     x1=lambda g, x2: g * x2,
     x2=lambda g, x1: g * x1,
 )
+multiply.elementwise()
 
 
 @op(scalars=True)
@@ -143,6 +146,7 @@ divide.holomorphic(
     x1=lambda g, x2: g / x2,
     x2=lambda g, x2, y: -g * (y / x2),
 )
+divide.elementwise()
 
 
 @op(scalars=True)
@@ -175,6 +179,7 @@ def remainder(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 remainder.vjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * (x1 // x2))
+remainder.elementwise()
 
 
 @op
@@ -191,6 +196,7 @@ def negative(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 negative.vjp(x=lambda g: -g)
+negative.elementwise()
 
 
 @op
@@ -207,6 +213,7 @@ def positive(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 positive.vjp(x=lambda g: g)
+positive.elementwise()
 
 
 @op
@@ -223,6 +230,7 @@ def reciprocal(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 reciprocal.holomorphic(x=lambda g, y: -g * (y * y))
+reciprocal.elementwise()
 
 
 # ------------------------------------------------------------------------------------- powers, exponentials, logarithms
@@ -242,6 +250,7 @@ def square(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 square.holomorphic(x=lambda g, x: g * (2 * x))
+square.elementwise()
 
 
 @op
@@ -258,6 +267,7 @@ def sqrt(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sqrt.holomorphic(x=lambda g, y: g / (2 * y))
+sqrt.elementwise()
 
 
 @op
@@ -277,6 +287,7 @@ hypot.vjp(
     x1=lambda xp, g, x1, y: g * (x1 / one_where(xp, y == 0, y)),
     x2=lambda xp, g, x2, y: g * (x2 / one_where(xp, y == 0, y)),
 )
+hypot.elementwise()
 
 
 @op(scalars=True)
@@ -319,6 +330,7 @@ def pow_x2(xp: Any, g: Any, x1: Any, x2: Any, y: Any) -> Any:
 
 
 pow.holomorphic(x1=pow_x1, x2=pow_x2)
+pow.elementwise()
 
 
 @op
@@ -335,6 +347,7 @@ def exp(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 exp.holomorphic(x=lambda g, y: g * y)
+exp.elementwise()
 
 
 @op
@@ -351,6 +364,7 @@ def expm1(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 expm1.holomorphic(x=lambda xp, g, x: g * xp.exp(x))
+expm1.elementwise()
 
 
 @op
@@ -367,6 +381,7 @@ def log(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log.holomorphic(x=lambda g, x: g / x)
+log.elementwise()
 
 
 @op
@@ -383,6 +398,7 @@ def log1p(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log1p.holomorphic(x=lambda g, x: g / (1 + x))
+log1p.elementwise()
 
 
 @op
@@ -399,6 +415,7 @@ def log2(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log2.holomorphic(x=lambda g, x: g / (x * math.log(2)))
+log2.elementwise()
 
 
 @op
@@ -415,6 +432,7 @@ def log10(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log10.holomorphic(x=lambda g, x: g / (x * math.log(10)))
+log10.elementwise()
 
 
 @op
@@ -438,6 +456,7 @@ def share(xp: Any, x: Any, y: Any) -> Any:
 
 
 logaddexp.vjp(x1=lambda xp, g, x1, y: g * share(xp, x1, y), x2=lambda xp, g, x2, y: g * share(xp, x2, y))
+logaddexp.elementwise()
 
 
 # --------------------------------------------------------------------------------------------------------------- angles
@@ -457,6 +476,7 @@ def sin(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sin.holomorphic(x=lambda xp, g, x: g * xp.cos(x))
+sin.elementwise()
 
 
 @op
@@ -473,6 +493,7 @@ def cos(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 cos.holomorphic(x=lambda xp, g, x: -g * xp.sin(x))
+cos.elementwise()
 
 
 @op
@@ -489,6 +510,7 @@ def tan(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 tan.holomorphic(x=lambda g, y: g * (1 + y * y))
+tan.elementwise()
 
 
 @op
@@ -505,6 +527,7 @@ def asin(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 asin.holomorphic(x=lambda xp, g, x: g / xp.sqrt((1 - x) * (1 + x)))
+asin.elementwise()
 
 
 @op
@@ -521,6 +544,7 @@ def acos(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 acos.holomorphic(x=lambda xp, g, x: -g / xp.sqrt((1 - x) * (1 + x)))
+acos.elementwise()
 
 
 @op
@@ -537,6 +561,7 @@ def atan(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 atan.holomorphic(x=lambda g, x: g / (1 + x * x))
+atan.elementwise()
 
 
 @op
@@ -564,6 +589,7 @@ atan2.vjp(
     x1=lambda xp, g, x1, x2: g * over_square(xp, x2, x1, x2),
     x2=lambda xp, g, x1, x2: -g * over_square(xp, x1, x1, x2),
 )
+atan2.elementwise()
 
 
 # ----------------------------------------------------------------------------------------------------------- hyperbolic
@@ -583,6 +609,7 @@ def sinh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sinh.holomorphic(x=lambda xp, g, x: g * xp.cosh(x))
+sinh.elementwise()
 
 
 @op
@@ -599,6 +626,7 @@ def cosh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 cosh.holomorphic(x=lambda xp, g, x: g * xp.sinh(x))
+cosh.elementwise()
 
 
 @op
@@ -615,6 +643,7 @@ def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 tanh.holomorphic(x=lambda g, y: g * (1 - y * y))
+tanh.elementwise()
 
 
 @op
@@ -631,6 +660,7 @@ def asinh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 asinh.holomorphic(x=lambda xp, g, x: g / xp.sqrt(1 + x * x))
+asinh.elementwise()
 
 
 @op
@@ -648,6 +678,7 @@ def acosh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 acosh.holomorphic(x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
+acosh.elementwise()
 
 
 @op
@@ -664,6 +695,7 @@ def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 atanh.holomorphic(x=lambda g, x: g / ((1 - x) * (1 + x)))
+atanh.elementwise()
 
 
 # -------------------------------------------------------------------------------------------------------- size and sign
@@ -683,6 +715,7 @@ def abs(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
+abs.jvp(x=lambda xp, t, x: t * xp.conj(xp.sign(x)))
 
 
 @op
@@ -709,6 +742,7 @@ def across(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 
 sign.vjp(x=across)
+sign.elementwise()
 
 
 @op
@@ -728,6 +762,7 @@ copysign.vjp(
     x1=lambda xp, g, x1, y: g * (xp.sign(x1) * xp.sign(y)),
     x2=lambda xp, g: xp.zeros_like(g),
 )
+copysign.elementwise()
 
 
 @op
@@ -752,6 +787,7 @@ maximum.vjp(
     x1=lambda xp, g, x1, x2: winner(xp, g, x1 > x2, x1 == x2),
     x2=lambda xp, g, x1, x2: winner(xp, g, x2 > x1, x1 == x2),
 )
+maximum.elementwise()
 
 
 @op
@@ -771,6 +807,7 @@ minimum.vjp(
     x1=lambda xp, g, x1, x2: winner(xp, g, x1 < x2, x1 == x2),
     x2=lambda xp, g, x1, x2: winner(xp, g, x2 < x1, x1 == x2),
 )
+minimum.elementwise()
 
 
 @op(scalars=True)
@@ -817,6 +854,7 @@ clip.vjp(
     min=lambda xp, g, x, min: xp.where(x < min, g, xp.zeros_like(g)),
     max=lambda xp, g, x, max: xp.where(x > max, g, xp.zeros_like(g)),
 )
+clip.elementwise()
 
 
 # ------------------------------------------------------------------------------------------------------------- rounding
@@ -905,6 +943,7 @@ def conj(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 conj.vjp(x=lambda xp, g: xp.conj(g))
+conj.linear()
 
 
 @op(override=True)
@@ -921,6 +960,7 @@ def real(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 real.vjp(x=lambda g: g)
+real.linear()
 
 
 @op(override=True)
@@ -937,6 +977,7 @@ def imag(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 imag.vjp(x=lambda g: g * 1j)
+imag.linear()
 
 
 # ----------------------------------------------------------------------------------------------------------------- bits

@@ -51,6 +51,7 @@ def zero_where_not(xp: Any, x: ArrayLike, condition: ArrayLike, /) -> Tensor:
 
 
 zero_where_not.vjp(x=lambda xp, g, condition: xp.zero_where_not(g, condition))
+zero_where_not.elementwise()
 
 
 def _raw_key(key: Any) -> Any:
@@ -90,6 +91,7 @@ def scatter_add(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
 
 
 scatter_add.vjp(x=lambda g: g, value=lambda xp, g, key: _item(xp, g, key))
+scatter_add.jvp(x=lambda t: t, value=lambda xp, t, x_shape, key: xp.scatter_add(xp.new_zeros(t, x_shape), key, t))
 
 
 # ------------------------------------------------------------------------------------------------- sums of exponentials
@@ -157,7 +159,13 @@ def _logsumexp_x(xp: Any, g: Any, x: Any, y: Any, axis: Axis) -> Any:
     return g * xp.exp(x - xp.where(y == -math.inf, xp.zeros_like(y), y))
 
 
+def _logsumexp_change(xp: Any, t: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
+    y = xp.reshape(y, _kept(x.shape, axis))
+    return xp.sum(t * xp.exp(x - xp.where(y == -math.inf, xp.zeros_like(y), y)), axis=axis, keepdims=keepdims)
+
+
 logsumexp.vjp(x=_logsumexp_x)
+logsumexp.jvp(x=_logsumexp_change)
 
 
 @op(override=True)
@@ -188,6 +196,7 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
 
 
 softmax.vjp(x=lambda xp, g, y, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True)))
+softmax.jvp(x=lambda xp, t, y, axis: y * (t - xp.sum(t * y, axis=axis, keepdims=True)))
 
 
 @op(override=True)
@@ -218,6 +227,7 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
 
 
 log_softmax.vjp(x=lambda xp, g, y, axis: g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True))
+log_softmax.jvp(x=lambda xp, t, y, axis: t - xp.sum(t * xp.exp(y), axis=axis, keepdims=True))
 
 
 # ---------------------------------------------------------------------------------------------------------- activations
@@ -237,6 +247,7 @@ def relu(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 relu.vjp(x=lambda xp, g, y: xp.zero_where_not(g, y > 0))
+relu.elementwise()
 
 
 @op(override=True)
@@ -253,6 +264,7 @@ def leaky_relu(xp: Any, x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor
 
 
 leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
+leaky_relu.elementwise()
 
 
 @op(override=True)
@@ -269,6 +281,7 @@ def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
 
 
 elu.vjp(x=lambda xp, g, x, y, alpha: xp.where(x > 0, g, g * (y + alpha)))
+elu.elementwise()
 
 
 @op(override=True)
@@ -285,6 +298,7 @@ def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))
+sigmoid.elementwise()
 
 
 @op(override=True)
@@ -301,6 +315,7 @@ def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 softplus.vjp(x=lambda xp, g, x: g * xp.sigmoid(x))
+softplus.elementwise()
 
 
 @composite
@@ -366,6 +381,7 @@ def erf(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))))
+erf.elementwise()
 
 
 @composite

@@ -152,6 +152,7 @@ def fft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm:
 
 
 fft.vjp(x=lambda xp, g, x_shape, axis, norm: _fitted(xp, xp.fft.ifft(g, axis=axis, norm=DUAL[norm]), x_shape))
+fft.linear()
 
 
 @op
@@ -177,6 +178,7 @@ def ifft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm
 
 
 ifft.vjp(x=lambda xp, g, x_shape, axis, norm: _fitted(xp, xp.fft.fft(g, axis=axis, norm=DUAL[norm]), x_shape))
+ifft.linear()
 
 
 @op
@@ -214,6 +216,7 @@ def _whole(of: str) -> Any:
 
 
 rfft.vjp(x=_whole("ifft"))
+rfft.linear()
 
 
 @op
@@ -268,6 +271,7 @@ def _half(of: str) -> Any:
 
 
 irfft.vjp(x=_half("rfft"))
+irfft.linear()
 
 
 @op
@@ -293,6 +297,7 @@ def hfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm
 
 
 hfft.vjp(x=_half("ihfft"))
+hfft.linear()
 
 
 @op
@@ -318,6 +323,7 @@ def ihfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, nor
 
 
 ihfft.vjp(x=_whole("fft"))
+ihfft.linear()
 
 
 # ----------------------------------------------------------------------------------------------------- along several axes
@@ -366,6 +372,7 @@ def fftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: s
 
 
 fftn.vjp(x=lambda xp, g, x_shape, axes, norm: _fitted(xp, xp.fft.ifftn(g, axes=axes, norm=DUAL[norm]), x_shape))
+fftn.linear()
 
 
 @op
@@ -393,6 +400,7 @@ def ifftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: 
 
 
 ifftn.vjp(x=lambda xp, g, x_shape, axes, norm: _fitted(xp, xp.fft.fftn(g, axes=axes, norm=DUAL[norm]), x_shape))
+ifftn.linear()
 
 
 @op
@@ -428,6 +436,7 @@ def _rfftn_x(xp: Any, g: Any, x_shape: tuple[int, ...], s: Axes, axes: Axes, nor
 
 
 rfftn.vjp(x=_rfftn_x)
+rfftn.linear()
 
 
 @op
@@ -476,6 +485,7 @@ def _irfftn_x(xp: Any, g: Any, x_shape: tuple[int, ...], axes: Axes, norm: str) 
 
 
 irfftn.vjp(x=_irfftn_x)
+irfftn.linear()
 
 
 # ----------------------------------------------------------------------------------------------------- frequencies, shifts
@@ -511,6 +521,7 @@ def fftshift(xp: Any, x: ArrayLike, /, *, axes: int | Sequence[int] | None = Non
 
 
 fftshift.vjp(x=lambda xp, g, axes: xp.fft.ifftshift(g, axes=axes))
+fftshift.linear()
 
 
 @op
@@ -533,6 +544,7 @@ def ifftshift(xp: Any, x: ArrayLike, /, *, axes: int | Sequence[int] | None = No
 
 
 ifftshift.vjp(x=lambda xp, g, axes: xp.fft.fftshift(g, axes=axes))
+ifftshift.linear()
 
 
 @creates

@@ -84,6 +84,7 @@ def _scatter(xp: Any, g: Any, x_shape: tuple[int, ...], key: Any) -> Any:
 
 
 getitem_.vjp(x=_scatter)
+getitem_.linear()
 getitem_.view(lambda xp, x, v, key: xp.setitem(x, key, v))
 
 
@@ -94,6 +95,7 @@ def gather(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
 
 
 gather.vjp(x=_scatter)
+gather.linear()
 
 
 def getitem(x: ArrayLike, key: Any, /) -> Tensor:
@@ -166,6 +168,10 @@ def _trim(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
 setitem_.vjp(
     x=lambda xp, g, key: xp.setitem(g, key, xp.new_zeros(g, ())),
     value=_grad_of_value,
+)
+setitem_.jvp(
+    x=lambda xp, t, key: xp.setitem(t, key, xp.new_zeros(t, ())),
+    value=lambda xp, t, x_shape, key: xp.setitem(xp.new_zeros(t, x_shape), key, t),
 )
 
 

@@ -195,6 +195,7 @@ def _diagonal_written(xp: Any, x: Any, v: Any, offset: int) -> Any:
 
 
 diagonal.vjp(x=lambda xp, g, x_shape, offset: _diag(xp, g, x_shape[-2], x_shape[-1], offset))
+diagonal.linear()
 diagonal.view(_diagonal_written)
 
 
@@ -259,6 +260,7 @@ def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
 
 
 cofactors.holomorphic(x=_cofactors_x)
+cofactors.jvp(x=lambda xp, t, x: _cofactors_x(xp, t, x))  # the second derivative of det, which is symmetric
 
 
 @op
@@ -286,12 +288,12 @@ def det(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.linalg.det(x)
 
 
-def _det_x(xp: Any, g: Any, x: Any) -> Any:
-    made = cofactors(x) if isinstance(x, Tensor) else xp.cofactors(x)
-    return _columns(xp, _columns(xp, g)) * made
+def _cofactors(xp: Any, x: Any) -> Any:
+    return cofactors(x) if isinstance(x, Tensor) else xp.cofactors(x)
 
 
-det.holomorphic(x=_det_x)
+det.holomorphic(x=lambda xp, g, x: _columns(xp, _columns(xp, g)) * _cofactors(xp, x))
+det.jvp(x=lambda xp, t, x: xp.sum(_cofactors(xp, x) * t, axis=(-2, -1)))
 
 
 @op
@@ -317,7 +319,15 @@ def _slogdet_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
     return _columns(xp, _columns(xp, scale)) * _h(xp, xp.linalg.inv(x))
 
 
+def _slogdet_change(xp: Any, t: Any, x: Any, y: Any) -> Any:
+    d = xp.linalg.trace(xp.linalg.solve(x, t))
+    if not xp.isdtype(x.dtype, "complex floating"):
+        return None, d
+    return 1j * xp.astype(xp.imag(d), x.dtype) * y[0], xp.real(d)
+
+
 slogdet.vjp(x=_slogdet_x)
+slogdet.jvp(x=_slogdet_change)
 
 
 @op
@@ -336,6 +346,7 @@ def inv(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 inv.holomorphic(x=lambda xp, g, y: -(_t(xp, y) @ g @ _t(xp, y)))
+inv.jvp(x=lambda t, y: -(y @ t @ y))
 
 
 @op
@@ -381,7 +392,15 @@ def _solve_x1(xp: Any, g: Any, x1: Any, y: Any, x2_shape: Any) -> Any:
     return -(_columns(xp, back) * _rows(xp, y)) if len(x2_shape) == 1 else -(back @ _t(xp, y))
 
 
+def _solve_change(xp: Any, t: Any, x1: Any, y: Any, x2_shape: Any) -> Any:
+    if len(x2_shape) > 1:
+        return -xp.linalg.solve(x1, t @ y)
+    return -xp.squeeze(xp.linalg.solve(x1, t @ _columns(xp, y)), axis=-1)
+
+
 solve.holomorphic(x1=_solve_x1, x2=_solve_back)
+solve.jvp(x1=_solve_change)
+solve.linear("x2")
 
 
 @op
@@ -403,7 +422,14 @@ def _pinv_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
     return (gh - x @ (y @ gh)) @ y @ yh + yh @ (y @ (gh - (gh @ y) @ x)) - yh @ g @ yh
 
 
+def _pinv_change(xp: Any, t: Any, x: Any, y: Any) -> Any:
+    yh, th = _h(xp, y), _h(xp, t)
+    left, right = th @ yh @ y, y @ yh @ th
+    return (left - y @ (x @ left)) + (right - (right @ x) @ y) - y @ t @ y
+
+
 pinv.vjp(x=_pinv_x)
+pinv.jvp(x=_pinv_change)
 
 
 @op
@@ -449,7 +475,16 @@ def _cholesky_x(xp: Any, g: Any, y: Any, upper: bool) -> Any:
     return (found + _h(xp, found)) / 2
 
 
+def _cholesky_change(xp: Any, t: Any, y: Any, upper: bool) -> Any:
+    y = _h(xp, y) if upper else y
+    inner = xp.linalg.solve(y, _h(xp, xp.linalg.solve(y, (t + _h(xp, t)) / 2)))
+    p = xp.tril(inner)
+    found = y @ xp.where(_band(xp, p, p.shape[-2], p.shape[-1]), p / 2, p)
+    return _h(xp, found) if upper else found
+
+
 cholesky.vjp(x=_cholesky_x)
+cholesky.jvp(x=_cholesky_change)
 
 
 @op
@@ -478,7 +513,14 @@ def _eigh_x(xp: Any, g: Any, y: Any) -> Any:
     return v @ ((inner + _h(xp, inner)) / 2) @ _h(xp, v)
 
 
+def _eigh_change(xp: Any, t: Any, y: Any) -> Any:
+    w, v = y
+    inner = _h(xp, v) @ ((t + _h(xp, t)) / 2) @ v
+    return xp.real(_diagonal(xp, inner)), v @ _over_differences(xp, inner, w)
+
+
 eigh.vjp(x=_eigh_x)
+eigh.jvp(x=_eigh_change)
 
 
 @op
@@ -500,7 +542,13 @@ def _eigvalsh_x(xp: Any, g: Any, x: Any) -> Any:
     return (v * _rows(xp, xp.astype(g, v.dtype))) @ _h(xp, v)
 
 
+def _eigvalsh_change(xp: Any, t: Any, x: Any) -> Any:
+    _, v = xp.linalg.eigh(x)
+    return xp.real(xp.sum(xp.conj(v) * (t @ v), axis=-2))
+
+
 eigvalsh.vjp(x=_eigvalsh_x)
+eigvalsh.jvp(x=_eigvalsh_change)
 
 
 @op
@@ -549,7 +597,30 @@ def _qr_x(xp: Any, g: Any, y: Any) -> Any:
     return found if rest is None else xp.concat([found, rest], axis=-1)
 
 
+def _qr_change(xp: Any, t: Any, y: Any) -> Any:
+    q, r = y
+    n = r.shape[-1]
+    k = min(q.shape[-2], n)
+    q1, r1 = q[..., :k], r[..., :k, :k]
+    c = _h(xp, xp.linalg.solve(_h(xp, r1), _h(xp, t[..., :k])))
+    a = _h(xp, q1) @ c
+    low = xp.tril(a, k=-1)
+    turn = low - _h(xp, low)
+    if xp.isdtype(a.dtype, "complex floating"):
+        turn = turn + _diag(xp, 1j * xp.astype(xp.imag(_diagonal(xp, a)), a.dtype), k, k)
+    dq = q1 @ (turn - a) + c
+    dr = xp.triu((a - turn) @ r1)
+    if n > k:
+        dr = xp.concat([dr, _h(xp, q1) @ t[..., k:] - turn @ r[..., :k, k:]], axis=-1)
+    if q.shape[-1] > k:  # what completes q turns against it
+        q2 = q[..., k:]
+        dq = xp.concat([dq, -(q1 @ (_h(xp, dq) @ q2))], axis=-1)
+        dr = xp.concat([dr, xp.zeros_like(r[..., k:, :])], axis=-2)
+    return dq, dr
+
+
 qr.vjp(x=_qr_x)
+qr.jvp(x=_qr_change)
 
 
 @op
@@ -608,7 +679,34 @@ def _svd_x(xp: Any, g: Any, y: Any) -> Any:
     return found
 
 
+def _svd_change(xp: Any, t: Any, y: Any) -> Any:
+    u, s, vh = y
+    k = s.shape[-1]
+    u1, v1 = u[..., :k], _h(xp, vh[..., :k, :])
+    m = _h(xp, u1) @ t @ v1
+    wide = xp.astype(s, u.dtype)
+    inverse = _rows(xp, xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide)))
+    total = _rows(xp, wide) + _columns(xp, wide)
+    total = _one_where(xp, total == 0, total)
+    right, left = m * _rows(xp, wide), _columns(xp, wide) * m
+    a = _over_differences(xp, right + _h(xp, right), s) / total
+    b = _over_differences(xp, left + _h(xp, left), s) / total
+    if xp.isdtype(u.dtype, "complex floating"):
+        a = a + _diag(xp, 1j * xp.astype(xp.imag(_diagonal(xp, m)), u.dtype), k, k) * inverse
+    du, dv = u1 @ a, v1 @ b
+    if u.shape[-2] > k:
+        du = du + (t @ v1 - u1 @ m) * inverse
+    if vh.shape[-1] > k:
+        dv = dv + (_h(xp, t) @ u1 - v1 @ _h(xp, m)) * inverse
+    if u.shape[-1] > k:  # vectors that complete the basis turn against the others
+        du = xp.concat([du, -(u1 @ (_h(xp, du) @ u[..., k:]))], axis=-1)
+    if vh.shape[-2] > k:
+        dv = xp.concat([dv, -(v1 @ (_h(xp, dv) @ _h(xp, vh[..., k:, :])))], axis=-1)
+    return du, xp.real(_diagonal(xp, m)), _h(xp, dv)
+
+
 svd.vjp(x=_svd_x)
+svd.jvp(x=_svd_change)
 
 
 @op
@@ -631,7 +729,14 @@ def _svdvals_x(xp: Any, g: Any, x: Any) -> Any:
     return (u * _rows(xp, xp.astype(g, u.dtype))) @ vh
 
 
+def _svdvals_change(xp: Any, t: Any, x: Any) -> Any:
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    d = xp.real(xp.sum(xp.conj(u) * (t @ _h(xp, vh)), axis=-2))
+    return xp.where(s == 0, xp.zeros_like(d), d)
+
+
 svdvals.vjp(x=_svdvals_x)
+svdvals.jvp(x=_svdvals_change)
 
 
 # ---------------------------------------------------------------------------------------------------------------- norms
@@ -692,7 +797,13 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, o
     return direction * xp.astype(xp.where(kink, xp.zeros_like(ratio), g * ratio ** (ord - 1)), x.dtype)
 
 
+def _vector_norm_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
+    d = _vector_norm_x(xp, xp.ones_like(y), x, y, axis, keepdims, ord)
+    return xp.sum(xp.real(xp.conj(d) * t), axis=axis, keepdims=keepdims)
+
+
 vector_norm.vjp(x=_vector_norm_x)
+vector_norm.jvp(x=_vector_norm_change)
 
 
 @composite

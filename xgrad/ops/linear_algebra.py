@@ -111,6 +111,7 @@ def _flat(xp: Any, x: Any) -> Any:
 
 
 matmul.holomorphic(x1=_matmul_x1, x2=_matmul_x2)
+matmul.linear()
 
 
 @op
@@ -149,6 +150,7 @@ def matrix_transpose(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 matrix_transpose.vjp(x=lambda xp, g: xp.matrix_transpose(g))
+matrix_transpose.linear()
 matrix_transpose.view(lambda xp, x, v: xp.matrix_transpose(v))
 
 
@@ -242,6 +244,7 @@ def _tensordot_x2(xp: Any, g: Any, x1: Any, axes: Any) -> Any:
 
 
 tensordot.holomorphic(x1=_tensordot_x1, x2=_tensordot_x2)
+tensordot.linear()
 
 
 @op
@@ -289,3 +292,4 @@ vecdot.vjp(
     x1=lambda xp, g, x2, axis: xp.expand_dims(xp.conj(g), axis=axis) * x2,
     x2=lambda xp, g, x1, axis: xp.expand_dims(g, axis=axis) * x1,
 )
+vecdot.linear()

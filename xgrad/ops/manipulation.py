@@ -78,6 +78,7 @@ def reshape(xp: Any, x: ArrayLike, /, shape: int | tuple[int, ...], *, copy: boo
 
 
 reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+reshape.linear()
 reshape.view(
     lambda xp, x, v, shape, copy: xp.reshape(v, x.shape),
     unless=lambda y, x, shape, copy: copy is True or not raw_namespace(x).__backend__.shares_memory(y, x),
@@ -123,6 +124,7 @@ def expand_dims(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor
 
 
 expand_dims.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+expand_dims.linear()
 expand_dims.view(lambda xp, x, v, axis: xp.reshape(v, x.shape))
 
 
@@ -167,6 +169,7 @@ def squeeze(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
 
 
 squeeze.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
+squeeze.linear()
 squeeze.view(lambda xp, x, v, axis: xp.reshape(v, x.shape))
 
 
@@ -216,6 +219,7 @@ def permute_dims(xp: Any, x: ArrayLike, /, axes: tuple[int, ...]) -> Tensor:
 
 
 permute_dims.vjp(x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)))
+permute_dims.linear()
 permute_dims.view(lambda xp, x, v, axes: xp.permute_dims(v, _inverse(axes)))
 
 
@@ -262,6 +266,7 @@ def moveaxis(xp: Any, x: ArrayLike, source: int | tuple[int, ...], destination: 
 
 
 moveaxis.vjp(x=lambda xp, g, source, destination: xp.moveaxis(g, destination, source))
+moveaxis.linear()
 moveaxis.view(lambda xp, x, v, source, destination: xp.moveaxis(v, destination, source))
 
 
@@ -303,6 +308,7 @@ def flip(xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None)
 
 
 flip.vjp(x=lambda xp, g, axis: xp.flip(g, axis=axis))
+flip.linear()
 flip.view(lambda xp, x, v, axis: xp.flip(v, axis=axis))
 
 
@@ -342,6 +348,7 @@ def _back(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
 
 
 roll.vjp(x=lambda xp, g, shift, axis: xp.roll(g, _back(shift), axis=axis))
+roll.linear()
 
 
 # ---------------------------------------------------------------------------------------------------------- broadcasting
@@ -426,6 +433,7 @@ def _read_only(xp: Any, x: Any, v: Any, shape: Any) -> Any:
 
 
 broadcast_to.vjp(x=lambda g: g)
+broadcast_to.linear()
 broadcast_to.view(_read_only)
 
 
@@ -506,6 +514,7 @@ def _parts(xp: Any, g: Any, arrays_shape: list[tuple[int, ...]], axis: int | Non
 
 
 concat.vjp(arrays=_parts)
+concat.linear()
 
 
 @op
@@ -546,6 +555,7 @@ def stack(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
 
 
 stack.vjp(arrays=lambda xp, g, axis: xp.unstack(g, axis=axis))
+stack.linear()
 
 
 @op
@@ -554,6 +564,7 @@ def unstack_(xp: Any, x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
 
 
 unstack_.vjp(x=lambda xp, g, axis: xp.stack(g, axis=axis))
+unstack_.linear()
 
 
 def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
@@ -662,6 +673,7 @@ def _sum_segments(xp: Any, g: Any, x_shape: tuple[int, ...], repeats: Any, axis:
 
 
 repeat.vjp(x=_sum_segments)
+repeat.linear()
 
 
 @op
@@ -702,3 +714,4 @@ def _sum_copies(xp: Any, g: Any, x_shape: tuple[int, ...], repetitions: tuple[in
 
 
 tile.vjp(x=_sum_copies)
+tile.linear()

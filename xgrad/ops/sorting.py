@@ -110,4 +110,12 @@ def even(xp: Any, g: Any, y: Any, axis: int) -> Any:
     return xp.moveaxis(xp.reshape(xp.take(mean, runs, axis=0), g.shape), -1, axis)
 
 
+def sort_change(xp: Any, t: Any, x: Any, y: Any, axis: int, descending: bool, stable: bool) -> Any:
+    if x.shape[axis] < 2 or 0 in x.shape:
+        return t
+    order = xp.argsort(x, axis=axis, descending=descending, stable=stable)
+    return even(xp, xp.take_along_axis(t, order, axis=axis), y, axis)
+
+
 sort.vjp(x=sort_x)
+sort.jvp(x=sort_change)

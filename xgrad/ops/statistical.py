@@ -74,6 +74,11 @@ def spread(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
     return xp.broadcast_to(kept(xp, g, x_shape, axis, keepdims), x_shape)
 
 
+def gathered(xp: Any, t: Any, d: Any, axis: Axes, keepdims: bool) -> Any:
+    """The change of a reduction to real numbers, of which `d` is the gradient: the sum of what its elements make."""
+    return xp.sum(xp.real(xp.conj(d) * t), axis=axis, keepdims=keepdims)
+
+
 # ------------------------------------------------------------------------------------------------------ sums and means
 
 
@@ -94,6 +99,7 @@ def sum(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keepd
 
 
 sum.vjp(x=spread)
+sum.linear()
 
 
 @op
@@ -116,6 +122,7 @@ def mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
 
 
 mean.vjp(x=mean_x)
+mean.linear()
 
 
 # ----------------------------------------------------------------------------------------------------------- extremes
@@ -173,8 +180,18 @@ def min_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
     return share(xp, g, x > y, axis)
 
 
+def max_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+    return gathered(xp, t, max_x(xp, xp.ones_like(y), x, y, axis, keepdims), axis, keepdims)
+
+
+def min_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+    return gathered(xp, t, min_x(xp, xp.ones_like(y), x, y, axis, keepdims), axis, keepdims)
+
+
 max.vjp(x=max_x)
+max.jvp(x=max_change)
 min.vjp(x=min_x)
+min.jvp(x=min_change)
 
 
 # ------------------------------------------------------------------------------------------------------------ products
@@ -199,19 +216,29 @@ def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keep
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
-def prod_x(xp: Any, g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+def others(xp: Any, x: Any, axis: Axes) -> Any:
+    """In place of each element, the product of all others that it is multiplied with."""
     shape, ndim = x.shape, x.ndim
     at = places(axis, ndim)
     order = (*(i for i in range(ndim) if i not in at), *at)
-    x = xp.permute_dims(cast_like(xp, x, g), order)
+    x = xp.permute_dims(x, order)
     flat = xp.reshape(x, (*x.shape[: ndim - len(at)], count(shape, axis)))
     before = xp.cumulative_prod(flat, axis=-1, include_initial=True)[..., :-1]
     after = xp.flip(xp.cumulative_prod(xp.flip(flat, axis=-1), axis=-1, include_initial=True)[..., :-1], axis=-1)
-    others = xp.permute_dims(xp.reshape(before * after, x.shape), tuple(order.index(i) for i in range(ndim)))
-    return kept(xp, g, shape, axis, keepdims) * xp.conj(others)
+    return xp.permute_dims(xp.reshape(before * after, x.shape), tuple(order.index(i) for i in range(ndim)))
+
+
+def prod_x(xp: Any, g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+    return kept(xp, g, x.shape, axis, keepdims) * xp.conj(others(xp, cast_like(xp, x, g), axis))
+
+
+def prod_change(xp: Any, t: Any, x: Any, axis: Any, keepdims: Any, dtype: Any) -> Any:
+    d = t * others(xp, x, axis) if dtype is None else xp.astype(t, dtype) * others(xp, xp.astype(x, dtype), axis)
+    return xp.sum(d, axis=axis, keepdims=keepdims)
 
 
 prod.vjp(x=prod_x)
+prod.jvp(x=prod_change)
 
 
 def cast_like(xp: Any, x: Any, g: Any) -> Any:
@@ -266,6 +293,7 @@ def cumulative_sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: 
 
 
 cumulative_sum.vjp(x=cumulative_sum_x)
+cumulative_sum.linear()
 
 
 @op
@@ -316,12 +344,26 @@ def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initia
         return xp.zeros_like(x)
     g, x, y = (xp.moveaxis(v, axis, -1) for v in (g, cast_like(xp, x, g), y))
     x, y = xp.conj(x), xp.conj(y)
-    if include_initial:
-        g, before = g[..., 1:], y[..., :-1]
-    else:
-        before = xp.concat([xp.ones_like(y[..., :1]), y[..., :-1]], axis=-1)
+    g = g[..., 1:] if include_initial else g
     following = xp.concat([x[..., 1:], xp.zeros_like(x[..., :1])], axis=-1)
-    return xp.moveaxis(before * recurrence(xp, following, g), -1, axis)
+    return xp.moveaxis(products_before(xp, y, include_initial) * recurrence(xp, following, g), -1, axis)
+
+
+def products_before(xp: Any, y: Any, include_initial: bool) -> Any:
+    """From the cumulative products along the last axis, those of the elements before each."""
+    return y[..., :-1] if include_initial else xp.concat([xp.ones_like(y[..., :1]), y[..., :-1]], axis=-1)
+
+
+def cumulative_prod_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
+    # dy[i] = y[i - 1] dx[i] + x[i] dy[i - 1] is the same recurrence, from the other end
+    axis = 0 if axis is None else axis
+    if not x.shape[axis]:
+        return xp.zeros_like(y)
+    t, x, y = (xp.moveaxis(cast_like(xp, v, y), axis, -1) for v in (t, x, y))
+    own = t * products_before(xp, y, include_initial)
+    d = xp.flip(recurrence(xp, xp.flip(x, axis=-1), xp.flip(own, axis=-1)), axis=-1)
+    d = xp.concat([xp.zeros_like(d[..., :1]), d], axis=-1) if include_initial else d
+    return xp.moveaxis(d, -1, axis)
 
 
 def recurrence(xp: Any, a: Any, b: Any) -> Any:
@@ -342,6 +384,7 @@ def recurrence(xp: Any, a: Any, b: Any) -> Any:
 
 
 cumulative_prod.vjp(x=cumulative_prod_x)
+cumulative_prod.jvp(x=cumulative_prod_change)
 
 
 # ------------------------------------------------------------------------------------------------------------- moments
@@ -381,7 +424,12 @@ def var_x(xp: Any, g: Any, x: Any, axis: Any, correction: float, keepdims: bool)
     return kept(xp, 2 * g, x.shape, axis, keepdims) * deviation(xp, x, axis, correction)
 
 
+def var_change(xp: Any, t: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    return gathered(xp, t, 2 * deviation(xp, x, axis, correction), axis, keepdims)
+
+
 var.vjp(x=var_x)
+var.jvp(x=var_change)
 
 
 @op
@@ -404,4 +452,9 @@ def std_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, correction: float, keepdim
     return kept(xp, quotient, x.shape, axis, keepdims) * deviation(xp, x, axis, correction)
 
 
+def std_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    return gathered(xp, t, deviation(xp, x, axis, correction), axis, keepdims) / xp.where(y == 0, xp.ones_like(y), y)
+
+
 std.vjp(x=std_x)
+std.jvp(x=std_change)
