@@ -1,0 +1,105 @@
+"""Every row of the table under `vmap`: it equals a loop over the examples, and so do the gradients through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xgrad
+from xgrad.backend import find_backend
+from xgrad.namespaces import namespace
+
+from .conftest import device_of
+from .driver import ROWS, close, host, several
+from .table import Row
+
+BATCH = 3
+
+CANNOT = {  # what cannot be batched, and the word in the message that says why
+    **dict.fromkeys(["unique_all", "unique_counts", "unique_inverse", "unique_values", "nonzero"], "depends on the values"),
+}
+
+
+def examples(row: Row) -> list[list[np.ndarray]]:
+    """For each argument of a row, its values in each example."""
+    drawn = [row.draw()]
+    for k in range(1, BATCH):
+        drawn.append([arg.draw(1000 * k + i) for i, arg in enumerate(row.args)])
+    return [list(values) for values in zip(*drawn)]
+
+
+def choices(row: Row) -> list[tuple[bool, ...]]:
+    """Which arguments are batched: all of them, and each alone."""
+    n = len(row.args)
+    found = [(True,) * n]
+    if n > 1:
+        found += [tuple(i == k for i in range(n)) for k in range(n)]
+    return found
+
+
+def check(row: Row, backend: str, batched: tuple[bool, ...], *, gradients: bool = True) -> None:
+    xp, plugin, device = namespace(backend), find_backend(backend), device_of(backend)
+
+    def tensor(x: Any) -> xgrad.Tensor:
+        return xgrad.Tensor(plugin.from_numpy(np.ascontiguousarray(x), device))
+
+    values = examples(row)
+
+    def leaves() -> list[xgrad.Tensor]:
+        made = [tensor(np.stack(v) if b else v[0]) for v, b in zip(values, batched)]
+        for arg, x in zip(row.args, made):
+            if arg.tracked and row.differentiable and gradients:
+                x.requires_grad_()
+        return made
+
+    def f(*args: Any) -> list[Any]:
+        return [v for v in several(row.f(xp, *args)) if isinstance(v, xgrad.Tensor)]
+
+    one = leaves()
+    together = xgrad.vmap(f, tuple(0 if b else None for b in batched))(*one)
+    two = leaves()
+    apart = [f(*(x[k] if b else x for x, b in zip(two, batched))) for k in range(BATCH)]
+    stacked = [xp.stack(list(parts)) for parts in zip(*apart)]
+    assert len(together) == len(stacked)
+    for a, b in zip(together, stacked):
+        assert a.dtype == b.dtype and a.device == b.device, f"{a.dtype} {a.device}, but {b.dtype} {b.device} in a loop"
+        close(host(a), host(b), 1e-10, "value")
+    if not (row.differentiable and gradients):
+        return
+    rng = np.random.default_rng(0)
+    for out, inputs in ((together, one), (stacked, two)):
+        rng = np.random.default_rng(0)
+        total: Any = None
+        for y in out:
+            if y.dtype.inexact:
+                u = rng.uniform(-1, 1, y.shape)
+                u = tensor((u + 1j * rng.uniform(-1, 1, y.shape) if y.dtype.kind == "complex floating" else u).astype(y.dtype.name))
+                part = xp.sum(xp.real(xp.conj(u) * y))
+                total = part if total is None else total + part
+        if total is not None and total.requires_grad:
+            total.backward()
+    for k, (x, y) in enumerate(zip(one, two)):
+        if x.requires_grad:
+            assert (x.grad is None) == (y.grad is None), f"argument {k}: a gradient is missing"
+            if x.grad is not None:
+                close(host(x.grad), host(y.grad), 1e-8, f"gradient by argument {k}")
+
+
+FULL = ("numpy", "strict")
+
+
+@pytest.mark.parametrize("row", list(ROWS))
+def test_vmap_is_a_loop(row: str, backend: str) -> None:
+    one = ROWS[row]
+    if backend in one.skip:
+        pytest.skip(f"{backend}: {one.skip[backend]}")
+    if not one.args:
+        pytest.skip("it takes no arrays")
+    if one.name in CANNOT:
+        with pytest.raises(NotImplementedError, match=CANNOT[one.name]):
+            check(one, backend, (True,) * len(one.args))
+        return
+    for batched in choices(one) if backend in FULL else choices(one)[:1]:
+        check(one, backend, batched)

@@ -1,0 +1,10 @@
+"""The interpreter behind `xgrad.vmap`: arrays that hide a batch axis, and what each op does to them.
+
+`arrays` has the arrays and the backend that they belong to; `rules` the functions of its namespace.
+"""
+
+from __future__ import annotations
+
+from .arrays import Batch, BatchBackend, Batched, NotBatchable, backend_on, base_of, enclosed, innermost
+
+__all__ = ["Batch", "BatchBackend", "Batched", "NotBatchable", "backend_on", "base_of", "enclosed", "innermost"]
