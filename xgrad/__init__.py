@@ -11,7 +11,7 @@ import sys
 from . import io, nn, optim, random, tree, visualize
 from .backend import (
     available_backends, Backend, BackendError, BackendStatus, DType, find_backend, get_backend, get_default_dtype,
-    set_backend, set_default_dtype, use_backend,
+    is_deterministic, set_backend, set_default_dtype, set_deterministic, use_backend,
 )  # fmt: skip
 from .backend import bool_ as bool
 from .backend import (
@@ -20,11 +20,14 @@ from .backend import (
 from .engine import ArrayLike, composite, op, Tensor
 from .errors import GradientError
 from .grad_mode import enable_grad, is_grad_enabled, no_grad
+from .hooks import offload_to_host, saved_tensors_hooks
 from .memory import guard_writes
 from .namespaces import namespace
 from .transforms import (
-    checkpoint, custom_jvp, custom_vjp, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, stop_gradient, value_and_grad, vjp,
+    checkpoint, custom_jvp, custom_vjp, ggnvp, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize, stop_gradient,
+    value_and_grad, vjp, vmap,
 )  # fmt: skip
+from .transforms.implicit import fixed_point, linear_solve, root  # argmin is an op
 from .value import Value
 from .ops.creation import (
     arange, asarray, empty, empty_like, eye, from_dlpack, full, full_like, linspace, meshgrid, ones, ones_like, tril, triu,
@@ -55,6 +58,7 @@ from .ops.extra import (
     softmax, softplus, zero_where_not,
 )  # fmt: skip
 from . import fft, linalg, numpy_protocols, printing
+from . import optimize
 
 __array_api_version__ = "2025.12"
 
@@ -67,10 +71,10 @@ pi = 3.141592653589793
 __all__ = [
     # tensors and recording
     "Tensor", "Value", "ArrayLike", "GradientError", "composite", "op", "enable_grad", "guard_writes", "is_grad_enabled",
-    "no_grad",
+    "no_grad", "offload_to_host", "saved_tensors_hooks",
     # backends
     "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "find_backend", "get_backend",
-    "get_default_dtype", "set_backend", "set_default_dtype", "use_backend", "namespace",
+    "get_default_dtype", "is_deterministic", "set_backend", "set_default_dtype", "set_deterministic", "use_backend", "namespace",
     # constants and data types
     "e", "inf", "nan", "newaxis", "pi", "bool", "bfloat16", "complex64", "complex128", "float16", "float32", "float64",
     "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -112,8 +116,10 @@ __all__ = [
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
     "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",
     # derivatives as functions
-    "checkpoint", "custom_jvp", "custom_vjp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "stop_gradient",
-    "value_and_grad", "vjp",
+    "checkpoint", "custom_jvp", "custom_vjp", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
+    "linearize", "stop_gradient", "value_and_grad", "vjp", "vmap",
+    # answers that equations define
+    "fixed_point", "linear_solve", "optimize", "root",
     # to train with
     "io", "nn", "optim", "random", "tree", "visualize",
 ]  # fmt: skip

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "backend_of", "dtype_of", "find_backend",
-    "get_backend", "get_default_dtype", "set_backend", "set_default_dtype", "use_backend",
+    "get_backend", "get_default_dtype", "is_deterministic", "set_backend", "set_default_dtype", "set_deterministic",
+    "use_backend",
 ]  # fmt: skip
 
 Array = Any
@@ -124,6 +125,32 @@ def dtype_of(dtype: object) -> DType:
         raise TypeError(f"{dtype!r} is no data type that xgrad knows; it knows {', '.join(sorted(DType._by_name))}") from None
 
 
+_deterministic = False
+
+
+def set_deterministic(on: bool, /) -> None:
+    """Whether sums over repeated indices shall be the same to the last bit in every run, on GPUs too.
+
+    GPUs add to one place in whatever order their threads arrive there, so that the gradients of indexing with repeated
+    indices (an embedding's) differ in their last bits from run to run. In this mode they are sorted first, which takes
+    longer. Libraries on the CPU add in a fixed order anyway.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.set_deterministic(True); xgrad.is_deterministic()
+    True
+    >>> xgrad.set_deterministic(False)
+    """
+    global _deterministic
+    _deterministic = bool(on)
+
+
+def is_deterministic() -> bool:
+    """Whether `set_deterministic` was switched on."""
+    return _deterministic
+
+
 _default_dtype = float32
 
 
@@ -177,6 +204,10 @@ class Backend:
     """The command that installs the library, for the error that says it is missing."""
     mutable: bool = True
     """Whether ``x[key] = value`` changes the array in place."""
+    depth: int = 0
+    """How many batch axes arrays of this type hide: none, but for those that `xgrad.vmap` makes."""
+    writes_in_order: bool = False
+    """Whether the last value wins where `set_item` is given several for one element. If not, they are made equal first."""
     cache_bytes: int = 0
     """How many bytes of an array to update at a time, so that the temporaries stay in the processor's cache. Zero means
     all at once: on devices, and where ``x[i:j] += v`` does not write into `x`."""
@@ -198,8 +229,16 @@ class Backend:
         """Functions of the standard that the library lacks or has otherwise, by name (``"sort"``, ``"linalg.det"``)."""
         return {}
 
-    def special(self, name: str) -> Callable[[Array], Array] | None:
-        """The library's own special function of one array called `name` (``"erf"``), or None if it has none here."""
+    def special(self, name: str) -> Callable[..., Array] | None:
+        """The library's own special function called `name` in `scipy.special`, of floating arrays; None if it has none."""
+        return None
+
+    def special_on_host(self, name: str) -> Callable[..., Array] | None:
+        """SciPy's special function called `name`, for arrays of this library that live in the host's memory, or None.
+
+        For functions that the library lacks. It must refuse arrays that live on a device with a NotImplementedError:
+        nothing is copied to the host and back without a word.
+        """
         return None
 
     def admit(self, x: Array) -> None:
@@ -213,6 +252,14 @@ class Backend:
     def version(self) -> str:
         """The library's version."""
         return str(getattr(importlib.import_module((self.modules or (self.name,))[0]), "__version__", "unknown"))
+
+    def enclose(self, x: Any) -> Array:
+        """`x`, a Tensor or an array that hides fewer batch axes, as an array that hides as many as those of this type."""
+        return x
+
+    def detach(self, x: Array) -> Array:
+        """`x` without the graph that it has inside, if it is no plain array."""
+        return x
 
     def to_numpy(self, x: Array) -> Any:
         """A NumPy array with the values of `x`, copied from its device; bfloat16, which NumPy lacks, becomes float32."""
@@ -262,17 +309,27 @@ class Backend:
     def scatter_add(self, x: Array, key: Any, value: Array) -> Array:
         """A copy of `x` with `value` added at ``x[key]``, positions that occur twice counted twice.
 
-        The portable way: number the elements, index the numbers, and sum with a one-hot comparison. It takes memory of
-        the size of `x` times the size of `value`; a library's own scatter-add is better.
+        The portable way, in functions of the standard alone and always in the same order: sort what is added by where it
+        goes, sum each run of equal places by doubling steps, and have each place fetch the end of its run.
         """
         if not may_repeat(key):
             return self.set_item(x, key, self.get_item(x, key) + value)
         xp = self.xp
         numbers = self.numbers(x, key)
-        value = xp.reshape(xp.broadcast_to(value, numbers.shape), (1, -1))
-        size = math.prod(x.shape)
-        hot = xp.arange(size, device=self.device(x))[:, None] == xp.reshape(numbers, (1, -1))
-        total = xp.sum(xp.where(hot, value, xp.zeros_like(value)), axis=1)
+        value = xp.reshape(xp.broadcast_to(value, numbers.shape), (-1,))
+        count, size = value.shape[0], math.prod(x.shape)
+        if count == 0:
+            return xp.asarray(x, copy=True)
+        order = xp.argsort(xp.reshape(numbers, (-1,)), stable=True)
+        places, sums = xp.take(xp.reshape(numbers, (-1,)), order), xp.take(value, order)
+        step = 1
+        while step < count:
+            more = xp.where(places[step:] == places[:-step], sums[:-step], xp.zeros_like(sums[step:]))
+            sums, step = xp.concat([sums[:step], sums[step:] + more]), 2 * step
+        every = xp.arange(size, dtype=places.dtype, device=self.device(x))
+        ends = xp.searchsorted(places, every, side="right") - 1
+        ends = xp.where(ends < 0, xp.zeros_like(ends), ends)
+        total = xp.where(xp.take(places, ends) == every, xp.take(sums, ends), xp.zeros_like(sums[:1]))
         return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
 
     def numbers(self, x: Array, key: Any) -> Array:
@@ -523,6 +580,12 @@ def raw_namespace(x: Array) -> Any:
             raise NotAnArray(x)
         xp = namespaces[x.__class__] = backend.xp
     return xp
+
+
+def device_of(x: Array) -> Any:
+    """The device that `x`, a raw array or a Tensor, lives on."""
+    x = getattr(x, "_data", x)
+    return raw_namespace(x).__backend__.device(x)
 
 
 def inexact(x: Array) -> bool:

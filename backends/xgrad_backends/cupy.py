@@ -10,7 +10,7 @@ import cupy
 import cupyx
 import cupyx.scipy.special
 
-from xgrad.backend import Backend, may_repeat
+from xgrad.backend import Backend, is_deterministic, may_repeat
 from xgrad_backends import INSTALL
 
 
@@ -50,6 +50,8 @@ class Plugin(Backend):
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         value = cupy.asarray(value, dtype=x.dtype)
+        if is_deterministic():
+            return super().scatter_add(x, key, value)
         if not may_repeat(key) or x.dtype.kind == "f":
             out = cupy.array(x)
             cupyx.scatter_add(out, key, value)
@@ -62,8 +64,8 @@ class Plugin(Backend):
             out = x + total.view("int64").astype(x.dtype)
         return out
 
-    def special(self, name: str) -> Callable[[Any], Any] | None:
-        return getattr(cupyx.scipy.special, name, None)
+    def special(self, name: str) -> Callable[..., Any] | None:
+        return getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)
 
     def synchronize(self) -> None:
         cupy.cuda.get_current_stream().synchronize()

@@ -6,6 +6,7 @@ shape depends on values (``nonzero``, ``unique_values``) compute at once.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ import dask.array
 import numpy
 
 from xgrad.backend import Backend
+from xgrad_backends.numpy import scipy_special
 
 
 class Plugin(Backend):
@@ -81,6 +83,10 @@ class Plugin(Backend):
         if _forwards(key):
             return self.set_item(x, key, self.get_item(x, key) + value)
         return self._at(x, key, value, numpy.add.at)
+
+    def special(self, name: str) -> Callable[..., Any] | None:
+        function = scipy_special(name)
+        return None if function is None else functools.partial(dask.array.core.elemwise, function)
 
     def _at(self, x: Any, key: Any, value: Any, write: Callable[[Any, Any, Any], None]) -> Any:
         at = self.numbers(x, key)

@@ -11,6 +11,7 @@ import jax.scipy.special
 import numpy
 
 from xgrad.backend import Backend
+from xgrad_backends.numpy import scipy_special
 
 jax.config.update("jax_enable_x64", True)  # else JAX gives float32 where float64 was asked for, without a word
 
@@ -45,8 +46,22 @@ class Plugin(Backend):
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         return x.at[key].add(value)
 
-    def special(self, name: str) -> Callable[[Any], Any] | None:
-        return getattr(jax.scipy.special, name, None)
+    def special(self, name: str) -> Callable[..., Any] | None:
+        return getattr(jax.scipy.special, {"psi": "digamma"}.get(name, name), None)
+
+    def special_on_host(self, name: str) -> Callable[..., Any] | None:
+        function = scipy_special(name)
+        if function is None:
+            return None
+
+        def run(*arrays: Any) -> Any:
+            where = {getattr(getattr(x, "device", None), "platform", jax.default_backend()) for x in arrays}
+            if where != {"cpu"}:
+                raise NotImplementedError(f"{name}: JAX has no such function, and SciPy's cannot run on {where.pop()!r}")
+            shape = jax.ShapeDtypeStruct(numpy.broadcast_shapes(*(x.shape for x in arrays)), arrays[0].dtype)
+            return jax.pure_callback(function, shape, *arrays, vmap_method="broadcast_all")
+
+        return run
 
     def synchronize(self) -> None:
         jax.block_until_ready(jax.live_arrays())

@@ -16,6 +16,7 @@ class Plugin(Backend):
     """NumPy through array-api-compat."""
 
     name = "numpy"
+    writes_in_order = True
 
     def import_namespace(self) -> Any:
         return array_api_compat.numpy
@@ -62,11 +63,16 @@ class Plugin(Backend):
             out[key] += value
         return out
 
-    def special(self, name: str) -> Callable[[Any], Any] | None:
-        try:
-            return getattr(importlib.import_module("scipy.special"), name, None)
-        except ImportError:  # SciPy is optional
-            return None
+    def special(self, name: str) -> Callable[..., Any] | None:
+        return scipy_special(name)
+
+
+def scipy_special(name: str) -> Callable[..., Any] | None:
+    """SciPy's function of NumPy arrays; None if it has none, or is not installed: it is optional."""
+    try:
+        return getattr(importlib.import_module("scipy.special"), name, None)
+    except ImportError:
+        return None
 
 
 def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:

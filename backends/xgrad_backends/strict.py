@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import array_api_strict
 import numpy
 
 from xgrad.backend import Backend
+from xgrad_backends.numpy import scipy_special
 
 
 class Plugin(Backend):
@@ -15,6 +17,7 @@ class Plugin(Backend):
 
     name = "strict"
     modules = ("array_api_strict",)
+    writes_in_order = True
 
     def import_namespace(self) -> Any:
         return array_api_strict
@@ -43,6 +46,19 @@ class Plugin(Backend):
         out = self.xp.asarray(x, copy=True)
         numpy.add.at(out._array, self._key(key), _inside(value))
         return out
+
+    def special(self, name: str) -> Callable[..., Any] | None:
+        function = scipy_special(name)
+        if function is None:
+            return None
+
+        def run(*arrays: Any) -> Any:
+            devices = {x.device for x in arrays}
+            if len(devices) > 1:
+                raise ValueError("arrays from two different devices can not be combined")
+            return self.xp.asarray(numpy.asarray(function(*map(_inside, arrays))), device=devices.pop())
+
+        return run
 
     def _key(self, key: Any) -> Any:
         return tuple(map(_inside, key)) if isinstance(key, tuple) else _inside(key)

@@ -9,7 +9,8 @@ import array_api_compat.torch
 import numpy
 import torch
 
-from xgrad.backend import Backend, may_repeat
+from xgrad.backend import Backend, is_deterministic, may_repeat
+from xgrad_backends.numpy import scipy_special
 
 
 class Plugin(Backend):
@@ -77,6 +78,8 @@ class Plugin(Backend):
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         if not may_repeat(key):
             return self.set_item(x, key, self.get_item(x, key) + value)
+        if is_deterministic() and x.device.type != "cpu":
+            return super().scatter_add(x, key, value)
         out = torch.clone(x, memory_format=torch.contiguous_format)
         if getattr(key, "ndim", 0) == 1:
             out.index_put_((key.long(),), value.to(x.dtype), accumulate=True)
@@ -86,8 +89,20 @@ class Plugin(Backend):
             out.view(-1).index_put_((at.reshape(-1),), value.reshape(-1), accumulate=True)
         return out
 
-    def special(self, name: str) -> Callable[[Any], Any] | None:
-        return getattr(torch.special, name, None)
+    def special(self, name: str) -> Callable[..., Any] | None:
+        return getattr(torch.special, _SPECIAL.get(name, name), None)
+
+    def special_on_host(self, name: str) -> Callable[..., Any] | None:
+        function = scipy_special(name)
+        if function is None:
+            return None
+
+        def run(*arrays: Any) -> Any:
+            if (device := next((x.device for x in arrays if x.device.type != "cpu"), None)) is not None:
+                raise NotImplementedError(f"{name}: PyTorch has no such function, and SciPy's cannot run on device {device}")
+            return torch.as_tensor(function(*(x.numpy() for x in arrays)))
+
+        return run
 
     def synchronize(self) -> None:
         if torch.cuda.is_available():
@@ -95,6 +110,12 @@ class Plugin(Backend):
 
     def peak_memory(self) -> int | None:
         return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
+_SPECIAL = {
+    "j0": "bessel_j0", "j1": "bessel_j1", "y0": "bessel_y0", "y1": "bessel_y1", "k0": "modified_bessel_k0",
+    "k1": "modified_bessel_k1", "k0e": "scaled_modified_bessel_k0", "k1e": "scaled_modified_bessel_k1",
+}  # fmt: skip
 
 
 def _users(x: Any) -> int:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad.backend import BackendError, DType, _Foreign, backend_of, find_backend, raw_namespace
+from xgrad.backend import Backend, BackendError, DType, _Foreign, backend_of, find_backend, raw_namespace
 
+from ..conftest import statuses
 from .calls import CALLS
 
 NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128"
@@ -181,13 +182,27 @@ def test_scatter_add_keeps_the_dtype(b: Any, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("which", ["row numbers", "two arrays", "broadcast arrays", "mask", "slice", "negative step of some"])
-def test_portable_scatter_add(which: str) -> None:
-    b = find_backend("numpy")
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_pitfall_14_the_portable_scatter_add_has_a_fixed_order(which: str, name: str) -> None:
+    if not statuses()[name].usable:
+        pytest.skip(f"{name} is not installed")
+    b = find_backend(name)
     x, key = np.arange(12.0).reshape(3, 4), KEYS[which]
     value = 1.0 + np.arange(x[key].size).reshape(x[key].shape)
     want = x.copy()
     np.add.at(want, key, value)
-    np.testing.assert_array_equal(super(type(b), b).scatter_add(x, key, value), want)
+    at = tuple(b.from_numpy(k) if isinstance(k, np.ndarray) else k for k in key) if isinstance(key, tuple) else key
+    at = b.from_numpy(at) if isinstance(at, np.ndarray) else at
+    found = Backend.scatter_add(b, b.from_numpy(x), at, b.from_numpy(value))
+    np.testing.assert_array_equal(b.to_numpy(found), want)
+
+
+def test_the_portable_scatter_add_of_many_to_few() -> None:
+    rng = np.random.default_rng(0)
+    key, value = rng.integers(-5, 5, size=(40, 25)), rng.normal(size=(40, 25))
+    want = np.zeros(5)
+    np.add.at(want, key, value)
+    np.testing.assert_allclose(Backend.scatter_add(find_backend("numpy"), np.zeros(5), (key,), value), want, rtol=1e-12)
 
 
 def views(b: Any, x: Any) -> dict[str, Any]:
