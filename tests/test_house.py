@@ -23,8 +23,8 @@ FLOORS = [  # a module imports from its own floor and those before it
     {"backend"},
     {"memory", "rules", "views"},
     {"arguments", "methods", "printing"},
-    {"engine", "fast", "leaves", "pushforward"},  # parts of one thing, set apart for reading
-    {"namespaces", "value", "numpy_protocols"},
+    {"engine", "fast", "hooks", "leaves", "pushforward"},  # parts of one thing, set apart for reading
+    {"namespaces", "native", "value", "numpy_protocols"},
     {"ops"},
     {"linalg", "fft", "special"},
     {"transforms", "random", "tree"},

@@ -117,7 +117,7 @@ class Node:
 
     It keeps its parents' nodes and the arrays that the rules named, and no other array; it knows the shape and dtype of
     its output, so that the walk can give it a gradient of just that shape and dtype. `extra` is None or a dict of rare
-    wishes: a gradient to retain, a name to draw, copies to compare with.
+    wishes: hooks, a gradient to retain, a name to draw, copies to compare with.
     """
 
     __slots__ = ("age", "dtype", "extra", "op", "parents", "saved", "shape", "where")
@@ -316,7 +316,7 @@ def pullback(
             if g is None:
                 continue
             if node.extra is not None:
-                _attend(node, g)
+                g = attend(node, g)
             made, saved, parents = node.op, node.saved, node.parents
             rules = made.rules
             if not rules:  # a leaf, or one output of an op that has several
@@ -452,9 +452,15 @@ def _saved_tensors(node: Node) -> list[Any]:
     return saved
 
 
-def _attend(node: Node, g: Any) -> None:
+def attend(node: Node, g: Any) -> Any:
+    """The cotangent `g` after all rare wishes of `node` are fulfilled."""
     extra = node.extra or {}
     if extra.get("retain"):
+    if "hooks" in extra:
+        from . import hooks  # which builds on this module
+
+        g = hooks.run(node, g)
         extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
     if "guard" in extra:
         memory.check_guarded(node)
+    return g

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Recorder", "enable_grad", "is_grad_enabled", "mode", "no_grad", "recording"]
+__all__ = ["Recorder", "batches", "enable_grad", "is_grad_enabled", "mode", "no_grad", "recording", "watching"]
 
 
 class Recorder:
@@ -18,6 +18,8 @@ class Recorder:
 
 
 mode: ContextVar[bool | Recorder] = ContextVar("xgrad_mode", default=True)
+batches: ContextVar[tuple[Any, ...]] = ContextVar("xgrad_batches", default=())
+"""The batches whose functions are being called, the outermost first; see `xgrad.vmap`."""
 
 
 @contextmanager
@@ -32,6 +34,26 @@ def recording(how: bool | Recorder) -> Iterator[None]:
 
 def no_grad() -> Any:
     """Record nothing in the body of a ``with`` statement, or in a function decorated with ``@no_grad()``.
+@contextmanager
+def watching(recorder: Recorder) -> Iterator[None]:
+    """Run the body with `recorder` watching what is recorded, before those that watch already."""
+    now = mode.get()
+    if not now:
+        yield
+        return
+    with recording(_Both(recorder, now) if isinstance(now, Recorder) else recorder):
+        yield
+
+
+class _Both(Recorder):
+    def __init__(self, first: Recorder, second: Recorder) -> None:
+        self.first, self.second = first, second
+
+    def recorded(self, node: Any, output: Any, inputs: Any) -> None:
+        self.first.recorded(node, output, inputs)
+        self.second.recorded(node, output, inputs)
+
+
 
     Examples
     --------
@@ -46,7 +68,7 @@ def no_grad() -> Any:
 
 def enable_grad() -> Any:
     """Record in the body of a ``with`` statement inside a `no_grad`."""
-    return recording(True)
+    return recording(mode.get() or True)
 
 
 def is_grad_enabled() -> bool:

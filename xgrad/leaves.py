@@ -52,3 +52,8 @@ def deposit(leaves: dict[Node, Any]) -> None:
             owned = backend.owns_memory(g) and id(g) not in taken
             taken.add(id(g))
             leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))
+    for node in leaves:
+        if node.extra is not None and "after" in node.extra:
+            from . import hooks  # which builds on this module
+
+            hooks.run_on_leaf(cast(Leaf, node))

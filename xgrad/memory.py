@@ -14,7 +14,7 @@ from typing import Any
 
 from .backend import raw_namespace
 from .errors import GradientError
-from .grad_mode import Recorder, recording
+from .grad_mode import Recorder, watching
 
 __all__ = ["check", "check_guarded", "freed", "guard_writes", "mark"]
 
@@ -82,7 +82,7 @@ def guard_writes() -> Any:
     ...
     xgrad.errors.GradientError: backward: an array that multiply (called at ...) needs for its gradient was written to ...
     """
-    return recording(_Guard())
+    return watching(_Guard())
 
 
 class _Guard(Recorder):

@@ -7,7 +7,7 @@ from the engine.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 import xgrad
@@ -18,6 +18,7 @@ from .errors import GradientError, NotAnArray
 from .grad_mode import is_grad_enabled
 
 if TYPE_CHECKING:
+    import xgrad.hooks
     import xgrad.numpy_protocols
     import xgrad.printing
 
@@ -534,6 +535,76 @@ class Methods:
             raise GradientError("retain_grad: this tensor does not require grad")
         if not self.is_leaf:
             self._node.extra = {**(self._node.extra or {}), "retain": True}
+
+    def register_hook(self, hook: Callable[[Tensor], Any], /) -> xgrad.hooks.HookHandle:
+        """Have `hook` called with the gradient of this tensor each time that a backward pass has found it.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes the gradient, a Tensor of this shape and dtype. What it returns, if not None, is the gradient from there on.
+            Do not write to what it is given.
+
+        Returns
+        -------
+        HookHandle
+            Its ``remove()`` takes the hook away.
+
+        Raises
+        ------
+        GradientError
+            If this tensor does not require grad.
+
+        Notes
+        -----
+        Hooks are called in the order in which they were registered, each with what the one before returned, and before
+        `retain_grad`. The gradient is complete: all that uses the tensor has contributed. With ``create_graph=True`` what a
+        hook computes is recorded. A hook belongs to the value that the tensor has now, not to one that is written to it later.
+        Transforms such as `xgrad.grad` call hooks too; forward mode does not.
+
+        Examples
+        --------
+        >>> import xgrad
+        >>> x = xgrad.Tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x * 3
+        >>> handle = y.register_hook(lambda g: g * 10)
+        >>> y.sum().backward()
+        >>> x.grad
+        Tensor([30., 30.])
+        >>> handle.remove()
+        """
+        if self._node is None:
+            raise GradientError("register_hook: this tensor does not require grad, so no gradient will come by")
+        return xgrad.hooks.register(self._node, "hooks", hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any], /) -> xgrad.hooks.HookHandle:
+        """Have `hook` called with this leaf each time that `backward` has added to its `grad`.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes this tensor. It is called when the walk is over and all gradients are there; what it does is not recorded.
+
+        Raises
+        ------
+        GradientError
+            If this tensor is no leaf that requires grad.
+
+        Examples
+        --------
+        >>> import xgrad
+        >>> p = xgrad.Tensor([1.0, 2.0], requires_grad=True)
+        >>> def step(p):
+        ...     p.data -= 0.5 * p.grad.data
+        ...     p.grad = None
+        >>> handle = p.register_post_accumulate_grad_hook(step)
+        >>> (p * p).sum().backward()
+        >>> p.tolist()
+        [0.0, 0.0]
+        """
+        if self._node is None or not self.is_leaf:
+            raise GradientError("register_post_accumulate_grad_hook: only a leaf that requires grad has gradients added to it")
+        return xgrad.hooks.register(self._node, "after", hook)
 
     def detach(self) -> Tensor:
         """The same array as a tensor that no gradient flows through."""

@@ -298,7 +298,8 @@ def _replace(p: Tensor, data: Any) -> None:
     # The leaf's node knows shape and dtype, so it is made anew.
     p._data = data
     if p._node is not None:
-        p._node = Leaf(p)
+        extra, p._node = p._node.extra, Leaf(p)
+        p._node.extra = extra
 
 
 # ------------------------------------------------------------------------------------------------ modules as containers

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..backend import Backend, backend_of, complex128, current_backend, dtype_of, float64, inexact, is_numpy_scalar, raw_namespace
-from ..engine import Node, Tensor, pullback, wrap
+from ..batching import enclosed
+from ..engine import Node, Tensor, attend, pullback, wrap
+from ..errors import GradientError
 from ..grad_mode import mode, recording
 from ..leaves import Leaf
 from ..pushforward import ARGUMENT
@@ -101,6 +103,7 @@ def handed_out(found: Sequence[Any], xs: Sequence[Tensor], starts: Sequence[Any]
         backend: Backend = raw_namespace(g).__backend__
         if id(g) in taken or not backend.owns_memory(g):  # users may write into what they get
             g = backend.xp.asarray(g, copy=True)
+    found = {n: g if n.extra is None else attend(n, g) for n, g in found.items()}
         taken.add(id(g))
         out.append(wrap(g))
     return out
