@@ -27,12 +27,12 @@ FLOORS = [  # a module imports from its own floor and those before it
     {"namespaces", "native", "value", "numpy_protocols"},
     {"ops"},
     {"linalg", "fft", "special"},
-    {"transforms", "random", "tree"},
+    {"batching", "transforms", "random", "tree"},
     {"io"},
-    {"nn", "optim", "visualize", "testing"},
+    {"nn", "optim", "optimize", "visualize", "testing"},
 ]
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
-FOR_CHAPTERS = {"xgrad." + name for name in ("engine", "backend", "errors", "namespaces", "views", "rules", "grad_mode")}
+FOR_CHAPTERS = {"xgrad." + name for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")}
 
 
 def imports(module: str, *, everywhere: bool = False) -> set[str]:
@@ -102,7 +102,7 @@ ASK_FOR_NUMPY = {  # NumPy is not only a backend but also how data come from the
     "xgrad.numpy_protocols": "NumPy's own functions",
     "xgrad.printing": "numbers are printed by NumPy, and without a word about where they live if that is NumPy too",
     "xgrad.ops.creation": "asarray takes data of the host to any backend",
-    "xgrad.ops.indexing": "x[i] = v takes data of the host to any backend",
+    "xgrad.keys": "x[i] = v takes data of the host to any backend",
 }
 
 

@@ -57,6 +57,17 @@ from .ops.extra import (
     einsum, elu, erf, gelu, leaky_relu, log_softmax, logsigmoid, logsumexp, new_zeros, pad, relu, scatter_add, sigmoid, silu,
     softmax, softplus, zero_where_not,
 )  # fmt: skip
+from .ops.calculus import convolve, convolve_full, correlate, cumulative_trapezoid, gradient, interp, trapezoid
+from .ops.descriptive import (
+    average, corrcoef, cov, median, nanmax, nanmean, nanmedian, nanmin, nanpercentile, nanprod, nanquantile, nanstd, nansum,
+    nanvar, percentile, ptp, quantile,
+)  # fmt: skip
+from .ops.grouping import bincount, digitize, segment_max, segment_min, segment_sum, top_k
+from .ops.matrices import diag, diagflat, dot, inner, kron, outer, tri, tril_indices, triu_indices, vander
+from .ops.ufuncs import (
+    angle, cbrt, deg2rad, exp2, fmax, fmin, fmod, heaviside, logaddexp2, nan_to_num, rad2deg, sinc, spherical_jn, unwrap,
+)  # fmt: skip
+from .ops.updates import at, scatter_max, scatter_min, scatter_multiply
 from . import fft, linalg, numpy_protocols, printing
 from . import optimize
 
@@ -115,6 +126,20 @@ __all__ = [
     # extra (beyond the standard)
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
     "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",
+    # what NumPy has besides: elementwise
+    "angle", "cbrt", "deg2rad", "exp2", "fmax", "fmin", "fmod", "heaviside", "logaddexp2", "nan_to_num", "rad2deg", "sinc",
+    "spherical_jn", "unwrap",
+    # descriptive statistics
+    "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
+    "nanquantile", "nanstd", "nansum", "nanvar", "percentile", "ptp", "quantile",
+    # calculus on samples
+    "convolve", "convolve_full", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid",
+    # groups
+    "bincount", "digitize", "segment_max", "segment_min", "segment_sum", "top_k",
+    # products and matrices
+    "diag", "diagflat", "dot", "inner", "kron", "outer", "tri", "tril_indices", "triu_indices", "vander",
+    # functional updates
+    "at", "scatter_max", "scatter_min", "scatter_multiply",
     # derivatives as functions
     "checkpoint", "custom_jvp", "custom_vjp", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
     "linearize", "stop_gradient", "value_and_grad", "vjp", "vmap",

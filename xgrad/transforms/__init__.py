@@ -12,10 +12,12 @@ from __future__ import annotations
 from .checkpointing import checkpoint
 from .custom_rules import custom_jvp, custom_vjp
 from .gradients import grad, stop_gradient, value_and_grad, vjp
+from .implicit import argmin, fixed_point, linear_solve, root
 from .jacobians import hessian, jacfwd, jacobian, jacrev
-from .tangents import hvp, jvp
+from .mapping import vmap
+from .tangents import ggnvp, hvp, jvp, linearize
 
 __all__ = [
-    "checkpoint", "custom_jvp", "custom_vjp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "stop_gradient",
-    "value_and_grad", "vjp",
+    "argmin", "checkpoint", "custom_jvp", "custom_vjp", "fixed_point", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian",
+    "jacrev", "jvp", "linear_solve", "linearize", "root", "stop_gradient", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

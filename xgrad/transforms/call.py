@@ -16,7 +16,9 @@ from ..leaves import Leaf
 from ..pushforward import ARGUMENT
 from ..tree import Structure, flatten, tree_map
 
-__all__ = ["Call", "dtype_name", "handed_out", "is_number", "kind_of", "like", "node_of", "numbers", "renewed", "walk", "zeros"]
+__all__ = [
+    "Call", "dtype_name", "handed_out", "is_number", "kind_of", "like", "node_of", "numbers", "plain", "renewed", "walk", "zeros",
+]  # fmt: skip
 
 
 class Call:
@@ -63,6 +65,18 @@ class Call:
             at += count
         return out
 
+    def scalar(self) -> Tensor:
+        """The result, if it is a real scalar."""
+        if len(self.results) != 1 or self.structure.spec is not None or self.results[0].size != 1:
+            shapes = ", ".join(str(y.shape) for y in self.results)
+            raise GradientError(
+                f"{self.what}: {self.name} returned shape {shapes}; only a scalar has a gradient: reduce it, for example with "
+                "xgrad.sum, or use xgrad.jacobian"
+            )
+        if self.results[0].dtype.kind != "real floating":
+            raise GradientError(f"{self.what}: {self.name} returned a complex scalar; take a real part of it, or use xgrad.vjp")
+        return self.results[0]
+
     def value(self) -> Any:
         return self.structure.unflatten([self.give(y, self.kind) for y in self.results])
 
@@ -70,7 +84,8 @@ class Call:
         """`x` for the user: a Tensor, a raw array, or a number if that is what the arguments were."""
         if self.connected or (x._node is not None and x.is_leaf):
             return x
-        return x.detach() if kind is Tensor else _plain(x._data, kind)
+        data = x._data if mode.get() else x.detach()._data  # which may have a graph inside, that of an outer batch
+        return wrap(data, None, type(x)) if kind is Tensor else plain(data, kind)
 
     def back(self, cotangents: Sequence[Tensor], *, retain: bool, record: bool) -> list[Tensor]:
         """One cotangent for each array of the arguments: as Tensors; recorded, if `record`; zeros where nothing depends."""
@@ -80,7 +95,7 @@ class Call:
         """`found` as the user gets them: each of its argument's kind."""
         if record:
             return self.rebuild(found)
-        return self.rebuild([g if isinstance(x, Tensor) else _plain(g._data, type(x)) for g, x in zip(found, self.given)])
+        return self.rebuild([g if isinstance(x, Tensor) else plain(g._data, type(x)) for g, x in zip(found, self.given)])
 
 
 def walk(ys: Sequence[Tensor], gs: Sequence[Tensor], xs: Sequence[Tensor], *, retain: bool, record: bool) -> list[Tensor]:
@@ -88,6 +103,7 @@ def walk(ys: Sequence[Tensor], gs: Sequence[Tensor], xs: Sequence[Tensor], *, re
     nodes = [node_of(x) for x in xs]
     starts = gs if record else [g._data for g in gs]
     found = pullback(ys, starts, inputs=nodes, retain_graph=retain, create_graph=record)
+    found = {n: g if n.extra is None else attend(n, g) for n, g in found.items()}
     return handed_out([found.get(n) for n in nodes], xs, starts, record)
 
 
@@ -103,7 +119,6 @@ def handed_out(found: Sequence[Any], xs: Sequence[Tensor], starts: Sequence[Any]
         backend: Backend = raw_namespace(g).__backend__
         if id(g) in taken or not backend.owns_memory(g):  # users may write into what they get
             g = backend.xp.asarray(g, copy=True)
-    found = {n: g if n.extra is None else attend(n, g) for n, g in found.items()}
         taken.add(id(g))
         out.append(wrap(g))
     return out
@@ -111,10 +126,8 @@ def handed_out(found: Sequence[Any], xs: Sequence[Tensor], starts: Sequence[Any]
 
 def renewed(what: str, name: str, x: Any) -> Tensor:
     """The array `x` as a Tensor with a node of its own, a child of the node that it had."""
-    if isinstance(x, Tensor):
-        data, parent = x._data, x._node if mode.get() else None
-    else:
-        data, parent = _array(what, name, x), None
+    x = enclosed(x if isinstance(x, Tensor) else wrap(_array(what, name, x)))
+    data, parent = x._data, x._node if mode.get() else None
     if not inexact(data):
         raise TypeError(
             f"{what}: {name} is of dtype {dtype_name(data)}, and only floating arrays have derivatives; convert it with "
@@ -148,7 +161,7 @@ def _result(what: str, name: str, y: Any) -> Tensor:
             f"{what}: {name} returned a tensor of dtype {dtype_name(y._data)}, and only floating ones have derivatives; "
             "return it as aux with has_aux=True"
         )
-    return y
+    return enclosed(y)
 
 
 def _reaches_outside(outputs: Iterable[Tensor], own: Sequence[Node]) -> bool:
@@ -166,8 +179,10 @@ def _reaches_outside(outputs: Iterable[Tensor], own: Sequence[Node]) -> bool:
     return False
 
 
-def _plain(data: Any, kind: Any) -> Any:
-    """A raw array, or a Python or NumPy scalar where that is what was given."""
+def plain(data: Any, kind: Any) -> Any:
+    """A raw array, or a Python or NumPy scalar where that is what was given; a Tensor of what belongs to a batch."""
+    if raw_namespace(data).__backend__.depth:
+        return wrap(data)
     if isinstance(kind, type) and issubclass(kind, (float, complex, *_numpy_scalars())) and data.shape == ():
         number = raw_namespace(data).__backend__.to_numpy(data).item()
         make: Any = kind
@@ -216,7 +231,7 @@ def like(
     """`values` as Tensors, after a look at whether they are of the shapes and dtypes of `tensors`."""
     leaves, given = flatten(values)
     if given != structure:
-        raise ValueError(f"{what}: the {whats}s must be nested as that of which they are, {structure.spec}, not {given.spec}")
+        raise ValueError(f"{what}: the {whats}s must be nested as that of which they are, {structure}, not {given}")
     out = []
     for v, x, name in zip(leaves, tensors, names):
         data = v._data if isinstance(v, Tensor) else v
@@ -227,5 +242,5 @@ def like(
             raise (TypeError if getattr(data, "shape", None) == x._data.shape else ValueError)(
                 f"{what}: the {whats} of {name} is {is_what}, but must be {x.shape} {dtype_name(x._data)} as that is"
             )
-        out.append(v if isinstance(v, Tensor) else wrap(data))
+        out.append(enclosed(v if isinstance(v, Tensor) else wrap(data)))
     return out

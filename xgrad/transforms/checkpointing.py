@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from .. import random
-from ..backend import inexact, raw_namespace
+from ..backend import inexact
 from ..engine import Node, Tensor, _wrap_all, next_age, pullback, wrap
 from ..grad_mode import mode, recording
+from ..pushforward import pushforward
 from ..rules import Op
 from ..tree import flatten
-from .call import node_of
+from .outside import frontier
 
 __all__ = ["checkpoint"]
 
@@ -61,12 +62,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         result = run()
         ys, structure = flatten(result)
         at = [k for k, y in enumerate(ys) if isinstance(y, Tensor) and y._node is not None and inexact(y._data)]
-        outside = _frontier([ys[k] for k in at], start)
+        outside = frontier([ys[k] for k in at], start)
         if not outside:
             return result
 
-        def replay(g: Any) -> list[Any]:
-            record = isinstance(g[0], Tensor)
+        def replay() -> list[Tensor]:
             now = random.get_state()
             random.set_state(state)
             try:
@@ -74,12 +74,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                     outputs = flatten(run())[0]
             finally:
                 random.set_state(now)
-            found = pullback([outputs[k] for k in at], g, inputs=outside, create_graph=record)
-            xp = g[0].__array_namespace__() if record else raw_namespace(g[0])
-            return [found[n] if n in found else xp.new_zeros(g[0], n.shape, dtype=n.dtype) for n in outside]
+            return [outputs[k] for k in at]
 
         data = [ys[k]._data for k in at]
-        node = Node(_CHECKPOINT, tuple(outside), (None, replay, None, None), [v.shape for v in data], [v.dtype for v in data])
+        saved = (None, replay, outside, None, None)
+        node = Node(_CHECKPOINT, tuple(outside), saved, [v.shape for v in data], [v.dtype for v in data])
         for k, y in zip(at, _wrap_all(tuple(data), Tensor, node)):
             ys[k] = y
         return structure.unflatten(ys)
@@ -87,21 +86,16 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return checkpointed
 
 
-_CHECKPOINT: Op[..., Any] = Op(lambda xp, *arrays, replay: arrays)
+def _pull(xp: Any, g: Any, replay: Callable[[], list[Tensor]], outside: list[Node]) -> list[Any]:
+    found = pullback(replay(), g, inputs=outside, create_graph=isinstance(g[0], Tensor))
+    return [found[n] if n in found else xp.new_zeros(g[0], n.shape, dtype=n.dtype) for n in outside]
+
+
+def _push(t: Any, replay: Callable[[], list[Tensor]], outside: list[Node]) -> tuple[Any, ...]:
+    return tuple(pushforward(outside, t, replay(), create_graph=isinstance(t[0], Tensor)))
+
+
+_CHECKPOINT: Op[..., Any] = Op(lambda xp, *arrays, replay, outside: arrays)
 _CHECKPOINT.name = "checkpoint"
-_CHECKPOINT.vjp(arrays=lambda g, replay: replay(g))
-
-
-def _frontier(outputs: Iterable[Tensor], start: int) -> list[Node]:
-    """The nodes older than `start`, and those alone, that the graph of `outputs` begins with."""
-    found = [node_of(x) for x in outputs]
-    seen, old = set(found), []
-    for node in found:  # grows while it is walked
-        if node.age < start:
-            old.append(node)
-            continue
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                found.append(parent)
-    return old
+_CHECKPOINT.vjp(arrays=_pull)
+_CHECKPOINT.jvp(arrays=_push)

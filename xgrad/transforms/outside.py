@@ -1,0 +1,79 @@
+"""Values computed outside the graph, and the nodes that put them back into it, with a derivative that is stated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..backend import raw_namespace
+from ..engine import Node, Tensor, next_age, pullback, wrap
+from ..grad_mode import mode, recording
+from ..rules import Op
+from .attach import attach
+from .call import node_of
+
+__all__ = ["Recording", "frontier", "pulled", "put_back"]
+
+
+class Recording:
+    """A call recorded whatever the mode: its results, and the nodes from before the call that they depend on.
+
+    Those nodes are of the function's arguments and of every tensor that it captured, so that none is forgotten.
+    """
+
+    def __init__(self, f: Callable[[], Sequence[Tensor]]) -> None:
+        start = next_age()
+        with recording(mode.get() or True):
+            self.results = list(f())
+        self.outside = frontier((y for y in self.results if y._node is not None), start)
+
+
+def frontier(outputs: Iterable[Tensor], start: int) -> list[Node]:
+    """The nodes older than `start`, and those alone, that the graph of `outputs` begins with."""
+    found = [node_of(x) for x in outputs]
+    seen, old = set(found), []
+    for node in found:  # grows while it is walked
+        if node.age < start:
+            old.append(node)
+            continue
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                found.append(parent)
+    return old
+
+
+def put_back(
+    name: str,
+    data: Sequence[Any],
+    outside: Sequence[Node],
+    replay: Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Tensor]],
+) -> list[Tensor]:
+    """Tensors around the arrays `data`, which depend on the nodes `outside` with the derivative that `replay` knows.
+
+    ``replay(gs, ys)`` returns the cotangent of each node of `outside`, given the results `ys` and their cotangents. All of
+    them are Tensors. It runs in the mode of the walk: when the walk is recorded, `ys` are in their places in the graph,
+    and what it computes must be differentiable.
+    """
+    if not outside or not mode.get():
+        return [wrap(x) for x in data]
+
+    def rule(g: Sequence[Any], y: Sequence[Any]) -> Sequence[Any]:
+        if isinstance(g[0], Tensor):
+            return replay(g, y)
+        return [d._data for d in replay([wrap(v) for v in g], [wrap(v) for v in y])]
+
+    made: Op[..., Any] = Op(lambda xp, *arrays, rule: arrays)
+    made.name = name
+    made.vjp(arrays=lambda g, y, rule: rule(g, y))
+    return attach(made, outside, (None, rule, tuple(data), None), data, ())
+
+
+def pulled(ys: Sequence[Tensor], gs: Sequence[Tensor], nodes: Sequence[Node]) -> list[Tensor]:
+    """The cotangent of each of `nodes`, while the others are held fixed; recorded if calls are recorded now."""
+    record = bool(mode.get())
+    found = pullback(ys, gs if record else [g._data for g in gs], inputs=nodes, retain_graph=True, create_graph=record)
+    like = gs[0]._data
+    zeros = raw_namespace(like).new_zeros
+    out = [found[n] if n in found else zeros(like, n.shape, dtype=n.dtype) for n in nodes]
+    return [x if isinstance(x, Tensor) else wrap(x) for x in out]
