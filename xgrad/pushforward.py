@@ -17,7 +17,7 @@ from . import memory
 from .backend import inexact, namespaces, raw_namespace
 from .engine import OUTPUT, Node, Tensor, _between, _saved_tensors, pullback, wrap
 from .errors import GradientError
-from .grad_mode import mode
+from .grad_mode import batches, mode
 from .rules import Op
 
 __all__ = ["ARGUMENT", "Route", "pushforward", "route"]
@@ -46,11 +46,11 @@ def pushforward(
     inputs : sequence of Node
         Where the walk begins. It stays between them and `outputs`, and frees nothing.
     tangents : sequence
-        A change for each of them, of its shape and dtype: raw arrays; or, if `create_graph` is set, Tensors.
+        A change for each of them, of its shape and dtype: raw arrays; or Tensors, and then rules run on Tensors.
     outputs : sequence of Tensor
         Where it ends.
     create_graph : bool
-        Whether rules run on Tensors, and what they do is recorded.
+        Whether what rules do on Tensors is recorded.
     along : list, optional
         What `route` gave for these inputs and outputs, for walking there again and again.
 
@@ -66,14 +66,15 @@ def pushforward(
     """
     changes: dict[Node, Any] = dict(zip(inputs, tangents))
     node: Node | None = None
-    token = mode.set(create_graph)
+    on_tensors = create_graph or any(isinstance(t, Tensor) for t in tangents)
+    token = mode.set(create_graph or (bool(batches.get()) and mode.get()))  # as in `pullback`
     try:
         for node, last in route(inputs, outputs) if along is None else along:
             if node.op is OUTPUT:
                 parts = changes.get(node.parents[0])  # type: ignore[arg-type]
                 change = None if parts is None else parts[node.saved]
             else:
-                change = _change(node, changes, create_graph)
+                change = _change(node, changes, on_tensors, create_graph)
             if change is not None:
                 changes[node] = change
             for parent in last:
@@ -102,7 +103,7 @@ def route(inputs: Sequence[Node], outputs: Sequence[Tensor]) -> Route:
     return found
 
 
-def _change(node: Node, changes: dict[Node, Any], create_graph: bool) -> Any:
+def _change(node: Node, changes: dict[Node, Any], on_tensors: bool, create_graph: bool) -> Any:
     """The change of the output of `node`: an array, a tuple for several outputs, or None for zero."""
     made = node.op
     given = [(k, changes[parent]) for k, parent in enumerate(node.parents) if parent in changes]
@@ -117,8 +118,8 @@ def _change(node: Node, changes: dict[Node, Any], create_graph: bool) -> Any:
     if any(made.pushes[0 if made.sequence else k] is None for k, _ in given):
         return _transposed_twice(node, dict(given), create_graph)
     one = given[0][1]
-    xp = namespaces.get(one.__class__) or (one.__array_namespace__() if create_graph else raw_namespace(one))
-    saved = _saved_tensors(node) if create_graph else node.saved
+    xp = namespaces.get(one.__class__) or (one.__array_namespace__() if on_tensors else raw_namespace(one))
+    saved = _saved_tensors(node) if on_tensors else node.saved
     if made.sequence:
         given = [(0, _filled(xp, node, dict(given)))]
     total: Any = None
@@ -168,7 +169,7 @@ def _transposed_twice(node: Node, given: dict[int, Any], create_graph: bool) -> 
     copy = Node(node.op, tuple(stands.get(k, p) for k, p in enumerate(parents)), node.saved, node.shape, node.dtype)
     copy.where = node.where
     one = next(iter(given.values()))
-    one = one._data if create_graph else one
+    one = one._data if isinstance(one, Tensor) else one
     several = isinstance(node.shape, list)
     outputs, cotangents, nodes = [], [], []
     for k, (shape, dtype) in enumerate(zip(node.shape, node.dtype) if several else [(node.shape, node.dtype)]):

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..backend import raw_namespace
 from ..engine import Tensor, wrap
-from ..errors import GradientError
 from ..grad_mode import mode
 from ..tree import tree_map
 from .call import Call, like, numbers
@@ -88,15 +87,7 @@ def value_and_grad(
     @functools.wraps(f, updated=())
     def both(*args: Any, **options: Any) -> Any:
         call = Call(_what, f, args, numbers(_what, argnums, len(args)), options, has_aux)
-        if len(call.results) != 1 or call.structure.spec is not None or call.results[0].size != 1:
-            shapes = ", ".join(str(y.shape) for y in call.results)
-            raise GradientError(
-                f"{_what}: {call.name} returned shape {shapes}; only a scalar has a gradient: reduce it, for example with "
-                "xgrad.sum, or use xgrad.jacobian"
-            )
-        y = call.results[0]
-        if y.dtype.kind != "real floating":
-            raise GradientError(f"{_what}: {call.name} returned a complex scalar; take a real part of it, or use xgrad.vjp")
+        y = call.scalar()
         found = call.back([wrap(raw_namespace(y._data).ones_like(y._data))], retain=False, record=call.connected)
         gradients = call.gradients(found, call.connected)
         value = call.value()
