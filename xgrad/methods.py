@@ -322,6 +322,11 @@ class Methods:
     def __setitem__(self, key: Any, value: Any, /) -> None:
         self._rebind("x[...] = v", xgrad.setitem(self, key, value))
 
+    @property
+    def at(self) -> Any:
+        """``x.at[key].set(v)`` is a copy with ``x[key] = v``; likewise ``add``, ``multiply``, ``max`` and others of `xgrad.at`."""
+        return xgrad.at(self)
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("len() of a 0-d tensor")
@@ -648,9 +653,17 @@ class Methods:
         host = self.data if self.backend == "numpy" else self.numpy()
         return numpy.array(host, dtype=dtype, copy=copy)
 
-    def __dlpack__(self, **arguments: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         self._refuse("x.__dlpack__()")
-        return self.data.__dlpack__(**arguments)
+        wishes = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self.data.__dlpack__(**{name: wish for name, wish in wishes.items() if wish is not None})
 
     def __dlpack_device__(self) -> Any:
         return self.data.__dlpack_device__()

@@ -7,6 +7,7 @@ complex conjugated, so that gradients of complex arrays are those of PyTorch: th
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -152,14 +153,17 @@ divide.elementwise()
 @op(scalars=True)
 @takes("real-valued")
 def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Quotient, rounded down.
+    """Quotient, rounded down; of infinities too, as the standard has it, where libraries differ: ``inf // 2`` is infinite.
 
     The gradient is zero; it does not exist where the quotient jumps.
 
     >>> floor_divide(Tensor([5.0, -5.0]), 2)
     Tensor([ 2., -3.])
     """
-    return x1 // x2
+    y = x1 // x2
+    if not xp.isdtype(y.dtype, "real floating"):
+        return y
+    return xp.where((operator.abs(x1) == math.inf) | (operator.abs(x2) == math.inf), x1 / x2, y)
 
 
 floor_divide.zero_gradient()

@@ -51,9 +51,9 @@ class Info:
         xp, native = self._backend.xp, self._backend.native_dtype
         return {name: dtype for name, dtype in known.items() if kind is None or xp.isdtype(native(dtype), kind)}
 
-    def devices(self) -> list[Any]:
+    def devices(self) -> tuple[Any, ...]:
         """The devices that arrays can be on."""
-        return [self.default_device()] if self._native is None else list(self._native.devices())
+        return (self.default_device(),) if self._native is None else tuple(self._native.devices())
 
     def __repr__(self) -> str:
         return f"<what backend {self._backend.name!r} can do>"
