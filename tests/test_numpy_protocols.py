@@ -91,7 +91,7 @@ def test_gradients_flow_through_numpys_functions() -> None:
 def test_facts_and_comparisons() -> None:
     x = Tensor(A, requires_grad=True)
     assert (np.shape(x), np.ndim(x), np.size(x), np.size(x, 1)) == ((2, 3), 2, 6, 3)
-    assert np.allclose(x, A) and np.array_equal(A, x)
+    assert np.allclose(x, A) and np.array_equal(A, x) and np.allclose(x, A, atol=x)
     assert not np.iscomplexobj(x)
     assert (C > x).dtype == xgrad.bool
 

@@ -369,10 +369,10 @@ def _host(x: Any) -> Any:
 
 
 def _on_host(name: str) -> Callable[..., Any]:
-    def run(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(*args: Any, **kwargs: Any) -> Any:
         import numpy
 
-        return getattr(numpy, name)(_host(a), _host(b), *args, **kwargs)
+        return getattr(numpy, name)(*map(_host, args), **{key: _host(value) for key, value in kwargs.items()})
 
     return run
 

@@ -27,7 +27,7 @@ def _axes(name: str, axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
     given = axis if isinstance(axis, tuple) else (axis,)
     for a in given:
         if not -ndim <= a < ndim:
-            raise IndexError(f"{name}: axis {a} is out of bounds for {ndim} axes")
+            raise IndexError(f"{name}: axis {a} is out of range for {ndim} axes")
     axes = tuple(a % ndim for a in given)
     if len(set(axes)) != len(axes):
         raise ValueError(f"{name}: an axis is named twice in {axis}")
@@ -383,7 +383,7 @@ def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
         known = {n for n in lengths if n is not None and n != 1}
         if len(known) > 1:
             raise ValueError(
-                f"broadcast_shapes: {', '.join(map(str, shapes))} do not broadcast together; axes must be equal, or one of them 1"
+                f"broadcast_shapes: {', '.join(map(str, shapes))} cannot be broadcast together; axes must be equal, or one of them 1"
             )
         out.append(known.pop() if known else None if None in lengths else 1)
     return tuple(out)
@@ -429,6 +429,8 @@ def broadcast_to(xp: Any, x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
 
 
 def _read_only(xp: Any, x: Any, v: Any, shape: Any) -> Any:
+    if x.shape == v.shape:
+        return v
     raise ValueError("writing: this tensor was broadcast, and several of its elements are one; write to a copy such as x * 1")
 
 
