@@ -378,6 +378,9 @@ class Backend:
             kinds = ("integral", "real floating", "complex floating")[(isinstance(x, float) + 2 * isinstance(x, complex)) :]
         if xp.isdtype(like.dtype, kinds):
             return xp.asarray(x, dtype=like.dtype, device=self.device(like))
+        if xp.isdtype(like.dtype, "real floating"):  # and `x` is complex
+            dtype = complex128 if self.dtype_of(like.dtype) is float64 else complex64
+            return self.from_python(x, dtype, self.device(like))
         return self.from_python(x, None, self.device(like))
 
     @property

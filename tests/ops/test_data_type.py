@@ -114,3 +114,19 @@ def test_iinfo(name: str) -> None:
     assert (info.bits, info.max, info.min, info.dtype.name) == (wanted.bits, wanted.max, wanted.min, name)
     with pytest.raises(TypeError, match="finfo"):
         xgrad.iinfo("float32")
+
+
+def test_a_zero_dimensional_result_is_no_python_scalar(xp: Any) -> None:
+    """On NumPy the sum is held as a numpy.float64, which is also a Python float."""
+    narrow, total = xp.ones(3, dtype=xp.float32), xp.sum(xp.ones(3, dtype=xp.float64))
+    for made in (xp.atan2(narrow, total), xp.where(narrow > 0, narrow, total), xp.stack([narrow[0], total])):
+        assert made.dtype == xp.float64
+
+
+def test_python_complex_numbers_keep_the_precision(xp: Any) -> None:
+    for dtype, wanted in ((xp.float32, xp.complex64), (xp.float64, xp.complex128)):
+        x = xp.sum(xp.ones(3, dtype=dtype))
+        for made in (1j * x, x * 1j, xp.add(x, 2j), 1j - xp.ones(2, dtype=dtype)):
+            assert made.dtype == wanted
+    xgrad.set_default_dtype(xgrad.float64)
+    assert (xp.ones(2, dtype=xp.float32) * 1j).dtype == xp.complex64
