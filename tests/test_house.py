@@ -29,7 +29,7 @@ FLOORS = [  # a module imports from its own floor and those before it
     {"linalg", "fft", "special"},
     {"batching", "transforms", "random", "tree"},
     {"io"},
-    {"nn", "optim", "optimize", "visualize", "testing"},
+    {"anomaly", "nn", "optim", "optimize", "visualize", "testing"},
 ]
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
 FOR_CHAPTERS = {"xgrad." + name for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from . import io, nn, optim, random, tree, visualize
+from .anomaly import detect_anomaly
 from .backend import (
     available_backends, Backend, BackendError, BackendStatus, DType, find_backend, get_backend, get_default_dtype,
     is_deterministic, set_backend, set_default_dtype, set_deterministic, use_backend,
@@ -81,8 +82,8 @@ pi = 3.141592653589793
 
 __all__ = [
     # tensors and recording
-    "Tensor", "Value", "ArrayLike", "GradientError", "composite", "op", "enable_grad", "guard_writes", "is_grad_enabled",
-    "no_grad", "offload_to_host", "saved_tensors_hooks",
+    "Tensor", "Value", "ArrayLike", "GradientError", "composite", "op", "detect_anomaly", "enable_grad", "guard_writes",
+    "is_grad_enabled", "no_grad", "offload_to_host", "saved_tensors_hooks",
     # backends
     "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "find_backend", "get_backend",
     "get_default_dtype", "is_deterministic", "set_backend", "set_default_dtype", "set_deterministic", "use_backend", "namespace",

@@ -308,7 +308,8 @@ def pullback(
     node: Node | None = None
     real: Any = None  # a dtype that was found not to be complex
     last_write = memory.last_write
-    token = mode.set(create_graph)
+    how = mode.get()
+    token = mode.set((how or True) if create_graph else bool(batches.get()) and how)  # in a batch, arrays hold graphs
     try:
         between = None if inputs is None else _between(grads, inputs)
         for node in _newest_first(grads) if between is None else between:
