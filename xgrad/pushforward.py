@@ -18,7 +18,7 @@ from .backend import inexact, namespaces, raw_namespace
 from .engine import OUTPUT, Node, Tensor, _between, _saved_tensors, pullback, wrap
 from .errors import GradientError
 from .grad_mode import batches, mode
-from .rules import Op
+from .rules import Op, Push
 
 __all__ = ["ARGUMENT", "Route", "pushforward", "route"]
 
@@ -105,33 +105,42 @@ def route(inputs: Sequence[Node], outputs: Sequence[Tensor]) -> Route:
 
 def _change(node: Node, changes: dict[Node, Any], on_tensors: bool, create_graph: bool) -> Any:
     """The change of the output of `node`: an array, a tuple for several outputs, or None for zero."""
-    made = node.op
-    given = [(k, changes[parent]) for k, parent in enumerate(node.parents) if parent in changes]
-    if not given or made.kind == "zero":
+    made, saved, total = node.op, None, None
+    xp: Any = None
+    if made.kind == "zero":
         return None
+    steps = _in_sequence(node, changes) if made.sequence else zip(node.parents, made.pushes)
+    for parent, push in steps:
+        t = changes.get(parent)  # type: ignore[arg-type]
+        if t is None:
+            continue
+        if saved is None:
+            _check(node)
+            xp = namespaces.get(t.__class__) or (t.__array_namespace__() if on_tensors else raw_namespace(t))
+            saved = _saved_tensors(node) if on_tensors else node.saved
+        if push is None:
+            return _transposed_twice(node, changes, create_graph)
+        kind, rule = push
+        if made.sequence:
+            t = _filled(xp, node, changes, t)
+        elif kind == "elementwise" and t.shape != node.shape:
+            t = xp.broadcast_to(t, node.shape)
+        d = rule(xp, t, saved)
+        total = d if total is None else _sum(total, d)
+    if total is None:
+        return None
+    if isinstance(node.shape, list):
+        return tuple([d if d is None else _fit(xp, d, *facts) for d, *facts in zip(total, node.shape, node.dtype)])
+    return _fit(xp, total, node.shape, node.dtype)
+
+
+def _check(node: Node) -> None:
     if node.saved is None:
         raise memory.freed(node)
     if node.age < memory.last_write:
         memory.check(node)
     if node.extra is not None and "guard" in node.extra:
         memory.check_guarded(node)
-    if any(made.pushes[0 if made.sequence else k] is None for k, _ in given):
-        return _transposed_twice(node, dict(given), create_graph)
-    one = given[0][1]
-    xp = namespaces.get(one.__class__) or (one.__array_namespace__() if on_tensors else raw_namespace(one))
-    saved = _saved_tensors(node) if on_tensors else node.saved
-    if made.sequence:
-        given = [(0, _filled(xp, node, dict(given)))]
-    total: Any = None
-    for k, t in given:
-        kind, rule = made.pushes[k]  # type: ignore[misc]
-        if kind == "elementwise" and t.shape != node.shape:
-            t = xp.broadcast_to(t, node.shape)
-        d = rule(xp, t, saved)
-        total = d if total is None else _sum(total, d)
-    if isinstance(node.shape, list):
-        return tuple(d if d is None else _fit(xp, d, *facts) for d, *facts in zip(total, node.shape, node.dtype))
-    return _fit(xp, total, node.shape, node.dtype)
 
 
 def _sum(a: Any, b: Any) -> Any:
@@ -140,13 +149,17 @@ def _sum(a: Any, b: Any) -> Any:
     return tuple(y if x is None else x if y is None else x + y for x, y in zip(a, b))
 
 
-def _filled(xp: Any, node: Node, given: dict[int, Any]) -> list[Any]:
+def _in_sequence(node: Node, changes: dict[Node, Any]) -> list[tuple[Node | None, Push | None]]:
+    """Of a sequence of arrays, the first that changes: its rule is run once, for all."""
+    return [(next((parent for parent in node.parents if parent in changes), None), node.op.pushes[0])]
+
+
+def _filled(xp: Any, node: Node, changes: dict[Node, Any], one: Any) -> list[Any]:
     """The changes of the items of a sequence, zero for those that have none."""
-    one = next(iter(given.values()))
     shapes = node.saved[-1] or [None for _ in node.parents]
     return [
-        given[k] if k in given else xp.new_zeros(one, shape if parent is None else parent.shape)
-        for k, (parent, shape) in enumerate(zip(node.parents, shapes))
+        changes[parent] if parent in changes else xp.new_zeros(one, shape if parent is None else parent.shape)
+        for parent, shape in zip(node.parents, shapes)
     ]
 
 
@@ -159,11 +172,12 @@ def _fit(xp: Any, d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return d if d.shape == shape else xp.broadcast_to(d, shape)
 
 
-def _transposed_twice(node: Node, given: dict[int, Any], create_graph: bool) -> Any:
+def _transposed_twice(node: Node, changes: dict[Node, Any], create_graph: bool) -> Any:
     """The change of the output of `node` by the rules for the way back: by the pullback of their pullback.
 
     A copy of the node, with parents of its own, takes the first walk no further than it must go.
     """
+    given = {k: changes[parent] for k, parent in enumerate(node.parents) if parent in changes}
     parents = node.parents if create_graph else (None,) * len(node.parents)
     stands = {k: _stand_in(node.parents[k], parents[k]) for k in given}
     copy = Node(node.op, tuple(stands.get(k, p) for k, p in enumerate(parents)), node.saved, node.shape, node.dtype)
@@ -180,8 +194,7 @@ def _transposed_twice(node: Node, given: dict[int, Any], create_graph: bool) -> 
     pulled = pullback(outputs, cotangents, inputs=list(stands.values()), create_graph=True)
     starts = [(pulled[stand], given[k]) for k, stand in stands.items() if stand in pulled]
     found = pullback([g for g, _ in starts], [t for _, t in starts], inputs=nodes, retain_graph=True, create_graph=create_graph)
-    changes = tuple(map(found.get, nodes))
-    return changes if several else changes[0]
+    return tuple(map(found.get, nodes)) if several else found.get(nodes[0])
 
 
 def _stand_in(node: Any, parent: Node | None) -> Node:
