@@ -69,7 +69,7 @@ from .ops.ufuncs import (
     angle, cbrt, deg2rad, exp2, fmax, fmin, fmod, heaviside, logaddexp2, nan_to_num, rad2deg, sinc, spherical_jn, unwrap,
 )  # fmt: skip
 from .ops.updates import at, scatter_max, scatter_min, scatter_multiply
-from . import fft, linalg, numpy_protocols, printing
+from . import fft, linalg, numpy_protocols, printing, special
 from . import optimize
 
 __array_api_version__ = "2025.12"
@@ -123,7 +123,7 @@ __all__ = [
     # utility
     "all", "any", "diff",
     # extensions
-    "fft", "linalg",
+    "fft", "linalg", "special",
     # extra (beyond the standard)
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
     "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",

@@ -1,0 +1,134 @@
+"""Functions that a library may have itself: a special function is its own if it has it, else SciPy's or a formula.
+
+A chapter writes ``@function`` above the formula that is to stand in where the library has no such function, or above
+``return missing(...)`` where there is none.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from .backend import extend_namespaces, get_default_dtype
+from .engine import op
+from .rules import Op, registry
+
+__all__ = ["floats", "function", "missing"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
+    """Make an op of a special function, elementwise on real floating arrays.
+
+    Its value is the library's own where the backend has a function of this name, else what `forward` returns. Arrays are
+    brought to one floating data type first, integers to that of their neighbours or the default. To the docstring it
+    adds the sections that all would repeat.
+    """
+    name = forward.__name__
+
+    @functools.wraps(forward)
+    def run(xp: Any, *arguments: Any) -> Any:
+        arguments = floats(xp, *arguments)
+        own = xp.__backend__.special(name)
+        return forward(xp, *arguments) if own is None else own(*arguments)  # type: ignore[call-arg]
+
+    told, _, example = (forward.__doc__ or "").partition(">>>")
+    names = [n for n in inspect.signature(forward).parameters if n != "xp"]
+    several = len(names) > 1
+    run.__doc__ = (
+        f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {', '.join(names)} : array{' or Python scalar' * several}\n"
+        f"        Of real floating data type; integers are made floating.\n\n    Returns\n    -------\n    Tensor\n"
+        f"        Of {'the shape that they broadcast to' if several else 'the shape of `x`'}.\n\n"
+        "    Raises\n    ------\n    NotImplementedError\n        If the backend of the arrays has no such function.\n\n"
+        f"    Examples\n    --------\n    >>>{example}"
+    )
+    made: Any = op(override=True)(run)
+    if several:
+        made.vjp = lambda **rules: made.op.vjp(**{n: _of_floats(names, rule) for n, rule in rules.items()})
+    return cast("Op[P, R]", made)
+
+
+def _of_floats(arrays: list[str], rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule with the arrays that it names made floating: an op was perhaps given integers for some of them."""
+    named = [n for n in inspect.signature(rule).parameters if n != "xp"]
+    takes_xp = len(named) < len(inspect.signature(rule).parameters)
+
+    def run(xp: Any, *values: Any) -> Any:
+        given = dict(zip(named, values))
+        given |= zip(chosen, floats(xp, *(given[n] for n in chosen)))
+        return rule(xp, *given.values()) if takes_xp else rule(*given.values())
+
+    chosen = [n for n in named if n in arrays]
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ["xp", *named]]
+    )
+    return run if chosen else rule
+
+
+def floats(xp: Any, *arrays: Any) -> tuple[Any, ...]:
+    """`arrays`, raw arrays or Tensors and Python scalars among them, in the one floating dtype that they promote to."""
+    dtypes = {x.dtype for x in arrays if hasattr(x, "dtype")}
+    if len(dtypes) == 1 and all(hasattr(x, "dtype") for x in arrays) and _inexact(xp, *dtypes):
+        return arrays
+    inexact = [dtype for dtype in dtypes if _inexact(xp, dtype)]
+    dtype = functools.reduce(xp.result_type, inexact) if inexact else _default(xp)
+    like = next((x for x in arrays if hasattr(x, "dtype")), None)
+    return tuple(_cast(xp, x, dtype, like) for x in arrays)
+
+
+def _inexact(xp: Any, dtype: Any) -> bool:
+    return bool(xp.isdtype(dtype, ("real floating", "complex floating")))
+
+
+def _default(xp: Any) -> Any:
+    backend = getattr(xp, "__backend__", None)
+    return get_default_dtype() if backend is None else backend.native_dtype(get_default_dtype())
+
+
+def _cast(xp: Any, x: Any, dtype: Any, like: Any) -> Any:
+    if hasattr(x, "dtype"):
+        return x if x.dtype == dtype else xp.astype(x, dtype)
+    return xp.asarray(x, dtype=dtype, device=None if like is None else _device(xp, like))
+
+
+def _device(xp: Any, x: Any) -> Any:
+    backend = getattr(xp, "__backend__", None)
+    return x.device if backend is None else backend.device(x)
+
+
+def missing(xp: Any, name: str, *arrays: Any) -> Any:
+    """What SciPy's function `name` gives, for arrays in the host's memory; an error for others.
+
+    Raises
+    ------
+    NotImplementedError
+        If the library has no such function and its arrays do not live on the host, or SciPy is not installed.
+    """
+    backend = xp.__backend__
+    on_host = backend.special_on_host(name)
+    if on_host is not None:
+        return on_host(*arrays)
+    advice = "" if importlib.util.find_spec("scipy") else "; SciPy has it: python -m pip install scipy"
+    raise NotImplementedError(f"{name}: backend {backend.name!r} has no function {name!r}{advice}")
+
+
+@extend_namespaces
+def _add_special(xp: Any) -> None:
+    # Rules find special functions where users do: as xp.special.gammaln, on Tensors and on raw arrays.
+    special = types.ModuleType(f"{xp.__name__}.special")
+
+    def bound(name: str) -> Callable[..., Any]:
+        if name.startswith("__") or name not in registry:
+            raise AttributeError(f"{special.__name__} has no {name!r}")
+        source = registry[name].source
+        run = special.__dict__[name] = lambda *args, **kwargs: source(xp, *args, **kwargs)
+        return run
+
+    special.__dict__["__getattr__"] = bound
+    xp.__dict__["special"] = special

@@ -1,0 +1,458 @@
+"""Bessel functions of whole order, elliptic and exponential integrals, Kummer's and Legendre's functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..engine import ArrayLike, Tensor, op
+from ..native import function, missing
+
+__all__ = [
+    "bessel_quotient", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expn", "hyp1f1", "i0", "i0e", "i1",
+    "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0", "y1", "yn",
+]  # fmt: skip
+
+
+def one_where(xp: Any, condition: Any, x: Any) -> Any:
+    """`x` with ones where `condition` holds: for a divisor that must not be zero there."""
+    return xp.where(condition, xp.ones_like(x), x)
+
+
+# -------------------------------------------------------------------------------------------------------- Bessel functions
+
+
+@function
+def j0(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the first kind of order 0.
+
+    The gradient is ``-g j1(x)``.
+
+    >>> j0(Tensor([0.0, 2.0]))
+    Tensor([1.        , 0.22389078])
+    """
+    return missing(xp, "j0", x)
+
+
+j0.vjp(x=lambda xp, g, x: -g * xp.special.j1(x))
+
+
+@function
+def j1(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the first kind of order 1.
+
+    The gradient is ``g (j0(x) - j1(x) / x)``, with 1/2 for the quotient at 0: see `bessel_quotient`.
+
+    >>> j1(Tensor([0.0, 2.0]))
+    Tensor([0.       , 0.5767248])
+    """
+    return missing(xp, "j1", x)
+
+
+j1.vjp(x=lambda xp, g, x: g * (xp.special.j0(x) - xp.special.bessel_quotient(x, 1, "j")))
+
+
+@function
+def y0(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the second kind of order 0, for positive `x`.
+
+    The gradient is ``-g y1(x)``.
+
+    >>> y0(Tensor([1.0, 2.0]))
+    Tensor([0.08825696, 0.5103757 ])
+    """
+    return missing(xp, "y0", x)
+
+
+y0.vjp(x=lambda xp, g, x: -g * xp.special.y1(x))
+
+
+@function
+def y1(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the second kind of order 1, for positive `x`.
+
+    The gradient is ``g (y0(x) - y1(x) / x)``.
+
+    >>> y1(Tensor([1.0, 2.0]))
+    Tensor([-0.7812128 , -0.10703243])
+    """
+    return missing(xp, "y1", x)
+
+
+y1.vjp(x=lambda xp, g, x, y: g * (xp.special.y0(x) - y / x))
+
+
+@function
+def yn(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the second kind of whole order `n`, for positive `x`.
+
+    The gradient is ``g (yn(n - 1, x) - yn(n + 1, x)) / 2`` for `x`; there is none for `n`.
+
+    >>> yn(2, Tensor([1.0, 2.0]))
+    Tensor([-1.6506826, -0.6174081])
+    """
+    return missing(xp, "yn", n, x)
+
+
+yn.vjp(x=lambda xp, g, n, x: g * (0.5 * (xp.special.yn(n - 1, x) - xp.special.yn(n + 1, x))))
+
+
+@function
+def i0(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the first kind of order 0.
+
+    The gradient is ``g i1(x)``.
+
+    >>> i0(Tensor([0.0, 2.0]))
+    Tensor([1.       , 2.2795854])
+    """
+    return missing(xp, "i0", x)
+
+
+i0.vjp(x=lambda xp, g, x: g * xp.special.i1(x))
+
+
+@function
+def i0e(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The scaled modified Bessel function of the first kind of order 0, ``exp(-|x|) i0(x)``.
+
+    The gradient is ``g (i1e(x) - sign(x) y)``, 0 at the kink at 0.
+
+    >>> i0e(Tensor([0.0, 1000.0]))
+    Tensor([1.        , 0.01261724])
+    """
+    return missing(xp, "i0e", x)
+
+
+i0e.vjp(x=lambda xp, g, x, y: g * (xp.special.i1e(x) - xp.sign(x) * y))
+
+
+@function
+def i1(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the first kind of order 1.
+
+    The gradient is ``g (i0(x) - i1(x) / x)``, with 1/2 for the quotient at 0: see `bessel_quotient`.
+
+    >>> i1(Tensor([0.0, 2.0]))
+    Tensor([0.       , 1.5906368])
+    """
+    return missing(xp, "i1", x)
+
+
+i1.vjp(x=lambda xp, g, x: g * (xp.special.i0(x) - xp.special.bessel_quotient(x, 1, "i")))
+
+
+@function
+def i1e(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The scaled modified Bessel function of the first kind of order 1, ``exp(-|x|) i1(x)``.
+
+    The gradient is ``g (i0e(x) - y / x - sign(x) y)``, with 1/2 for the quotient at 0: see `bessel_quotient`.
+
+    >>> i1e(Tensor([0.0, 1000.0]))
+    Tensor([0.        , 0.01261093])
+    """
+    return missing(xp, "i1e", x)
+
+
+i1e.vjp(x=lambda xp, g, x, y: g * (xp.special.i0e(x) - xp.special.bessel_quotient(x, 1, "ie") - xp.sign(x) * y))
+
+
+@function
+def k0(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the second kind of order 0, for positive `x`.
+
+    The gradient is ``-g k1(x)``.
+
+    >>> k0(Tensor([1.0, 2.0]))
+    Tensor([0.42102444, 0.11389387])
+    """
+    return missing(xp, "k0", x)
+
+
+k0.vjp(x=lambda xp, g, x: -g * xp.special.k1(x))
+
+
+@function
+def k0e(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The scaled modified Bessel function of the second kind of order 0, ``exp(x) k0(x)``.
+
+    The gradient is ``g (y - k1e(x))``.
+
+    >>> k0e(Tensor([1.0, 1000.0]))
+    Tensor([1.1444631 , 0.03962832])
+    """
+    return missing(xp, "k0e", x)
+
+
+k0e.vjp(x=lambda xp, g, x, y: g * (y - xp.special.k1e(x)))
+
+
+@function
+def k1(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the second kind of order 1, for positive `x`.
+
+    The gradient is ``-g (k0(x) + y / x)``.
+
+    >>> k1(Tensor([1.0, 2.0]))
+    Tensor([0.60190725, 0.13986588])
+    """
+    return missing(xp, "k1", x)
+
+
+k1.vjp(x=lambda xp, g, x, y: -g * (xp.special.k0(x) + y / x))
+
+
+@function
+def k1e(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The scaled modified Bessel function of the second kind of order 1, ``exp(x) k1(x)``.
+
+    The gradient is ``g (y - k0e(x) - y / x)``.
+
+    >>> k1e(Tensor([1.0, 1000.0]))
+    Tensor([1.6361535 , 0.03964813])
+    """
+    return missing(xp, "k1e", x)
+
+
+k1e.vjp(x=lambda xp, g, x, y: g * (y - xp.special.k0e(x) - y / x))
+
+
+@op(override=True)
+def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
+    """A Bessel function of the first kind of order `n`, divided by ``x**n``.
+
+    Parameters
+    ----------
+    x : array
+        Of real floating data type.
+    n : int
+        The order, 0 or more.
+    kind : {"j", "i", "ie"}
+        The function: of Bessel, modified, or modified and times ``exp(-|x|)``.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Notes
+    -----
+    These functions have no singularity at 0, unlike the quotients in the textbooks' derivatives. Near 0 the power series
+    (DLMF 10.2.2, 10.25.2) is summed, farther out the recurrence in `n` is used forwards (DLMF 10.6.1, 10.29.1). The
+    gradient is ``g x`` times the quotient of order ``n + 1``, with a minus for ``"j"`` (DLMF 10.6.6, 10.29.4); for ``"ie"``
+    less ``g sign(x) y``.
+
+    Examples
+    --------
+    >>> bessel_quotient(Tensor([0.0, 2.0]), 1, "j")
+    Tensor([0.5      , 0.2883624])
+    """
+    sign, sp = -1 if kind == "j" else 1, xp.special
+    near = xp.abs(x) < 4 + n
+    z = xp.where(near, x, xp.zeros_like(x))
+    quarter, series = z * z * 0.25, xp.zeros_like(z)
+    for k in reversed(range(30 + 2 * n)):
+        series = series * quarter + sign**k / (math.factorial(k) * math.factorial(n + k) * 2**n)
+    if kind == "ie":
+        series = series * xp.exp(-xp.abs(z))
+    far = xp.where(near, xp.full_like(x, 4.0 + n), x)
+    one, two = getattr(sp, kind[0] + "0" + kind[1:])(far), getattr(sp, kind[0] + "1" + kind[1:])(far) / far
+    for k in range(n):
+        one, two = two, sign * (one - 2 * (k + 1) * two) / (far * far)
+    return xp.where(near, series, one)
+
+
+def _bessel_quotient_x(xp: Any, g: Any, x: Any, y: Any, n: int, kind: str) -> Any:
+    slope = (-1 if kind == "j" else 1) * (x * xp.special.bessel_quotient(x, n + 1, kind))
+    return g * (slope - xp.sign(x) * y if kind == "ie" else slope)
+
+
+bessel_quotient.vjp(x=_bessel_quotient_x)
+
+
+# ---------------------------------------------------------------------------------------------------- elliptic integrals
+
+
+@function
+def ellipk(xp: Any, m: ArrayLike, /) -> Tensor:
+    """The complete elliptic integral of the first kind of parameter `m`.
+
+    The gradient is ``g (E(m) - (1 - m) K(m)) / (2 m (1 - m))``, without its cancellation at 0: see `ellipkm1_derivative`.
+
+    >>> ellipk(Tensor([0.0, 0.5, -1.0]))
+    Tensor([1.5707964, 1.8540747, 1.3110287])
+    """
+    return xp.special.ellipkm1(1 - m)
+
+
+ellipk.vjp(m=lambda xp, g, m: -g * xp.special.ellipkm1_derivative(1 - m, 1))
+
+
+@function
+def ellipkm1(xp: Any, p: ArrayLike, /) -> Tensor:
+    """The complete elliptic integral of the first kind of parameter ``1 - p``, precise for small `p`.
+
+    The gradient is minus that of `ellipk`: see `ellipkm1_derivative`.
+
+    >>> ellipkm1(Tensor([1.0, 0.5, 1e-20]))
+    Tensor([ 1.5707964,  1.8540747, 24.412146 ])
+    """
+    return xp.special.ellipkm1_derivative(p, 0)
+
+
+ellipkm1.vjp(p=lambda xp, g, p: g * xp.special.ellipkm1_derivative(p, 1))
+
+
+@op(override=True)
+def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
+    """The derivative of order `n` of `ellipkm1`.
+
+    Parameters
+    ----------
+    p : array
+        Of real floating data type, not negative.
+    n : int
+        The order, 0 or more.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `p`.
+
+    Notes
+    -----
+    Near ``p = 1`` the hypergeometric series (DLMF 19.5.1) is summed. Elsewhere the integral and its first derivative come
+    from the arithmetic-geometric mean (DLMF 19.8), further ones from the differential equation,
+    ``p (1 - p) K'' + (1 - 2 p) K' = K / 4``, differentiated. The gradient is ``g`` times the derivative of order ``n + 1``.
+
+    Examples
+    --------
+    >>> ellipkm1_derivative(Tensor([1.0, 0.5]), 1)
+    Tensor([-0.3926991 , -0.84721315])
+    """
+    near = xp.abs(p - 1) < 0.5
+    m = xp.where(near, 1 - p, xp.zeros_like(p))
+    series = xp.zeros_like(m)
+    for k in reversed(range(64)):  # the coefficient of m**(n + k) in the series of K, differentiated n times
+        series = series * m + math.pi / 2 * (math.comb(2 * (n + k), n + k) / 4 ** (n + k)) ** 2 * math.perm(n + k, n)
+    far = xp.where(near, xp.full_like(p, 0.25), p)
+    a, b = xp.ones_like(far), xp.sqrt(far)
+    deficit, power = (1 - far) / 2, 0.5  # sum of 2**(k - 1) (a_k**2 - b_k**2), which is 1 - E / K
+    for _ in range(11):
+        a, b, power, half = (a + b) / 2, xp.sqrt(a * b), power * 2, (a - b) / 2
+        deficit = deficit + power * half * half
+    before = math.pi / 2 / a
+    value = (before * (1 - deficit) - far * before) / (-2 * far * (1 - far))
+    for k in range(n):
+        if k < n - 1:
+            rest = (k + 0.5) ** 2 * before - (k + 1) * (1 - 2 * far) * value
+            before, value = value, rest / (far * (1 - far))
+    return xp.where(near, (-1) ** n * series, before if n == 0 else value)
+
+
+ellipkm1_derivative.vjp(p=lambda xp, g, p, n: g * xp.special.ellipkm1_derivative(p, n + 1))
+
+
+# -------------------------------------------------------------------------------------------------- exponential integrals
+
+
+@function
+def exp1(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The exponential integral of ``exp(-t) / t`` from `x` to infinity, for positive `x`.
+
+    The gradient is ``-g exp(-x) / x``.
+
+    >>> exp1(Tensor([0.5, 10.0]))
+    Tensor([5.5977362e-01, 4.1569688e-06])
+    """
+    return missing(xp, "exp1", x)
+
+
+exp1.vjp(x=lambda xp, g, x: -g * (xp.exp(-x) / x))
+
+
+@function
+def expi(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The exponential integral of ``exp(t) / t`` from minus infinity to `x`, its principal value.
+
+    The gradient is ``g exp(x) / x``.
+
+    >>> expi(Tensor([-1.0, 1.0]))
+    Tensor([-0.21938394,  1.8951178 ])
+    """
+    return missing(xp, "expi", x)
+
+
+expi.vjp(x=lambda xp, g, x: g * (xp.exp(x) / x))
+
+
+@function
+def expn(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The exponential integral of whole order `n`: that of ``exp(-x t) / t**n`` from 1 to infinity.
+
+    The gradient is ``-g expn(n - 1, x)`` for `x`; there is none for `n`.
+
+    >>> expn(2, Tensor([0.0, 1.0]))
+    Tensor([1.        , 0.14849551])
+    """
+    return missing(xp, "expn", n, x)
+
+
+def _expn_x(xp: Any, g: Any, n: Any, x: Any) -> Any:
+    # Of orders 0 and -1 there are formulas, and no functions.
+    above = xp.special.expn(xp.maximum(n - 1, xp.ones_like(n)), xp.where(n < 2, xp.ones_like(x), x))
+    safe = xp.where(n < 2, x, xp.ones_like(x))
+    zero = xp.exp(-safe) / safe
+    return -g * xp.where(n >= 2, above, xp.where(n == 1, zero, zero * (1 + 1 / safe)))
+
+
+expn.vjp(x=_expn_x)
+
+
+@function
+def spence(xp: Any, x: ArrayLike, /) -> Tensor:
+    """Spence's function, the integral of ``log(t) / (1 - t)`` from 1 to `x`.
+
+    The gradient is ``g log(x) / (1 - x)``, and ``-g`` at 1: see `log1prel_derivative`.
+
+    >>> spence(Tensor([0.0, 1.0, 2.0]))
+    Tensor([ 1.644934,  0.      , -0.822467])
+    """
+    return missing(xp, "spence", x)
+
+
+spence.vjp(x=lambda xp, g, x: -g * xp.special.log1prel_derivative(x - 1, 0))
+
+
+# ----------------------------------------------------------------------------------------------------- and two more
+
+
+@function
+def hyp1f1(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """Kummer's confluent hypergeometric function.
+
+    The gradient is ``g a / b hyp1f1(a + 1, b + 1, x)`` for `x`; there is none for `a` and `b`.
+
+    >>> hyp1f1(1.0, 2.0, Tensor([0.0, 1.0]))
+    Tensor([1.       , 1.7182819])
+    """
+    return missing(xp, "hyp1f1", a, b, x)
+
+
+hyp1f1.vjp(x=lambda xp, g, a, b, x: g * (a / b * xp.special.hyp1f1(a + 1, b + 1, x)))
+
+
+@function
+def lpmv(xp: Any, m: ArrayLike, v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The associated Legendre function of whole order `m` and real degree `v`, for ``|x| <= 1``.
+
+    The gradient is ``g (v x y - (v + m) lpmv(m, v - 1, x)) / (x**2 - 1)`` for `x` (DLMF 14.10.5), NaN at -1 and 1; there is
+    none for `m` and `v`.
+
+    >>> lpmv(0, 2, Tensor([0.0, 0.5]))
+    Tensor([-0.5  , -0.125])
+    """
+    return missing(xp, "lpmv", m, v, x)
+
+
+lpmv.vjp(x=lambda xp, g, m, v, x, y: g * ((v * x * y - (v + m) * xp.special.lpmv(m, v - 1, x)) / (x * x - 1)))

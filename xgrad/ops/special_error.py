@@ -1,0 +1,198 @@
+"""The error function and the normal distribution: their complements, inverses and logarithms, precise in the tails."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..engine import ArrayLike, Tensor, op
+from ..native import function, missing
+
+__all__ = [
+    "erfc", "erfcinv", "erfcx", "erfcx_derivative", "erfinv", "inverse_mills_ratio", "log_ndtr", "ndtr", "ndtri",
+]  # fmt: skip
+
+_ROOT = math.sqrt(math.pi)
+
+
+@function
+def erfc(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The complement of the error function, ``1 - erf(x)``, precise where it is small.
+
+    The gradient is ``-g 2 / sqrt(pi) exp(-x**2)``.
+
+    >>> erfc(Tensor([0.0, 10.0]))
+    Tensor([1.e+00, 1.e-45])
+    """
+    return missing(xp, "erfc", x)
+
+
+erfc.vjp(x=lambda xp, g, x: g * (-2 / _ROOT * xp.exp(-(x * x))))
+
+
+@function
+def erfcx(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The scaled complement of the error function, ``exp(x**2) erfc(x)``.
+
+    The gradient is ``g (2 x y - 2 / sqrt(pi))``, computed without that cancellation: see `erfcx_derivative`.
+
+    >>> erfcx(Tensor([0.0, 1000.0]))
+    Tensor([1.000000e+00, 5.641893e-04])
+    """
+    return missing(xp, "erfcx", x)
+
+
+erfcx.vjp(x=lambda xp, g, x: g * xp.special.erfcx_derivative(x, 1))
+
+
+@op(override=True)
+def erfcx_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
+    """The derivative of order `n` of `erfcx`.
+
+    Parameters
+    ----------
+    x : array
+        Of real floating data type.
+    n : int
+        The order, 0 or more.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Notes
+    -----
+    It is ``(-2)**n 2 / sqrt(pi)`` times the integral ``W(n)`` of ``t**n exp(-t**2 - 2 t x)`` over the positive numbers,
+    which integration by parts relates to its neighbours: ``W(n + 1) = n / 2 W(n - 1) - x W(n)``. Up to 1 this is used as
+    it stands; from there on it would cancel, and is used backwards, as a continued fraction of ``W(n) / W(n - 1)``
+    (W. Gautschi, SIAM Review 9, 1967). The gradient is ``g`` times the derivative of order ``n + 1``.
+
+    Examples
+    --------
+    >>> erfcx_derivative(Tensor([0.0, 1000.0]), 1)
+    Tensor([-1.1283792e+00, -5.6418872e-07])
+    """
+    large = x > 1
+    y = xp.special.erfcx(x)
+    far = xp.where(large, x, xp.ones_like(x))
+    ratio, product = xp.zeros_like(far), xp.ones_like(far)
+    for k in range(n + 120, 0, -1):
+        ratio = (k / 2) / (far + ratio)
+        product = product * ratio if k <= n else product
+    before, value = xp.full_like(x, 2 / _ROOT), y  # W(-1), whose part of the recurrence is a boundary term, and W(0)
+    near = xp.where(large, xp.ones_like(x), x)
+    for k in range(n):
+        before, value = value, (before * (0.5 if k == 0 else k / 2)) - near * value
+    return (-2.0) ** n * xp.where(large, y * product, value)
+
+
+erfcx_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.erfcx_derivative(x, n + 1))
+
+
+@function
+def erfinv(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The inverse of the error function.
+
+    The gradient is ``g sqrt(pi) / 2 exp(y**2)``.
+
+    >>> erfinv(Tensor([0.0, 0.5, 1.0]))
+    Tensor([0.        , 0.47693628,        inf])
+    """
+    return missing(xp, "erfinv", x)
+
+
+erfinv.vjp(x=lambda xp, g, y: g * (_ROOT / 2 * xp.exp(y * y)))
+
+
+@function
+def erfcinv(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The inverse of the complement of the error function.
+
+    The gradient is ``-g sqrt(pi) / 2 exp(y**2)``.
+
+    >>> erfcinv(Tensor([0.5, 1.0, 2.0]))
+    Tensor([ 0.47693628, -0.        ,        -inf])
+    """
+    return xp.special.ndtri(x * 0.5) * -math.sqrt(0.5)
+
+
+erfcinv.vjp(x=lambda xp, g, y: g * (-_ROOT / 2 * xp.exp(y * y)))
+
+
+@function
+def ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The distribution function of the standard normal distribution.
+
+    The gradient is ``g exp(-x**2 / 2) / sqrt(2 pi)``.
+
+    >>> ndtr(Tensor([-10.0, 0.0, 10.0]))
+    Tensor([7.619853e-24, 5.000000e-01, 1.000000e+00])
+    """
+    return 0.5 * xp.special.erfc(x * -math.sqrt(0.5))
+
+
+ndtr.vjp(x=lambda xp, g, x: g * (xp.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)))
+
+
+@function
+def ndtri(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The inverse of `ndtr`: the quantile of the standard normal distribution.
+
+    The gradient is ``g sqrt(2 pi) exp(y**2 / 2)``.
+
+    >>> ndtri(Tensor([0.0, 0.5, 0.975]))
+    Tensor([     -inf, 0.       , 1.9599644])
+    """
+    return missing(xp, "ndtri", x)
+
+
+ndtri.vjp(x=lambda xp, g, y: g * (math.sqrt(2 * math.pi) * xp.exp(0.5 * (y * y))))
+
+
+@function
+def log_ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The logarithm of `ndtr`, precise in both tails.
+
+    The gradient is ``g`` times the `inverse_mills_ratio` of `x`.
+
+    >>> log_ndtr(Tensor([-100.0, 0.0, 10.0]))
+    Tensor([-5.0055244e+03, -6.9314718e-01, -7.6198528e-24])
+    """
+    low, high = xp.minimum(x, -xp.ones_like(x)), xp.maximum(x, -xp.ones_like(x))
+    below = xp.log(0.5 * xp.special.erfcx(low * -math.sqrt(0.5))) - 0.5 * low * low
+    return xp.where(x < -1, below, xp.log1p(-0.5 * xp.special.erfc(high * math.sqrt(0.5))))
+
+
+log_ndtr.vjp(x=lambda xp, g, x: g * xp.special.inverse_mills_ratio(x))
+
+
+@op(override=True)
+def inverse_mills_ratio(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The density of the standard normal distribution divided by its distribution function.
+
+    Parameters
+    ----------
+    x : array
+        Of real floating data type.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`; about ``-x`` for very negative `x`.
+
+    Notes
+    -----
+    Below 0 it is ``sqrt(2 / pi) / erfcx(-x / sqrt(2))``, which does not underflow. The gradient is ``-g y (x + y)``.
+
+    Examples
+    --------
+    >>> inverse_mills_ratio(Tensor([-100.0, 0.0, 10.0]))
+    Tensor([1.00009995e+02, 7.97884583e-01, 7.69459849e-23])
+    """
+    low, high = xp.minimum(x, xp.zeros_like(x)), xp.maximum(x, xp.zeros_like(x))
+    below = math.sqrt(2 / math.pi) / xp.special.erfcx(low * -math.sqrt(0.5))
+    return xp.where(x < 0, below, xp.exp(-0.5 * (high * high)) / math.sqrt(2 * math.pi) / xp.special.ndtr(high))
+
+
+inverse_mills_ratio.vjp(x=lambda g, x, y: -g * (y * (x + y)))
