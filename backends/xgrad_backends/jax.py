@@ -47,8 +47,6 @@ class Plugin(Backend):
         return x.at[key].add(value)
 
     def special(self, name: str) -> Callable[..., Any] | None:
-        if name == "log_ndtr":
-            return None  # JAX's is right to six digits only
         return getattr(jax.scipy.special, {"psi": "digamma"}.get(name, name), None)
 
     def special_on_host(self, name: str) -> Callable[..., Any] | None:

@@ -90,14 +90,7 @@ class Plugin(Backend):
         return out
 
     def special(self, name: str) -> Callable[..., Any] | None:
-        if name == "ndtr":
-            return None  # torch's is (1 + erf) / 2, which has no left tail
-        own = getattr(torch.special, _SPECIAL.get(name, name), None)
-        host = self.special_on_host(name) if name in ("j0", "j1", "y0", "y1") else None
-        if own is None or host is None:
-            return own
-        # torch's are wrong by up to 1e-6 beyond 5: on the CPU there is better
-        return lambda x: (host if x.device.type == "cpu" else own)(x)
+        return getattr(torch.special, _SPECIAL.get(name, name), None)
 
     def special_on_host(self, name: str) -> Callable[..., Any] | None:
         function = scipy_special(name)
