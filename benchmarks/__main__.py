@@ -15,13 +15,15 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
-from . import harness, memory  # noqa: E402
+from . import checkpoint, harness, memory  # noqa: E402
 from .cases import CASES  # noqa: E402
+
+OTHERS = ("memory", "checkpoint")  # which are not about time alone
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join([*CASES, 'memory'])} (default: all)")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join([*CASES, *OTHERS])} (default: all)")
     parser.add_argument("--rounds", type=int, default=15, help="how many rounds the medians are over (default: 15)")
     parser.add_argument("--slot", type=float, default=0.05, help="seconds for each library in a round (default: 0.05)")
     parser.add_argument(
@@ -29,9 +31,9 @@ def main() -> int:
     )
     parser.add_argument("--json", metavar="FILE", help="write the numbers to this file as well")
     args = parser.parse_args()
-    names = args.names or [*CASES, "memory"]
-    if unknown := set(names) - {*CASES, "memory"}:
-        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join([*CASES, 'memory'])}")
+    names = args.names or [*CASES, *OTHERS]
+    if unknown := set(names) - {*CASES, *OTHERS}:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join([*CASES, *OTHERS])}")
     clock = time.perf_counter if args.clock == "wall" else time.process_time
     facts = {**harness.machine(), "threads": harness.pin(), "clock": args.clock}
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
@@ -41,6 +43,10 @@ def main() -> int:
         if name == "memory":
             report[name] = remember = memory.measure()
             print(show_memory(remember), end="\n\n", flush=True)
+            continue
+        if name == "checkpoint":
+            report[name] = rows = checkpoint.measure()
+            print(show_checkpoint(rows), end="\n\n", flush=True)
             continue
         case = CASES[name]()
         found = harness.measure(case, rounds=args.rounds, slot=args.slot, clock=clock)
@@ -60,6 +66,18 @@ def show(title: str, found: harness.Results) -> str:
         else:
             rows.append((name, harness.duration(timing.seconds), "" if timing.ratio is None else f"{timing.ratio:.2f}"))
     return harness.table(title, rows, ("", "median", "x NumPy"))
+
+
+def show_checkpoint(found: list[dict[str, float]]) -> str:
+    rows = []
+    for row in found:
+        kept, again = row["kept KiB"], row["checkpointed KiB"]
+        spent = harness.duration(row["kept s"]), harness.duration(row["checkpointed s"])
+        rows.append(
+            (f"{row['layers']:.0f}", f"{row['segments']:.0f}", f"{kept:,.0f}", f"{again:,.0f}", f"{again / kept:.2f}", *spent)
+        )
+    heads = ("layers", "segments", "kept KiB", "checkpointed KiB", "ratio", "kept", "checkpointed")
+    return harness.table("peak memory of a deep net, float32: one forward and one backward, with xgrad.checkpoint", rows, heads)
 
 
 def show_memory(found: dict[str, dict[str, object]]) -> str:
