@@ -22,7 +22,19 @@ def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list
     except NotAnArray as error:
         error.args = (f"{made.name}: {error}",)
         raise
-    return values, given, [a for a, _ in lifted], [n for _, n in lifted], agree(made, [a for a, _ in lifted])
+    items, nodes = [a for a, _ in lifted], [n for _, n in lifted]
+    xp = agree(made, items if made.key_at is None else [*items, *_in_key(values[made.key_at])])
+    if xp.__backend__.depth:  # what comes from outside of the batch keeps its node, but inside
+        for k, item in enumerate(items):
+            if hasattr(item, "dtype") and raw_namespace(item) is not xp:
+                items[k], nodes[k] = xp.__backend__.enclose(given[k]), None
+    return values, given, items, nodes, xp
+
+
+def _in_key(key: Any) -> list[Any]:
+    """The arrays in an index that differ between the examples of a batch."""
+    arrays = [getattr(part, "_data", part) for part in (key if isinstance(key, tuple) else (key,)) if hasattr(part, "dtype")]
+    return [a for a in arrays if not is_numpy_scalar(a) and raw_namespace(a).__backend__.depth]
 
 
 def put(made: Op[..., Any], values: list[Any], items: list[Any]) -> None:
@@ -47,18 +59,21 @@ def lift(x: Any) -> tuple[Any, Any]:
 
 
 def agree(made: Op[..., Any], items: Iterable[Any]) -> Any:
-    """The namespace of the arrays among `items`, all of one backend."""
+    """The namespace of the arrays among `items`, all of one backend; of those that hide the most batch axes."""
     found: Any = None
     for item in items:
         if hasattr(item, "dtype"):
             xp = raw_namespace(item)
-            if found is not None and xp is not found:
+            if found is None or xp is found:
+                found = xp
+            elif xp.__backend__.name == found.__backend__.name:
+                found = max(xp, found, key=lambda space: space.__backend__.depth)
+            else:
                 one, other = found.__backend__.name, xp.__backend__.name
                 raise TypeError(
                     f"{made.name}: got arrays of two backends, {one!r} and {other!r}; nothing moves between backends by "
                     f"itself: move one with xgrad.to_backend(x, {one!r})"
                 )
-            found = xp
     return current_backend().xp if found is None else found
 
 
@@ -67,4 +82,5 @@ def promote(xp: Any, items: list[Any]) -> list[Any]:
     arrays = [v._data if isinstance(v, Methods) else v for v in items if hasattr(v, "dtype")]
     backend = xp.__backend__
     like = next((v for v in arrays if not xp.isdtype(v.dtype, "bool")), arrays[0] if arrays else None)
-    return [backend.from_scalar(v, like) if isinstance(v, (bool, int, float, complex)) else v for v in items]
+    scalars = (bool, int, float, complex)  # and numpy.float64 is a float, but has a dtype to be kept
+    return [backend.from_scalar(v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]

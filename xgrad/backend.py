@@ -257,6 +257,11 @@ class Backend:
         """`x`, a Tensor or an array that hides fewer batch axes, as an array that hides as many as those of this type."""
         return x
 
+    def forward(self, made: Any) -> Callable[..., Any]:
+        """What an op does to arrays of this type."""
+        found: Callable[..., Any] = made.forward
+        return found
+
     def detach(self, x: Array) -> Array:
         """`x` without the graph that it has inside, if it is no plain array."""
         return x
@@ -571,7 +576,7 @@ def _resolve(cls: type, x: Array) -> Backend | None:
 
 
 namespaces: dict[type, Any] = {}
-"""The raw namespace of each type of array that has been met."""
+"""The raw namespace of each type of array that has been met, but those that hide a batch axis."""
 
 
 def raw_namespace(x: Array) -> Any:
@@ -581,7 +586,9 @@ def raw_namespace(x: Array) -> Any:
         backend = backend_of(x)
         if backend is None:
             raise NotAnArray(x)
-        xp = namespaces[x.__class__] = backend.xp
+        xp = backend.xp
+        if not backend.depth:
+            namespaces[x.__class__] = xp
     return xp
 
 

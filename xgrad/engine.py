@@ -23,7 +23,7 @@ from . import memory, views
 from .arguments import open_arguments, promote, put
 from .backend import Array, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
 from .errors import GradientError, explain
-from .grad_mode import Recorder, mode
+from .grad_mode import Recorder, batches, mode
 from .methods import Methods
 from .rules import Op, enter, publish
 
@@ -214,12 +214,13 @@ def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
 def _general(made: Op[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any) -> Any:
         values, given, items, nodes, xp = open_arguments(made, arguments)
-        items = items if made.scalars and any(hasattr(v, "dtype") for v in items) else promote(xp, items)
+        if not made.scalars or complex in map(type, items) or not any(hasattr(v, "dtype") for v in items):
+            items = promote(xp, items)
         put(made, values, items)
         if made.dtype_at is not None and values[made.dtype_at] is not None:
             values[made.dtype_at] = xp.__backend__.native_dtype(values[made.dtype_at])
         try:
-            y = made.forward(xp, *values)
+            y = (made.forward if not xp.__backend__.depth else xp.__backend__.forward(made))(xp, *values)
         except Exception as error:
             told = explain(error, made.name, [made.names[i] for i in made.arrays], items)
             if told is error:
@@ -295,9 +296,10 @@ def pullback(
     With `inputs`, those of just these nodes, each while the others are held fixed: the walk stays between `outputs` and
     them, and frees nothing else.
 
-    Cotangents are raw arrays; or, if `create_graph` is set, Tensors: then, and only then, rules run on Tensors and what
-    they do is recorded.
+    Cotangents are raw arrays; or Tensors, and then rules run on Tensors: recorded if `create_graph` is set, and
+    unrecorded to walk back many cotangents at once, in Tensors that hide a batch axis.
     """
+    on_tensors = create_graph or any(isinstance(g, Tensor) for g in cotangents)
     grads: dict[Node, Any] = {}
     leaves: dict[Node, Any] = {}
     wanted = frozenset(inputs or ())
@@ -336,8 +338,8 @@ def pullback(
             if xp is None:  # Tensors, several cotangents, or a type of array that is met for the first time
                 g = _fill(node, g) if g.__class__ is list else g
                 one: Any = g[0] if g.__class__ is tuple else g
-                xp = one.__array_namespace__() if create_graph else raw_namespace(one)
-                saved = _saved_tensors(node) if create_graph else saved
+                xp = one.__array_namespace__() if on_tensors else raw_namespace(one)
+                saved = _saved_tensors(node) if on_tensors else saved
             conj = None
             if made.conjugates and node.dtype is not real:
                 if xp.isdtype(node.dtype, "complex floating"):
@@ -352,7 +354,7 @@ def pullback(
                 d = rule(xp, g, saved)
                 if conj is not None:
                     d = conj(d)
-                raw = d._data if create_graph else d
+                raw = d._data if on_tensors else d
                 if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
                     d = _fit(xp, d, parent)
                 if parent not in grads:
@@ -361,7 +363,7 @@ def pullback(
                     grads[parent] += d
                 else:
                     grads[parent] = grads[parent] + d
-                    if not create_graph:
+                    if not on_tensors:
                         owned.add(parent)
             if not (retain_graph or create_graph):
                 node.saved = None
@@ -456,11 +458,11 @@ def _saved_tensors(node: Node) -> list[Any]:
 def attend(node: Node, g: Any) -> Any:
     """The cotangent `g` after all rare wishes of `node` are fulfilled."""
     extra = node.extra or {}
-    if extra.get("retain"):
     if "hooks" in extra:
         from . import hooks  # which builds on this module
 
         g = hooks.run(node, g)
+    if extra.get("retain"):
         extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
     if "guard" in extra:
         memory.check_guarded(node)

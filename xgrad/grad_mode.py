@@ -32,8 +32,6 @@ def recording(how: bool | Recorder) -> Iterator[None]:
         mode.reset(token)
 
 
-def no_grad() -> Any:
-    """Record nothing in the body of a ``with`` statement, or in a function decorated with ``@no_grad()``.
 @contextmanager
 def watching(recorder: Recorder) -> Iterator[None]:
     """Run the body with `recorder` watching what is recorded, before those that watch already."""
@@ -54,6 +52,8 @@ class _Both(Recorder):
         self.second.recorded(node, output, inputs)
 
 
+def no_grad() -> Any:
+    """Record nothing in the body of a ``with`` statement, or in a function decorated with ``@no_grad()``.
 
     Examples
     --------

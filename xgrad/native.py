@@ -49,8 +49,13 @@ def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
         f"    Examples\n    --------\n    >>>{example}"
     )
     made: Any = op(override=True)(run)
-    if several:
-        made.vjp = lambda **rules: made.op.vjp(**{n: _of_floats(names, rule) for n, rule in rules.items()})
+    made.op.pointwise = True
+
+    def vjp(**rules: Callable[..., Any]) -> None:
+        made.op.vjp(**{n: _of_floats(names, rule) for n, rule in rules.items()} if several else rules)
+        made.op.elementwise()
+
+    made.vjp = vjp
     return cast("Op[P, R]", made)
 
 

@@ -62,6 +62,8 @@ class Op(Generic[P, R]):
         self.arrays = [i for i, n in enumerate(notes) if "ArrayLike" in n or unnoted[i]]
         self.sequence = any("Sequence[ArrayLike]" in n or p.kind is p.VAR_POSITIONAL for p, n in zip(parameters, notes))
         self.optional = any("None" in notes[i] for i in self.arrays)  # whether an array argument may be None
+        self.pointwise = False  # whether it acts on single elements of its arguments, which broadcast
+        self.key_at = self.names.index("key") if "key" in self.names else None  # an index may have arrays in it
         self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
         self.slots = [*self.names, "y", *(f"{self.names[i]}_shape" for i in self.arrays)]
         self.kind = "unclassified"

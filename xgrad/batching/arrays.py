@@ -12,16 +12,15 @@ import importlib
 import threading
 import types
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any, ClassVar, cast
 
-from ..backend import Backend, DType, _of_type, namespaces, raw_namespace
+from ..backend import Backend, DType, _of_type, raw_namespace
 from ..engine import Tensor, wrap
 from ..grad_mode import batches
 from ..rules import Op, registry
 
 __all__ = [
-    "Batch", "BatchBackend", "Batched", "NotBatchable", "backend_on", "base_of", "composed", "enclosed", "innermost",
+    "Batch", "BatchBackend", "Batched", "NotBatchable", "backend_on", "base_of", "enclosed", "innermost",
 ]  # fmt: skip
 
 
@@ -144,16 +143,17 @@ class BatchBackend(Backend):
     """The backend of batched arrays of one library, at one depth. What it does not know of a batch it asks the library."""
 
     mutable = False
+    writes_in_order = True  # what is done with a payload says so itself
 
     def __init__(self, base: Backend, depth: int) -> None:
         super().__init__()
         self.base, self.depth, self.name = base, depth, base.name
         self.cls = cast(type[Batched], type(f"Batched{depth}", (Batched,), {"__slots__": (), "backend": self}))
-        _of_type[self.cls], namespaces[self.cls] = self, self.xp
+        _of_type[self.cls] = self
+        self._forwards: dict[Op[..., Any], Callable[..., Any]] = {}
 
     def _build(self) -> types.ModuleType:
-        rules = importlib.import_module(".rules", __package__)
-        xp: types.ModuleType = rules.namespace(self)
+        xp: types.ModuleType = _rules().namespace(self)
         self._xp = xp
         _with_operators(self.cls, xp)
         return xp
@@ -171,6 +171,12 @@ class BatchBackend(Backend):
             return cast(Batched, x)
         # An object of our own, since a Tensor can be rebound to another value.
         return self.cls(wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x), None)
+
+    def forward(self, made: Op[..., Any]) -> Callable[..., Any]:
+        found = self._forwards.get(made)
+        if found is None:
+            found = self._forwards[made] = _rules().forward(self, made)
+        return found
 
     def detach(self, x: Any) -> Batched:
         return self.cls(x.payload.detach(), x.batch)
@@ -211,7 +217,10 @@ class BatchBackend(Backend):
         return True  # nothing writes into a payload
 
     def special(self, name: str) -> Callable[..., Any] | None:
-        return getattr(self.xp, name) if self.base.special(name) is not None and name in registry else None
+        if name not in registry:
+            return None
+        found: Callable[..., Any] = _rules().elementwise(self, registry[name])
+        return found  # which asks the library itself
 
     def get_item(self, x: Any, key: Any) -> Any:
         return self.xp.get_item(x, key)
@@ -250,21 +259,5 @@ def enclosed(x: Tensor) -> Tensor:
     return wrap(backend_on(base_of(x._data), batch.depth).enclose(x))
 
 
-_composing: ContextVar[frozenset[tuple[int, str]]] = ContextVar("xgrad_composing", default=frozenset())
-
-
-def composed(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
-    """An op without a rule of its own: its forward, run in the namespace of batched arrays."""
-    key = (backend.depth, made.name)
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        outer = _composing.get()
-        if key in outer:  # it is the library's function, not a composition
-            raise NotBatchable(made.name, "no batching rule says what it does to an array with a batch axis")
-        token = _composing.set(outer | {key})
-        try:
-            return made.source(backend.xp, *args, **kwargs)
-        finally:
-            _composing.reset(token)
-
-    return run
+def _rules() -> Any:
+    return importlib.import_module(".rules", __package__)  # which needs all of xgrad

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from ..backend import Backend, backend_of, dtype_of, get_default_dtype, is_numpy_scalar
+from ..backend import Backend, backend_of, dtype_of, get_default_dtype, is_numpy_scalar, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
 from ..errors import GradientError
 from ..namespaces import creates, namespace
@@ -35,6 +35,11 @@ def _shape(name: str, shape: Any) -> tuple[int, ...]:
     if any(n < 0 for n in found):
         raise ValueError(f"{name}: shape {found} has a negative length")
     return found
+
+
+def _stays(x: Any) -> bool:
+    """Whether `x` is a Tensor whose value must not be taken out: it is in a graph, or differs between examples."""
+    return isinstance(x, Tensor) and (x.requires_grad or raw_namespace(x._data).__backend__.depth > 0)
 
 
 def _number(name: str, what: str, value: Any) -> Any:
@@ -458,7 +463,7 @@ def linspace(
     Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     (num,) = _shape("linspace", num)
-    tracked = [v for v in (start, stop) if isinstance(v, Tensor) and v.requires_grad]
+    tracked = [v for v in (start, stop) if _stays(v)]
     if tracked:
         space = tracked[0].__array_namespace__()
         steps = max(num - 1 if endpoint else num, 1)
@@ -567,7 +572,7 @@ def full_like(x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: An
     >>> xgrad.full_like(xgrad.zeros(2), 7.0)
     Tensor([7., 7.])
     """
-    if isinstance(fill_value, Tensor) and fill_value.requires_grad:
+    if _stays(fill_value):
         like = x if isinstance(x, Tensor) else Tensor(x)
         xp = fill_value.__array_namespace__()
         dtype = like.dtype if dtype is None else dtype
