@@ -24,12 +24,12 @@ FLOORS = [  # a module imports from its own floor and those before it
     {"memory", "rules", "views"},
     {"arguments", "methods", "printing"},
     {"engine", "fast", "hooks", "leaves", "pushforward"},  # parts of one thing, set apart for reading
-    {"namespaces", "native", "value", "numpy_protocols"},
+    {"keys", "namespaces", "native", "value", "numpy_protocols"},
     {"ops"},
     {"linalg", "fft", "special"},
     {"batching", "transforms", "random", "tree"},
     {"io"},
-    {"anomaly", "nn", "optim", "optimize", "visualize", "testing"},
+    {"anomaly", "graph_breaks", "nn", "optim", "optimize", "visualize", "testing"},
 ]
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
 FOR_CHAPTERS = {"xgrad." + name for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")}

@@ -49,7 +49,7 @@ def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
             if kwargs.get("dtype") is not None:
                 kwargs["dtype"] = backend.native_dtype(kwargs["dtype"])
             made = forward(backend.xp, *args, **kwargs)
-            return wrap(made) if hasattr(made, "shape") and not isinstance(made, Tensor) else made
+            return tuple(map(_wrapped, made)) if isinstance(made, tuple) else _wrapped(made)
 
         create.__name__ = create.__qualname__ = forward.__name__
         create.__doc__, create.__module__ = forward.__doc__, forward.__module__
@@ -59,6 +59,10 @@ def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
     function = bind(current_backend)
     function.on = lambda backend: bind(lambda: backend)
     return cast("Creator[P, R]", function)
+
+
+def _wrapped(made: Any) -> Any:
+    return wrap(made) if hasattr(made, "shape") and not isinstance(made, Tensor) else made
 
 
 def namespace(name: str, /, *, api_version: str | None = None) -> types.ModuleType:

@@ -6,67 +6,13 @@ overwritten. ``x[key]`` with integers, slices, None and Ellipsis alone is a view
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
-from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
+from ..backend import Array, may_repeat, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
-from ..namespaces import namespace
+from ..keys import is_basic, last_writes, raw_key, value_for
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
-
-
-# --------------------------------------------------------------------------------------------------------------- keys
-
-
-def is_basic(key: Any) -> bool:
-    """Whether `key` selects a regular grid: no arrays in it."""
-    parts = key if key.__class__ is tuple else (key,)
-    return all(part is None or part is Ellipsis or part.__class__ in (int, slice) for part in parts)
-
-
-def raw_key(x: Array, key: Any) -> Any:
-    """`key` as the library of `x` takes it: Tensors unwrapped, lists and foreign arrays made arrays beside `x`."""
-    if key.__class__ is tuple:
-        return tuple([_raw_part(x, part) for part in key])
-    return _raw_part(x, key)
-
-
-def _raw_part(x: Array, part: Any) -> Any:
-    if part is None or part is Ellipsis or part.__class__ is int or isinstance(part, bool):
-        return part
-    if isinstance(part, slice):
-        bounds = [v if v is None else _integer(v) for v in (part.start, part.stop, part.step)]
-        return slice(*bounds)
-    if isinstance(part, int):
-        return int(part)
-    if is_numpy_scalar(part):
-        return _raw_part(x, part.item())
-    if isinstance(part, Tensor):
-        part = part._data
-    backend = raw_namespace(x).__backend__
-    if not hasattr(part, "dtype"):
-        if not isinstance(part, (list, tuple, range)):
-            told = f"{type(part).__name__} {part!r:.60}"
-            raise TypeError(f"x[key]: a key is made of integers, slices, None, ... and arrays, not of {told}")
-        part = backend.from_python(list(part), None if len(part) else "int64", backend.device(x))
-    elif raw_namespace(part).__backend__ is not backend:
-        if raw_namespace(part).__backend__.name != "numpy":
-            raise TypeError(
-                f"x[key]: x is on backend {backend.name!r} but the key is an array of {raw_namespace(part).__backend__.name!r}; "
-                f"move it with xgrad.to_backend(key, {backend.name!r})"
-            )
-        part = backend.from_numpy(part, backend.device(x))
-    if not backend.xp.isdtype(part.dtype, ("bool", "integral")):
-        raise TypeError(
-            f"x[key]: arrays in a key must be boolean or integers, not {backend.dtype_of(part.dtype).name}; "
-            "round and convert them with xgrad.astype(key, xgrad.int64)"
-        )
-    return part
-
-
-def _integer(bound: Any) -> int:
-    return operator.index(bound.item() if hasattr(bound, "item") else bound)
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
@@ -134,8 +80,7 @@ def getitem(x: ArrayLike, key: Any, /) -> Tensor:
     """
     if key.__class__ is int or key.__class__ is slice or is_basic(key):
         return getitem_(x, key)
-    data = getattr(x, "_data", x)
-    key = raw_key(data, key)
+    key = raw_key(getattr(x, "_data", x), key)
     return getitem_(x, key) if is_basic(key) else gather(x, key)
 
 
@@ -144,8 +89,11 @@ def getitem(x: ArrayLike, key: Any, /) -> Tensor:
 
 @op(override=True)
 def setitem_(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
-    """A copy of `x` with `value` at `key`."""
-    return xp.set_item(x, key, value if value.dtype == x.dtype else xp.astype(value, x.dtype))
+    """A copy of `x` with `value` at `key`; the last of the values where that names an element twice."""
+    value = value if value.dtype == x.dtype else xp.astype(value, x.dtype)
+    if may_repeat(key) and not xp.__backend__.writes_in_order:
+        value = last_writes(x, key, value)
+    return xp.set_item(x, key, value)
 
 
 def _grad_of_value(xp: Any, g: Any, key: Any, value_shape: tuple[int, ...]) -> Any:
@@ -204,7 +152,7 @@ def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     Notes
     -----
     The gradient for `x` is `g` with zeros at `key`; for `value` it is ``g[key]``. Where an integer key names an element
-    twice, the write that wins (on NumPy the last) has that gradient and the others have zero.
+    twice, the last write wins on every backend; it has that gradient and the others have zero.
 
     Examples
     --------
@@ -213,36 +161,7 @@ def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     Tensor([5., 5., 3.])
     """
     data = getattr(x, "_data", x)
-    if not is_basic(key):
-        key = raw_key(data, key)
-    if not isinstance(value, (Tensor, bool, int, float, complex)):
-        value = _value(data, value)
-    _fits(data, value)
-    return setitem_(x, key, value)
-
-
-def _value(x: Array, value: Any) -> Any:
-    backend = raw_namespace(x).__backend__
-    if is_numpy_scalar(value):
-        return value.item()
-    if isinstance(value, (list, tuple)):
-        return namespace(backend.name).asarray(value, device=backend.device(x))
-    if raw_namespace(value).__backend__.name == "numpy" and backend.name != "numpy":
-        return backend.from_numpy(value, backend.device(x))
-    return value
-
-
-def _fits(x: Array, value: Any) -> None:
-    kinds = ("complex", "float")
-    told = type(value).__name__ if not hasattr(value, "dtype") else str(getattr(value, "_data", value).dtype).rpartition(".")[2]
-    level = next((i for i, kind in enumerate(kinds) if told.startswith((kind, "bfloat"))), 2)
-    if level == 2:
-        return
-    native = str(x.dtype).rpartition(".")[2]
-    if level < next((i for i, kind in enumerate(kinds) if native.startswith((kind, "bfloat"))), 2):
-        raise TypeError(
-            f"x[key] = v: v is {told}, which does not fit into x of {native}; convert one with xgrad.astype(..., dtype)"
-        )
+    return setitem_(x, raw_key(data, key), value_for(data, value))
 
 
 # ------------------------------------------------------------------------------------------------------------- taking
