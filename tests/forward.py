@@ -78,6 +78,8 @@ def check_rules(inputs: Sequence[xgrad.Tensor], results: Sequence[Any]) -> None:
     # <u, J v> and <J' u, v> are one function of the inputs: it has one gradient, and one change along w.
     ws = [random_like(x, [9, k]) for k, x in enumerate(inputs)]
     pulled = pull(outputs, us, inputs, graph=True)
+    along = [(host(u), host(d)) for u, d in zip(us, by_rules) if d is not None]
+    check_equal(along, [(host(g), host(v)) for g, v in zip(pulled, vs) if g is not None], 1e-10, "<u, J v> and <J' u, v>")
     first = pull(pulled, vs, inputs, graph=False)
     second = pull(recorded, us, inputs, graph=False)
     changed = push(inputs, ws, [g for g in pulled if g is not None], graph=False)

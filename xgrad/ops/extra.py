@@ -91,7 +91,10 @@ def scatter_add(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
 
 
 scatter_add.vjp(x=lambda g: g, value=lambda xp, g, key: _item(xp, g, key))
-scatter_add.jvp(x=lambda t: t, value=lambda xp, t, x_shape, key: xp.scatter_add(xp.new_zeros(t, x_shape), key, t))
+scatter_add.jvp(
+    x=lambda t: t,
+    value=lambda xp, t, x_shape, key: xp.scatter_add(xp.new_zeros(t, x_shape), _raw_key(key), t),
+)
 
 
 # ------------------------------------------------------------------------------------------------- sums of exponentials

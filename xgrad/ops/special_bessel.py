@@ -268,6 +268,7 @@ def _bessel_quotient_x(xp: Any, g: Any, x: Any, y: Any, n: int, kind: str) -> An
 
 
 bessel_quotient.vjp(x=_bessel_quotient_x)
+bessel_quotient.elementwise()
 
 
 # ---------------------------------------------------------------------------------------------------- elliptic integrals
@@ -351,6 +352,7 @@ def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
 
 
 ellipkm1_derivative.vjp(p=lambda xp, g, p, n: g * xp.special.ellipkm1_derivative(p, n + 1))
+ellipkm1_derivative.elementwise()
 
 
 # -------------------------------------------------------------------------------------------------- exponential integrals

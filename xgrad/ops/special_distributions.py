@@ -59,6 +59,7 @@ gamma_density.vjp(
     a=lambda xp, g, a, x, y: g * (y * (xp.log(x) - xp.special.psi(a))),
     x=lambda xp, g, a, x, y: g * (y * ((a - 1) / x - 1)),
 )
+gamma_density.elementwise()
 
 
 @op(override=True)
@@ -94,6 +95,7 @@ beta_density.vjp(
     b=lambda xp, g, a, b, x, y: g * (y * (xp.log1p(-x) - xp.special.psi(b) + xp.special.psi(a + b))),
     x=lambda xp, g, a, b, x, y: g * (y * ((a - 1) / x - (b - 1) / (1 - x))),
 )
+beta_density.elementwise()
 
 
 # ------------------------------------------------------------------------------------------------ incomplete gamma and beta
@@ -221,8 +223,8 @@ def betaincinv(xp: Any, a: ArrayLike, b: ArrayLike, p: ArrayLike, /) -> Tensor:
     return missing(xp, "betaincinv", a, b, p)
 
 
-def _betaincinv(xp: Any, g: Any, a: Any, b: Any, y: Any, i: int, j: int) -> Any:
-    return -g * (xp.special.betainc_derivative(a, b, y / (1 - y), i, j) / xp.special.beta_density(a, b, y))
+def _betaincinv(xp: Any, g: Any, a: Any, b: Any, y: Any, m: int, n: int) -> Any:
+    return -g * (xp.special.betainc_derivative(a, b, y / (1 - y), m, n) / xp.special.beta_density(a, b, y))
 
 
 betaincinv.vjp(
@@ -354,11 +356,12 @@ gammainc_derivative.vjp(
     a=lambda xp, g, a, x, n: g * xp.special.gammainc_derivative(a, x, n + 1),
     x=_gammainc_derivative_x,
 )
+gammainc_derivative.elementwise()
 
 
 @op(override=True)
-def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, i: int, j: int) -> Tensor:
-    """The derivative of ``betainc(a, b, w / (1 + w))`` of order `i` by `a` and of order `j` by `b`.
+def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: int, n: int) -> Tensor:
+    """The derivative of ``betainc(a, b, w / (1 + w))`` of order `m` by `a` and of order `n` by `b`.
 
     Parameters
     ----------
@@ -367,7 +370,7 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, i: 
     w : array
         Of real floating data type, not negative: the odds ``x / (1 - x)``, which tell an `x` close to 1 as precisely as one
         close to 0.
-    i, j : int
+    m, n : int
         The orders, 0 or more.
 
     Returns
@@ -387,30 +390,30 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, i: 
     """
     a, b, w = xp.broadcast_arrays(*floats(xp, a, b, w))
     end = (w == 0) | (w == math.inf)
-    value = _beta_quadrature(xp, a, b, xp.log(one_where(xp, end, w)), i, j)
-    return xp.where(end, xp.where((w > 1) if i == j == 0 else (w < 0), xp.ones_like(w), xp.zeros_like(w)), value)
+    value = _beta_quadrature(xp, a, b, xp.log(one_where(xp, end, w)), m, n)
+    return xp.where(end, xp.where((w > 1) if m == n == 0 else (w < 0), xp.ones_like(w), xp.zeros_like(w)), value)
 
 
-def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, i: int, j: int) -> Any:
+def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int) -> Any:
     """The derivative, divided by the function, of ``exp(a low + b high) / beta(a, b)``: Bell polynomials of two variables."""
     sp = xp.special
 
     @functools.cache
-    def slope(k: int, m: int) -> Any:  # of the logarithm, of order k by a and m by b
+    def slope(k: int, j: int) -> Any:  # of the logarithm, of order k by a and j by b
         def polygamma(x: Any) -> Any:
-            value = sp.psi(x) if k + m == 1 else sp.polygamma(k + m - 1, x)
+            value = sp.psi(x) if k + j == 1 else sp.polygamma(k + j - 1, x)
             return value if len(x.shape) == len(low.shape) else value[..., None]
 
         both = polygamma(a + b)
-        if k and m:
+        if k and j:
             return both
-        return (both - polygamma(a) if k else both - polygamma(b)) + ((low if k else high) if k + m == 1 else 0)
+        return (both - polygamma(a) if k else both - polygamma(b)) + ((low if k else high) if k + j == 1 else 0)
 
     @functools.cache
-    def factor(k: int, m: int) -> Any:
-        if k == m == 0:
+    def factor(k: int, j: int) -> Any:
+        if k == j == 0:
             return xp.ones_like(low)
-        lower, first = ((k - 1, m), (1, 0)) if k else ((k, m - 1), (0, 1))
+        lower, first = ((k - 1, j), (1, 0)) if k else ((k, j - 1), (0, 1))
         return sum(
             math.comb(lower[0], p)
             * math.comb(lower[1], q)
@@ -420,28 +423,28 @@ def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, i: int, j: int) -
             for q in range(lower[1] + 1)
         )
 
-    return factor(i, j)
+    return factor(m, n)
 
 
 def _softplus(xp: Any, x: Any) -> Any:
     return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
-def _beta_quadrature(xp: Any, a: Any, b: Any, logit: Any, i: int, j: int) -> Any:
+def _beta_quadrature(xp: Any, a: Any, b: Any, logit: Any, m: int, n: int) -> Any:
     sp = xp.special
     low, high = -_softplus(xp, -logit), -_softplus(xp, logit)  # the logarithms of x and 1 - x
-    above = high < sp.psi(b) - sp.psi(a + b) if j and not i else low > sp.psi(a) - sp.psi(a + b)
+    above = high < sp.psi(b) - sp.psi(a + b) if n and not m else low > sp.psi(a) - sp.psi(a + b)
     side = xp.where(above, xp.ones_like(a), -xp.ones_like(a))
     drift, rest = a * xp.exp(high) - b * xp.exp(low), 0.5 * xp.minimum(xp.where(above, b, a), xp.ones_like(a))
     width = 1 / (xp.sqrt(a + b) * xp.exp(0.5 * (low + high)) + xp.maximum(-side * drift, rest))
     u = width[..., None] * _constant(xp, _NODES, a)
     way = side[..., None] * u
     to = logit[..., None] + way
-    factor = _beta_factor(xp, a, b, -_softplus(xp, -to), -_softplus(xp, to), i, j)
+    factor = _beta_factor(xp, a, b, -_softplus(xp, -to), -_softplus(xp, to), m, n)
     decay = a[..., None] * way - (a + b)[..., None] * (_softplus(xp, to) + high[..., None])
     total = xp.sum(factor * xp.exp(decay) * _constant(xp, _WEIGHTS, a), axis=-1)
     value = -side * xp.exp(a * low + b * high - sp.betaln(a, b)) * width * total
-    return value if i or j else xp.where(above, 1 + value, value)
+    return value if m or n else xp.where(above, 1 + value, value)
 
 
 def _odds_density(xp: Any, a: Any, b: Any, w: Any) -> Any:
@@ -449,16 +452,17 @@ def _odds_density(xp: Any, a: Any, b: Any, w: Any) -> Any:
     return xp.exp(xp.special.xlogy(a - 1, w) - (a + b) * xp.log1p(w) - xp.special.betaln(a, b))
 
 
-def _betainc_derivative_w(xp: Any, g: Any, a: Any, b: Any, w: Any, i: int, j: int) -> Any:
+def _betainc_derivative_w(xp: Any, g: Any, a: Any, b: Any, w: Any, m: int, n: int) -> Any:
     low = xp.log(w) - xp.log1p(w) + 0 * (a + b)
-    return g * (_odds_density(xp, a, b, w) * _beta_factor(xp, a, b, low, -xp.log1p(w) + 0 * (a + b), i, j))
+    return g * (_odds_density(xp, a, b, w) * _beta_factor(xp, a, b, low, -xp.log1p(w) + 0 * (a + b), m, n))
 
 
 betainc_derivative.vjp(
-    a=lambda xp, g, a, b, w, i, j: g * xp.special.betainc_derivative(a, b, w, i + 1, j),
-    b=lambda xp, g, a, b, w, i, j: g * xp.special.betainc_derivative(a, b, w, i, j + 1),
+    a=lambda xp, g, a, b, w, m, n: g * xp.special.betainc_derivative(a, b, w, m + 1, n),
+    b=lambda xp, g, a, b, w, m, n: g * xp.special.betainc_derivative(a, b, w, m, n + 1),
     w=_betainc_derivative_w,
 )
+betainc_derivative.elementwise()
 
 
 # ------------------------------------------------------------------------------------------- chi-square, gamma and Poisson

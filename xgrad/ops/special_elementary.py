@@ -119,6 +119,7 @@ def exprel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
 
 exprel_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.exprel_derivative(x, n + 1))
+exprel_derivative.elementwise()
 
 
 @op(override=True)
@@ -162,6 +163,7 @@ def log1prel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
 
 log1prel_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.log1prel_derivative(x, n + 1))
+log1prel_derivative.elementwise()
 
 
 # ------------------------------------------------------------------------------------------------------------- logarithms

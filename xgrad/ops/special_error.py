@@ -88,6 +88,7 @@ def erfcx_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
 
 erfcx_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.erfcx_derivative(x, n + 1))
+erfcx_derivative.elementwise()
 
 
 @function
@@ -196,3 +197,4 @@ def inverse_mills_ratio(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 inverse_mills_ratio.vjp(x=lambda g, x, y: -g * (y * (x + y)))
+inverse_mills_ratio.elementwise()

@@ -160,6 +160,7 @@ def polygamma(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
 
 
 polygamma.vjp(x=lambda xp, g, n, x: g * xp.special.polygamma(n + 1, x))
+polygamma.elementwise()
 
 
 @composite
@@ -358,4 +359,5 @@ zeta.vjp(
     x=lambda xp, g, x, q: g * _zeta_x(xp, *(floats(xp, x, q) if q is not None else (x, xp.ones_like(x)))),
     q=lambda xp, g, x, q: -g * (floats(xp, x, q)[0] * xp.special.zeta(x + 1, q)),
 )
+zeta.elementwise()
 zetac.vjp(x=lambda xp, g, x: g * _zeta_x(xp, x, xp.ones_like(x)))
