@@ -132,11 +132,17 @@ def _with_operators(cls: type[Batched], xp: Any) -> None:
     for short, name in {**_PAIRS, **_COMPARISONS}.items():
         setattr(cls, f"__{short}__", forwards(getattr(xp, name)))
     for short, name in _PAIRS.items():
-        function = getattr(xp, name)
-        setattr(cls, f"__r{short}__", forwards(lambda self, other, function=function: function(other, self)))
+        setattr(cls, f"__r{short}__", forwards(_reflected(getattr(xp, name))))
     for short, name in _SINGLE.items():
-        function = getattr(xp, name)
-        setattr(cls, f"__{short}__", lambda self, function=function: function(self))
+        setattr(cls, f"__{short}__", _method(getattr(xp, name)))
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda self, other: function(other, self)
+
+
+def _method(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda self: function(self)
 
 
 class BatchBackend(Backend):
@@ -153,7 +159,7 @@ class BatchBackend(Backend):
         self._forwards: dict[Op[..., Any], Callable[..., Any]] = {}
 
     def _build(self) -> types.ModuleType:
-        xp: types.ModuleType = _rules().namespace(self)
+        xp: types.ModuleType = _interpreter().namespace(self)
         self._xp = xp
         _with_operators(self.cls, xp)
         return xp
@@ -168,14 +174,14 @@ class BatchBackend(Backend):
     def enclose(self, x: Any) -> Batched:
         """`x` from outside of the batch, a Tensor or an array, as it is for every example."""
         if x.__class__ is self.cls:
-            return cast(Batched, x)
+            return x
         # An object of our own, since a Tensor can be rebound to another value.
         return self.cls(wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x), None)
 
     def forward(self, made: Op[..., Any]) -> Callable[..., Any]:
         found = self._forwards.get(made)
         if found is None:
-            found = self._forwards[made] = _rules().forward(self, made)
+            found = self._forwards[made] = _interpreter().forward(self, made)
         return found
 
     def detach(self, x: Any) -> Batched:
@@ -219,7 +225,7 @@ class BatchBackend(Backend):
     def special(self, name: str) -> Callable[..., Any] | None:
         if name not in registry:
             return None
-        found: Callable[..., Any] = _rules().elementwise(self, registry[name])
+        found: Callable[..., Any] = _interpreter().elementwise(self, registry[name])
         return found  # which asks the library itself
 
     def get_item(self, x: Any, key: Any) -> Any:
@@ -259,5 +265,5 @@ def enclosed(x: Tensor) -> Tensor:
     return wrap(backend_on(base_of(x._data), batch.depth).enclose(x))
 
 
-def _rules() -> Any:
-    return importlib.import_module(".rules", __package__)  # which needs all of xgrad
+def _interpreter() -> Any:
+    return importlib.import_module(".interpreter", __package__)  # which needs all of xgrad

@@ -1,34 +1,26 @@
-"""What each function of the standard does to arrays with a hidden batch axis: the namespace that ops and rules run in.
+"""What each function of the standard does to arrays with a hidden batch axis.
 
 A batching rule takes `Batched` arrays, or plain ones, and computes with xgrad's functions on their payloads, whose first
 axis is the batch's where there is one. Functions that act on single elements, or on the last axes, only need their
-arguments lined up; others need their axes counted one on. An op that has no rule here is run as it is written, on this
-namespace; see `composed`.
+arguments lined up; others need their axes counted one on.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 import types
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import xgrad
 
-from ..arguments import put
-from ..backend import DType
-from ..engine import ArrayLike, Tensor, _general, wrap
-from ..engine import _fit as fit
-from ..engine import _item_rules as item_rules
-from ..grad_mode import mode, recording
+from ..engine import Tensor
 from ..ops import elementwise as chapter
 from ..rules import Op, registry
 from .arrays import Batch, BatchBackend, Batched, NotBatchable
 
-__all__ = ["namespace"]
+__all__ = ["ELEMENTWISE", "RULES", "elementwise", "full"]
 
 __xgrad__ = True  # an error names the user's line instead of one of ours; this module is imported late
 
@@ -80,7 +72,8 @@ def like(x: Batched, payload: Any) -> Any:
     """`payload`, one Tensor or several, as made from `x`."""
     if isinstance(payload, (tuple, list)):
         parts = [x.__class__(part, x.batch) for part in payload]
-        return type(payload)(*parts) if hasattr(payload, "_fields") else type(payload)(parts)
+        make: Any = type(payload)
+        return make(*parts) if hasattr(payload, "_fields") else make(parts)
     return x.__class__(payload, x.batch)
 
 
@@ -105,8 +98,8 @@ def checked(name: str, axis: int, ndim: int) -> int:
 
 def function(name: str) -> Callable[..., Any]:
     """xgrad's function of this name on the namespace."""
-    found: Callable[..., Any] = functools.reduce(getattr, name.split("."), xgrad)
-    return found
+    found: Any = functools.reduce(getattr, name.split("."), xgrad)
+    return found  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------------- elementwise
@@ -217,18 +210,9 @@ def roll(backend: BatchBackend, x: Any, /, shift: Any, *, axis: Any = None) -> A
     if axis is None and x.batch is not None:
         flat = xgrad.roll(xgrad.reshape(x.payload, (x.batch.size, x.size)), shift, axis=1)
         return like(x, xgrad.reshape(flat, x.payload.shape))
-    return like(
-        x,
-        xgrad.roll(
-            x.payload,
-            shift,
-            axis=axis
-            if axis is None or isinstance(axis, int) and axis < 0
-            else every(axis, x)
-            if isinstance(axis, (tuple, list))
-            else at(axis, x),
-        ),
-    )
+    if isinstance(axis, (tuple, list)):
+        return like(x, xgrad.roll(x.payload, shift, axis=every(axis, x)))
+    return like(x, xgrad.roll(x.payload, shift, axis=None if axis is None else at(axis, x)))
 
 
 # ---------------------------------------------------------------------------------------------------------- manipulation
@@ -361,7 +345,7 @@ def matmul(backend: BatchBackend, x1: Any, x2: Any, /) -> Any:
 
 def _product(a: Batched, b: Batched, p: int, q: int) -> Tensor:
     """The payload of ``a @ b``: as one product of matrices if it can be, else as a stack of them."""
-    if b.batch is None and p == 1 and q <= 2 or b.batch is None and q == 1:
+    if b.batch is None and (q == 1 or (p == 1 and q == 2)):
         return xgrad.matmul(a.payload, b.payload)  # the vectors of a batch are the rows of a matrix
     if a.batch is None and q == 1 and p <= 2:
         return xgrad.matmul(b.payload, a.payload if p == 1 else xgrad.matrix_transpose(a.payload))
@@ -537,10 +521,10 @@ def get_item(backend: BatchBackend, x: Any, key: Any, /) -> Any:
 def write(name: str, backend: BatchBackend, x: Any, key: Any, value: Any, /) -> Any:
     x, value = backend.enclose(x), backend.enclose(value)
     mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
-    if name == "set_item" and isinstance(mask, Batched) and mask.batch is not None and value.size == 1:
-        if backend.dtype_of(mask.dtype).kind == "bool":
-            wide = RULES["reshape"](backend, mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))
-            return backend.xp.where(wide, RULES["reshape"](backend, value, ()), x)
+    differs = isinstance(mask, Batched) and mask.batch is not None and backend.dtype_of(mask.dtype).kind == "bool"
+    if differs and name == "set_item" and value.size == 1:
+        wide = RULES["reshape"](backend, mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))
+        return backend.xp.where(wide, RULES["reshape"](backend, value, ()), x)
     put = xgrad.setitem if name == "set_item" else xgrad.scatter_add
     if is_basic(key):
         batch = joint([x, value])
@@ -589,7 +573,7 @@ def take_along_axis(backend: BatchBackend, x: Any, indices: Any, /, *, axis: int
 
 
 @rule("searchsorted")
-def searchsorted(backend: BatchBackend, x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
+def searchsorted(backend: BatchBackend, x1: Any, x2: Any, /, *, side: Any = "left", sorter: Any = None) -> Any:
     x1, x2 = backend.enclose(x1), backend.enclose(x2)
     if sorter is not None:
         x1 = backend.xp.take(x1, sorter, axis=0)
@@ -656,203 +640,3 @@ def asarray(backend: BatchBackend, x: Any, /, *, dtype: Any = None, device: Any 
 @rule("result_type")
 def result_type(backend: BatchBackend, /, *given: Any) -> Any:
     return backend.base.xp.result_type(*(x.dtype if isinstance(x, Batched) else x for x in given))
-
-
-# ---------------------------------------------------------------------------------------------------------- the namespace
-
-FACTS = ("isdtype", "can_cast", "finfo", "iinfo", "e", "inf", "nan", "newaxis", "pi")
-
-
-def namespace(backend: BatchBackend) -> types.ModuleType:
-    """The namespace of batched arrays: the functions that have rules, and any other op composed of these."""
-    xp = types.ModuleType(f"xgrad.raw.{backend.name}.batched{backend.depth}")
-    parts = {name: types.ModuleType(f"{xp.__name__}.{name}") for name in ("linalg", "fft", "special")}
-    base = backend.base.xp
-    facts = [*FACTS, *(dtype.name for dtype in DType._by_name.values())]
-    xp.__dict__.update({name: getattr(base, name) for name in facts if hasattr(base, name)})
-    xp.__dict__.update(__backend__=backend, **parts)
-    for name in ELEMENTWISE:
-        setattr(xp, name, elementwise(backend, registry[name]))
-    for dotted, made in RULES.items():
-        part, _, name = dotted.rpartition(".")
-        setattr(parts.get(part, xp), name, functools.partial(made, backend))
-    parts["linalg"].__dict__.update({name: getattr(xp, name) for name in ("matmul", "tensordot", "vecdot")})
-    native = types.ModuleType(f"{xp.__name__}.native")  # what a library would have itself: no compositions
-    native.__dict__.update(xp.__dict__)
-    xp.__dict__["__native__"] = native
-    for module in (xp, *parts.values()):
-        module.__getattr__ = functools.partial(_named, backend, module)  # type: ignore[method-assign]
-    return xp
-
-
-# ----------------------------------------------------------------------------------------------------- ops without a rule
-
-THROUGH = frozenset({"getitem", "gather", "setitem", "scatter_add", "to_device", "new_zeros"})
-"""Ops that are written as a call of one function that has a rule here."""
-
-_composing: ContextVar[frozenset[tuple[int, str]]] = ContextVar("xgrad_composing", default=frozenset())
-
-
-def forward(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
-    """What an op does to batched arrays: a function of the namespace and of all its parameters in order."""
-    if made.name in THROUGH:
-        return made.forward
-    if made.pointwise or made.name in ELEMENTWISE or (made.pushes and all(p and p.kind == "elementwise" for p in made.pushes)):
-        single = elementwise(backend, made)
-        return lambda xp, *values: single(*values)
-    own = registry.get(made.name) is made
-    for name in (made.name, f"linalg.{made.name}", f"fft.{made.name}"):
-        if own and name in RULES:
-            return _with_keywords(made, functools.partial(RULES[name], backend))
-    if made.kind == "composite":
-        return made.forward
-    composition = _guarded(backend, made) if own else made.forward
-    if made.kind in ("none", "zero"):
-        return _unrecorded(composition)
-    return functools.partial(_as_one, backend, made, composition)
-
-
-def _with_keywords(made: Op[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:
-    parameters = list(inspect.signature(made.source).parameters.values())[1:]
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        raise TypeError(f"{made.name}: a batching rule takes a sequence of arrays as one argument")
-    names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    count = len(parameters) - len(names)
-    return lambda xp, *values: run(*values[:count], **dict(zip(names, values[count:])))
-
-
-def _unrecorded(composition: Callable[..., Any]) -> Callable[..., Any]:
-    def run(xp: Any, *values: Any) -> Any:
-        with recording(False):
-            return composition(xp, *values)
-
-    return run
-
-
-def _guarded(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
-    """The op as it is written, unless that leads back to itself: then it is a function of the library."""
-    key = (backend.depth, made.name)
-
-    def run(xp: Any, *values: Any) -> Any:
-        outer = _composing.get()
-        if key in outer:
-            raise NotBatchable(made.name, "no batching rule says what it does to an array with a batch axis")
-        token = _composing.set(outer | {key})
-        try:
-            return made.forward(xp, *values)
-        finally:
-            _composing.reset(token)
-
-    return run
-
-
-def _as_one(backend: BatchBackend, made: Op[..., Any], composition: Callable[..., Any], xp: Any, *values: Any) -> Any:
-    """An op with derivative rules of its own, written as a composition of others: in the graph of payloads it is one op.
-
-    Its own rules know what the composition does not: how ties are shared, what is finite where parts are not.
-    """
-    given = values[made.arrays[0]] if made.sequence else [values[i] for i in made.arrays]
-    items = [backend.enclose(v) if hasattr(v, "dtype") else v for v in given]
-    tracked = tuple(isinstance(x, Batched) and _in_graph(x.payload) for x in items)
-    if not any(tracked) or not mode.get():
-        return composition(xp, *values)
-    tracked = (True,) if made.sequence else tracked
-    call = _Call(backend, made, composition, list(values), items, made.savers.get(tracked) or made.saver(tracked))
-    return call.result(_ONE.call([x.payload for x in items if isinstance(x, Batched)], call))
-
-
-def _in_graph(x: Tensor) -> bool:
-    return x._node is not None or (isinstance(x._data, Batched) and _in_graph(x._data.payload))
-
-
-class _Call:
-    """One call of an op on batched arrays as an op on their payloads."""
-
-    def __init__(
-        self,
-        backend: BatchBackend,
-        made: Op[..., Any],
-        composition: Callable[..., Any],
-        values: list[Any],
-        items: list[Any],
-        save: Callable[..., tuple[Any, ...]],
-    ) -> None:
-        self.backend, self.made, self.composition, self.values, self.items = backend, made, composition, values, items
-        self.save = save
-        self.batches: list[Batch | None] = []  # those of the outputs
-        self.kind: Any = None  # the type of the container of several outputs
-
-    def parameters(self, payloads: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """All parameters of the op, and the arrays among them, made of these payloads."""
-        rest, values = iter(payloads), list(self.values)
-        items = [self.backend.cls(_tensor(next(rest)), x.batch) if isinstance(x, Batched) else x for x in self.items]
-        put(self.made, values, items)
-        return values, items
-
-    def run(self, payloads: Sequence[Any]) -> tuple[Any, ...]:
-        y = self.composition(self.backend.xp, *self.parameters(payloads)[0])
-        self.kind = type(y) if isinstance(y, (tuple, list)) else None
-        outputs = [self.backend.enclose(v) for v in (y if self.kind else [y])]
-        self.batches = [v.batch for v in outputs]
-        return tuple(v.payload._data for v in outputs)
-
-    def result(self, payloads: Sequence[Any]) -> Any:
-        outputs = [self.backend.cls(_tensor(v), batch) for v, batch in zip(payloads, self.batches)]
-        if self.kind is None:
-            return outputs[0]
-        return self.kind(*outputs) if hasattr(self.kind, "_fields") else self.kind(outputs)
-
-    def pull(self, g: Sequence[Any], payloads: Sequence[Any], y: Sequence[Any]) -> list[Any]:
-        xp, made = self.backend.xp, self.made
-        values, items = self.parameters(payloads)
-        outputs, cotangents = self.result(y), self.result(g)
-        cotangents = tuple(cotangents) if self.kind else cotangents
-        saved, conj = self.save(*values, outputs), None
-        if made.conjugates and xp.isdtype(outputs.dtype, "complex floating"):
-            conj, cotangents = xp.conj, xp.conj(cotangents)
-        found = []
-        for item, rule in item_rules(made, items, xp, cotangents, saved) if made.sequence else zip(items, made.rules):
-            if not isinstance(item, Batched):
-                continue
-            if rule is None or not self.backend.dtype_of(item.dtype).inexact:
-                found.append(None)
-                continue
-            d = rule(xp, cotangents, saved)
-            d = d if conj is None else conj(d)
-            if d.shape != item.shape or d.dtype != item.dtype:
-                d = fit(xp, d, item)
-            payload = full(d, item.batch)
-            if item.batch is None and d.batch is not None:
-                payload = xgrad.sum(payload, axis=0)
-            found.append(payload if isinstance(g[0], Tensor) else payload._data)
-        return found
-
-
-def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else wrap(x)
-
-
-def _one(xp: Any, payloads: Sequence[ArrayLike], call: Any) -> tuple[Tensor, ...]:
-    return call.run(payloads)  # type: ignore[no-any-return]
-
-
-_ONE: Op[..., Any] = Op(_one)
-_ONE.name = "batched"
-_ONE.vjp(payloads=lambda g, payloads, y, call: call.pull(g, payloads, y))
-_ONE.call = _general(_ONE)
-
-
-def _named(backend: BatchBackend, module: types.ModuleType, name: str) -> Any:
-    """An op as a function of the namespace, looked up for the first time."""
-    if name not in registry:
-        raise AttributeError(f"{module.__name__} has no {name!r}")
-    made = registry[name]
-    run, signature = backend.forward(made), inspect.signature(made.source)
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(backend.xp, *args, **kwargs)
-        bound.apply_defaults()
-        return run(*bound.arguments.values())
-
-    setattr(module, name, function)
-    return function

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import backend_of, current_backend, raw_namespace
-from ..batching import Batch, BatchBackend, Batched, NotBatchable, backend_on, base_of
+from ..batching import Batch, BatchBackend, NotBatchable, backend_on, base_of
 from ..engine import Tensor, wrap
 from ..errors import GradientError
 from ..grad_mode import batches, mode
