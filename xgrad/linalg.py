@@ -1,4 +1,4 @@
-"""Linear algebra: the ``linalg`` extension of the standard, all but `eig` and `eigvals`."""
+"""Linear algebra: the ``linalg`` extension of the standard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from .ops.linalg import (
     cross,
     det,
     diagonal,
+    eig,
     eigh,
+    eigvals,
     eigvalsh,
     inv,
     matrix_norm,
@@ -26,7 +28,7 @@ from .ops.linalg import (
 from .ops.linear_algebra import matmul, matrix_transpose, tensordot, vecdot
 
 __all__ = [
-    "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power", "matrix_rank",
-    "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "trace", "vecdot",
-    "vector_norm",
+    "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power",
+    "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "trace",
+    "vecdot", "vector_norm",
 ]  # fmt: skip

@@ -50,12 +50,12 @@ SINGULAR = {
 }
 
 
-NAMES = """cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank matrix_transpose outer pinv
-    qr slogdet solve svd svdvals tensordot trace vecdot vector_norm""".split()
+NAMES = """cholesky cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power matrix_rank
+    matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm""".split()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_of_the_extension_but_eig_and_eigvals(name: str, xp: Any) -> None:
+def test_every_name_of_the_extension(name: str, xp: Any) -> None:
     assert callable(getattr(xgrad.linalg, name)) and callable(getattr(xp.linalg, name))
 
 
@@ -206,3 +206,62 @@ def test_results_have_the_names_of_the_standard(xp: Any) -> None:
 def test_errors_say_what_happened(f: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         f(xgrad.linalg, xgrad.ones((2, 3)))
+
+
+# The first is not exactly singular to every library's QR; the last is to all.
+SINGULAR_AND_NOT = [[[1.0, 2.0], [2.0, 4.0]], [[2.0, 1.0], [0.0, 3.0]], [[0.0, 0.0], [0.0, 0.0]]]
+
+
+@pytest.mark.parametrize("kind", ["slogdet", "qr"])
+def test_a_singular_matrix_in_a_stack_has_no_derivative_and_leaves_the_others_theirs(xp: Any, kind: str) -> None:
+    f = (lambda x: xp.linalg.slogdet(x)[1]) if kind == "slogdet" else (lambda x: xp.sum(xp.linalg.qr(x)[0] ** 3, axis=(-2, -1)))
+    got = gradient(lambda x: xp.sum(f(x)[1:]), x := leaf(xp, SINGULAR_AND_NOT))
+    alone = gradient(lambda x: xp.sum(f(x)), leaf(xp, SINGULAR_AND_NOT[1:2]))
+    np.testing.assert_allclose(got[1], alone[0], rtol=1e-12)
+    assert np.isnan(got[2]).all()
+    forward = xgrad.jvp(f, (x.detach(),), (xp.ones_like(x.detach()),))[1].numpy()
+    np.testing.assert_allclose(forward[1], alone[0].sum(), rtol=1e-12)
+    assert np.isnan(forward[2])
+
+
+def general(xp: Any) -> bool:
+    """Whether the library has eigenvalues of general matrices."""
+    return hasattr(xgrad.backend.find_backend(xp.zeros(1).backend).xp.linalg, "eig")
+
+
+def test_eig_is_complex_with_vectors_of_length_one(xp: Any) -> None:
+    x = xp.asarray([[0.0, 1.0], [-4.0, 0.0]])
+    if not general(xp):
+        with pytest.raises(NotImplementedError, match=r"eig: the library of backend '\w+' has no eigenvalues of general"):
+            xp.linalg.eig(x)
+        with pytest.raises(NotImplementedError, match="eigvals: the library"):
+            xp.linalg.eigvals(x)
+        return
+    found = xp.linalg.eig(x)
+    assert found._fields == ("eigenvalues", "eigenvectors")
+    assert found.eigenvalues.dtype == found.eigenvectors.dtype == xp.linalg.eigvals(x).dtype == "complex64"
+    np.testing.assert_allclose(np.sort_complex(found.eigenvalues.numpy()), [-2j, 2j], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(found.eigenvectors.numpy(), axis=0), 1, atol=1e-6)
+    assert xp.linalg.eig(xp.eye(2)).eigenvalues.dtype == "complex64"  # though they are real
+    assert xp.linalg.eig(xp.zeros((2, 0, 0))).eigenvectors.shape == (2, 0, 0)
+
+
+def test_eigvals_agree_with_jax_whose_gradients_are_conjugated() -> None:
+    jax = pytest.importorskip("jax")
+    a = np.random.default_rng(3).normal(size=(2, 4, 4))
+    a = a[0] + 1j * a[1]
+
+    def loss(xp: Any, x: Any) -> Any:
+        w = xp.linalg.eigvals(x)
+        return xp.sum(xp.abs(w) ** 3) + xp.real(xp.sum(xp.exp(w))) ** 2
+
+    theirs = np.conj(np.asarray(jax.grad(lambda x: loss(jax.numpy, x))(jax.numpy.asarray(a))))
+    np.testing.assert_allclose(gradient(lambda x: loss(xgrad, x), Tensor(a, requires_grad=True)), theirs, rtol=1e-8)
+
+
+def test_repeated_eigenvalues_of_a_general_matrix_are_finite() -> None:
+    for a in (np.eye(3), np.zeros((2, 2)), np.diag([2.0, 2.0, 5.0])):
+        x = Tensor(a, requires_grad=True)
+        got = gradient(lambda x: xgrad.sum(xgrad.real(xgrad.exp(xgrad.linalg.eigvals(x)))), x)
+        np.testing.assert_allclose(got, np.diag(np.exp(np.diag(a))), atol=1e-12)
+        assert np.isfinite(hessian(lambda x: xgrad.sum(xgrad.real(xgrad.exp(xgrad.linalg.eigvals(x)))), x)).all()

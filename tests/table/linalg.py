@@ -6,6 +6,7 @@ Where factors are determined only up to a sign or phase, a row is about what is 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from xgrad.ops import linalg as chapter
@@ -76,6 +77,17 @@ def _eigh(xp: Any, a: Any) -> Any:
     return w, xp.abs(v) ** 2, (v * xp.sin(w)[..., None, :]) @ _h(xp, v)
 
 
+def _eig(xp: Any, a: Any) -> Any:  # nothing that depends on the order or on phases
+    w, v = xp.linalg.eig(a)
+    power = (v * xp.sin(w)[..., None, :]) @ xp.linalg.inv(v)
+    return xp.sum(w * w * w, axis=-1), xp.sum(xp.abs(v) ** 2 * xp.imag(w * w)[..., None, :] + xp.abs(v) ** 3, axis=-1), power
+
+
+def _eigvals(xp: Any, a: Any) -> Any:
+    w = xp.linalg.eigvals(a)
+    return xp.sum(xp.exp(w), axis=-1), xp.sum(xp.abs(w) ** 3, axis=-1)
+
+
 def _qr_complete(xp: Any, a: Any) -> Any:
     q, r = xp.linalg.qr(a, mode="complete")
     k = min(a.shape[-2:])
@@ -87,6 +99,8 @@ def _qr_completed(xp: Any, a: Any) -> Any:
     eye = xp.eye(a.shape[-2], dtype=a.dtype)
     return q, eye - q @ _h(xp, q), xp.cat([r, xp.zeros(a.shape[-2] - r.shape[-2], r.shape[-1], dtype=a.dtype)])
 
+
+_NO_EIG = {"dask": "Dask has no eigenvalues of general matrices"}
 
 ROWS = [
     *_rows("cholesky", _SQUARE, lambda xp, a: xp.linalg.cholesky(_positive(xp, a))),
@@ -100,6 +114,8 @@ ROWS = [
     *_rows(
         "cofactors", _SQUARE, lambda xp, a: chapter.cofactors(a), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
     ),
+    *(replace(row, skip=_NO_EIG) for row in _rows("eig", _SQUARE | {"random": (Arg((2, 4, 4)),)}, _eig)),
+    *(replace(row, skip=_NO_EIG) for row in _rows("eigvals", _SQUARE, _eigvals)),
     *_rows("eigh", _SQUARE, _eigh),
     *_rows("eigvalsh", _SQUARE, lambda xp, a: xp.linalg.eigvalsh(_hermitian(xp, a))),
     *_rows("svd", _SHAPES, _svd),

@@ -14,9 +14,16 @@ from typing import Any, NamedTuple, cast
 from ..engine import ArrayLike, Tensor, composite, op
 
 __all__ = [
-    "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matrix_norm", "matrix_power", "matrix_rank", "outer",
-    "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "trace", "vector_norm",
+    "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matrix_norm", "matrix_power",
+    "matrix_rank", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "trace", "vector_norm",
 ]  # fmt: skip
+
+
+class EigResult(NamedTuple):
+    """What `eig` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
 
 
 class EighResult(NamedTuple):
@@ -89,6 +96,10 @@ def _diagonal(xp: Any, x: Any) -> Any:
 
 def _one_where(xp: Any, condition: Any, x: Any) -> Any:
     return xp.where(condition, xp.ones_like(x), x)
+
+
+def _nan_where(xp: Any, condition: Any, x: Any) -> Any:
+    return xp.where(condition, xp.zeros_like(x) + math.nan, x)
 
 
 def _over_differences(xp: Any, x: Any, v: Any) -> Any:
@@ -300,8 +311,8 @@ det.jvp(x=lambda xp, t, x: xp.sum(_cofactors(xp, x) * t, axis=(-2, -1)))
 def slogdet(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     """The sign of the determinant, or its phase if `x` is complex, and the logarithm of its absolute value.
 
-    The gradient of the logarithm is ``g inv(x)^H``; it does not exist where `x` is singular. That of the sign is zero for
-    real `x`; a phase turns by the imaginary part of ``trace(inv(x) dx)``.
+    The gradient of the logarithm is ``g inv(x)^H``; it does not exist where `x` is singular, and is NaN there. That of the
+    sign is zero for real `x`; a phase turns by the imaginary part of ``trace(inv(x) dx)``.
 
     >>> import xgrad
     >>> sign, logabsdet = slogdet(xgrad.Tensor([[0.0, 1.0], [1.0, 0.0]]))
@@ -312,15 +323,24 @@ def slogdet(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     return SlogdetResult(*xp.linalg.slogdet(x))
 
 
+def _identity_where(xp: Any, condition: Any, x: Any) -> Any:
+    """Square matrices, or the identity in place of those where `condition` holds."""
+    band = xp.astype(_band(xp, x, x.shape[-2], x.shape[-1]), x.dtype)
+    return xp.where(_columns(xp, _columns(xp, condition)), band, x)
+
+
 def _slogdet_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
     turn, scale = g
     if xp.isdtype(x.dtype, "complex floating"):
         scale = xp.astype(scale, x.dtype) - 1j * xp.astype(xp.imag(xp.conj(turn) * y[0]), x.dtype)
-    return _columns(xp, _columns(xp, scale)) * _h(xp, xp.linalg.inv(x))
+    singular = y[1] == -math.inf  # one in a stack must not stop the others from being inverted
+    x = _identity_where(xp, singular, x)
+    return _columns(xp, _columns(xp, _nan_where(xp, singular, scale))) * _h(xp, xp.linalg.inv(x))
 
 
 def _slogdet_change(xp: Any, t: Any, x: Any, y: Any) -> Any:
-    d = xp.linalg.trace(xp.linalg.solve(x, t))
+    singular = y[1] == -math.inf
+    d = _nan_where(xp, singular, xp.linalg.trace(xp.linalg.solve(_identity_where(xp, singular, x), t)))
     if not xp.isdtype(x.dtype, "complex floating"):
         return None, d
     return 1j * xp.astype(xp.imag(d), x.dtype) * y[0], xp.real(d)
@@ -488,6 +508,108 @@ cholesky.jvp(x=_cholesky_change)
 
 
 @op
+def eig(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
+    """The eigenvalues ``w`` and eigenvectors ``v``, in columns, of square matrices; complex, in no particular order.
+
+    Parameters
+    ----------
+    x : array
+        Floating-point, real or complex, of shape ``(..., M, M)``.
+
+    Returns
+    -------
+    eigenvalues, eigenvectors : Tensor
+        Of shapes ``(..., M)`` and ``(..., M, M)``, of the complex dtype with the precision of `x`. Eigenvectors have length 1.
+
+    Raises
+    ------
+    NotImplementedError
+        If the backend's library has no eigenvalues of general matrices.
+
+    Notes
+    -----
+    An eigenvector of length 1 is determined up to a phase. The rule is that of a change that leaves ``v^H dv`` as it is in
+    its real part, so that lengths stay 1, and takes no account of the phase: it is right for losses that do not depend on
+    the phases, as ``abs(v)`` and ``v f(w) inv(v)`` do not, and meaningless for others. It is PyTorch's, which raises in
+    the latter case. For `x` with a repeated eigenvalue the quotient below counts as zero, as in `eigh`; where there are too
+    few eigenvectors, ``w`` and ``v`` have no derivative. The gradient is (C. Boeddeker et al., 2017; for unit length as
+    above)::
+
+        v^-H (diag(gw) + (v^H gv - v^H v diag(re(v^H gv)))[i, j] / conj(w[j] - w[i])) v^H
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([[0.0, 1.0], [-4.0, 0.0]], requires_grad=True)
+    >>> w, _ = eig(x)
+    >>> sorted(w.tolist(), key=lambda z: z.imag)
+    [-2j, 2j]
+    >>> xgrad.max(xgrad.imag(w)).backward()
+    >>> x.grad
+    Tensor([[ 0.  ,  1.  ],
+            [-0.25,  0.  ]])
+    """
+    _square("eig", x)
+    _has(xp, "eig")
+    dtype = xp.result_type(x.dtype, xp.complex64)
+    return EigResult(*(xp.astype(v, dtype, copy=False) for v in xp.linalg.eig(x)))
+
+
+def _has(xp: Any, name: str) -> None:
+    if not hasattr(xp.linalg, name):
+        raise NotImplementedError(
+            f"{name}: the library of backend {xp.__backend__.name!r} has no eigenvalues of general matrices; "
+            "move x to another backend with xgrad.to_backend, or use eigh if x is Hermitian"
+        )
+
+
+def _eig_x(xp: Any, g: Any, y: Any) -> Any:
+    (gw, gv), (w, v) = g, y
+    n, vh = w.shape[-1], _h(xp, v)
+    inner = vh @ gv
+    inner = inner - (vh @ v) * _rows(xp, xp.astype(xp.real(_diagonal(xp, inner)), v.dtype))
+    inner = _over_differences(xp, inner, xp.conj(w)) + _diag(xp, gw, n, n)
+    return xp.linalg.solve(vh, inner @ vh)
+
+
+def _eig_change(xp: Any, t: Any, y: Any) -> Any:
+    w, v = y
+    inner = xp.linalg.solve(v, xp.astype(t, v.dtype) @ v)
+    turned = v @ _over_differences(xp, inner, w)
+    along = xp.real(xp.sum(xp.conj(v) * turned, axis=-2))
+    return _diagonal(xp, inner), turned - v * _rows(xp, xp.astype(along, v.dtype))
+
+
+eig.vjp(x=_eig_x)
+eig.jvp(x=_eig_change)
+
+
+@composite
+def eigvals(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The eigenvalues of square matrices, complex, in no particular order; see `eig`.
+
+    The gradient is ``v^-H diag(g) v^H`` with the eigenvectors ``v``, which are computed with the eigenvalues if `x`
+    requires grad. It does not exist where eigenvalues are repeated.
+
+    Raises
+    ------
+    NotImplementedError
+        If the backend's library has no eigenvalues of general matrices.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> eigvals(xgrad.Tensor([[2.0, 0.0], [1.0, 2.0]])).tolist()
+    [(2+0j), (2+0j)]
+    """
+    if isinstance(x, Tensor):
+        return xp.linalg.eig(x)[0]
+    _square("eigvals", x)
+    _has(xp, "eigvals")
+    return xp.astype(xp.linalg.eigvals(x), xp.result_type(x.dtype, xp.complex64), copy=False)
+
+
+@op
 def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     """The eigenvalues ``w``, ascending, and eigenvectors ``v``, in columns, of Hermitian matrices.
 
@@ -593,7 +715,9 @@ def _qr_x(xp: Any, g: Any, y: Any) -> Any:
         r, gr = r[..., :k], gr[..., :k]
     h = xp.triu(gr @ _h(xp, r) - _h(xp, q) @ gq)
     h = (h + _h(xp, h)) / xp.where(_band(xp, h, k, k), xp.ones_like(h) + 1, xp.ones_like(h))
-    found = _h(xp, xp.linalg.solve(r, _h(xp, gq + q @ h)))
+    singular = xp.any(_diagonal(xp, r) == 0, axis=-1)
+    found = _h(xp, xp.linalg.solve(_identity_where(xp, singular, r), _h(xp, gq + q @ h)))
+    found = _nan_where(xp, _columns(xp, _columns(xp, singular)), found)
     return found if rest is None else xp.concat([found, rest], axis=-1)
 
 
@@ -602,7 +726,9 @@ def _qr_change(xp: Any, t: Any, y: Any) -> Any:
     n = r.shape[-1]
     k = min(q.shape[-2], n)
     q1, r1 = q[..., :k], r[..., :k, :k]
-    c = _h(xp, xp.linalg.solve(_h(xp, r1), _h(xp, t[..., :k])))
+    singular = xp.any(_diagonal(xp, r1) == 0, axis=-1)
+    c = _h(xp, xp.linalg.solve(_h(xp, _identity_where(xp, singular, r1)), _h(xp, t[..., :k])))
+    c = _nan_where(xp, _columns(xp, _columns(xp, singular)), c)
     a = _h(xp, q1) @ c
     low = xp.tril(a, k=-1)
     turn = low - _h(xp, low)
