@@ -20,6 +20,7 @@ from .backend import (
 )  # fmt: skip
 from .engine import ArrayLike, composite, op, Tensor
 from .errors import GradientError
+from .graph_breaks import find_graph_breaks
 from .grad_mode import enable_grad, is_grad_enabled, no_grad
 from .hooks import offload_to_host, saved_tensors_hooks
 from .memory import guard_writes
@@ -82,7 +83,8 @@ pi = 3.141592653589793
 
 __all__ = [
     # tensors and recording
-    "Tensor", "Value", "ArrayLike", "GradientError", "composite", "op", "detect_anomaly", "enable_grad", "guard_writes",
+    "Tensor", "Value", "ArrayLike", "GradientError", "composite", "op", "detect_anomaly", "enable_grad", "find_graph_breaks",
+    "guard_writes",
     "is_grad_enabled", "no_grad", "offload_to_host", "saved_tensors_hooks",
     # backends
     "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "find_backend", "get_backend",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..engine import Node, Tensor, _wrap_all
 from ..grad_mode import Recorder, mode
 from ..rules import Op
 
-__all__ = ["attach"]
+__all__ = ["attach", "class_of"]
 
 
 def attach(
-    op: Op[..., Any], parents: Sequence[Node | None], saved: Any, data: Sequence[Any], inputs: Sequence[Any]
+    op: Op[..., Any],
+    parents: Sequence[Node | None],
+    saved: Any,
+    data: Sequence[Any],
+    inputs: Sequence[Any],
+    cls: type[Tensor] = Tensor,
 ) -> list[Tensor]:
     """Tensors around the arrays `data`, made by one new node: they are the outputs of `op`, called on `inputs`.
 
@@ -29,10 +34,17 @@ def attach(
         Floating outputs.
     inputs : sequence of arrays
         What it was called on, for those who watch.
+    cls : type
+        Of the Tensors.
     """
     node = Node(op, tuple(parents), saved, [v.shape for v in data], [v.dtype for v in data])
-    out: tuple[Tensor, ...] = _wrap_all(tuple(data), Tensor, node)
+    out: tuple[Tensor, ...] = _wrap_all(tuple(data), cls, node)
     how = mode.get()
     if isinstance(how, Recorder):
         how.recorded(node, tuple(data), tuple(inputs))
     return list(out)
+
+
+def class_of(leaves: Iterable[Any]) -> type[Tensor]:
+    """The subclass of Tensor that is among `leaves`, or Tensor: what the results of a call on them are."""
+    return next((type(x) for x in leaves if isinstance(x, Tensor) and type(x) is not Tensor), Tensor)

@@ -15,7 +15,7 @@ from ..leaves import Leaf
 from ..pushforward import pushforward
 from ..rules import Op
 from ..tree import Structure, flatten
-from .attach import attach
+from .attach import attach, class_of
 from .outside import Recording, frontier
 
 __all__ = ["checkpoint"]
@@ -74,7 +74,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         data = [ys[k]._data for k in segment.at]
         segment.facts = [(v.shape, v.dtype) for v in data]
         saved = (None, segment, [*arrays, *captured], None, None)
-        for k, y in zip(segment.at, attach(_CHECKPOINT, segment.outside, saved, data, arrays)):
+        for k, y in zip(segment.at, attach(_CHECKPOINT, segment.outside, saved, data, arrays, class_of(leaves))):
             ys[k] = y
         return structure.unflatten(ys)
 

@@ -20,7 +20,7 @@ from ..errors import GradientError
 from ..grad_mode import mode, recording
 from ..rules import Op
 from ..tree import Structure, flatten
-from .attach import attach
+from .attach import attach, class_of
 from .call import dtype_name, is_number, kind_of, renewed, walk, zeros
 
 __all__ = ["custom_jvp", "custom_vjp"]
@@ -106,6 +106,7 @@ class Arguments:
         self.names = [f"argument {i}{path}" for i, structure in enumerate(self.structures) for path in structure.paths]
         self.tracked = [k for k, x in enumerate(self.leaves) if isinstance(x, Tensor) and x._node is not None]
         self.nodes = [self.leaves[k]._node for k in self.tracked]
+        self.cls = class_of(self.leaves)
         self.arrays = [self.leaves[k]._data for k in self.tracked]
         for k in self.tracked:
             self.leaves[k] = None  # the graph keeps of them what the rule needs
@@ -244,7 +245,7 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
         y = tuple(data) if call.outputs else None
         inputs = arguments.arrays
         arguments.arrays = []
-        for k, out in zip(at, attach(self.op, arguments.nodes, (kept, call, y, None), data, inputs)):
+        for k, out in zip(at, attach(self.op, arguments.nodes, (kept, call, y, None), data, inputs, arguments.cls)):
             ys[k] = out
         return structure.unflatten(ys)
 
@@ -393,7 +394,7 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
         data = [ys[k]._data for k in at]
         arrays, arguments.arrays = arguments.arrays, []
         call = _Transposed(self, arguments, state, structure, at, [(v.shape, v.dtype) for v in data])
-        for k, out in zip(at, attach(self.op, arguments.nodes, (arrays, call, None, None), data, arrays)):
+        for k, out in zip(at, attach(self.op, arguments.nodes, (arrays, call, None, None), data, arrays, arguments.cls)):
             ys[k] = out
         return structure.unflatten(ys)
 
