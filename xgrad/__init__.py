@@ -29,7 +29,7 @@ from .transforms import (
     checkpoint, custom_jvp, custom_vjp, ggnvp, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize, stop_gradient,
     value_and_grad, vjp, vmap,
 )  # fmt: skip
-from .transforms.implicit import fixed_point, linear_solve, root  # argmin is an op
+from .transforms import fixed_point, linear_solve, odeint, quad, root  # argmin is an op
 from .value import Value
 from .ops.creation import (
     arange, asarray, empty, empty_like, eye, from_dlpack, full, full_like, linspace, meshgrid, ones, ones_like, tril, triu,
@@ -147,7 +147,7 @@ __all__ = [
     "checkpoint", "custom_jvp", "custom_vjp", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
     "linearize", "stop_gradient", "value_and_grad", "vjp", "vmap",
     # answers that equations define
-    "fixed_point", "linear_solve", "optimize", "root",
+    "fixed_point", "linear_solve", "odeint", "optimize", "quad", "root",
     # to train with
     "io", "nn", "optim", "random", "tree", "visualize",
 ]  # fmt: skip

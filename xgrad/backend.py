@@ -342,6 +342,10 @@ class Backend:
         count = self.xp.arange(math.prod(x.shape), device=self.device(x))
         return self.get_item(self.xp.reshape(count, x.shape), key)
 
+    def settled(self, x: Array) -> Array:
+        """`x` itself, with its values computed now if the library puts that off (a long iteration would be put off whole)."""
+        return x
+
     def synchronize(self) -> None:
         """Wait until queued work is done (before reading a clock)."""
 

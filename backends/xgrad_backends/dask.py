@@ -50,6 +50,9 @@ class Plugin(Backend):
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x.compute())
 
+    def settled(self, x: Any) -> Any:
+        return x.persist()
+
     def from_numpy(self, x: Any, device: Any = None) -> Any:
         return dask.array.from_array(numpy.array(x))  # computed later: it must not change until then
 
@@ -67,7 +70,9 @@ class Plugin(Backend):
     def get_item(self, x: Any, key: Any) -> Any:
         # dask reads slices that step forwards, one 1-d array of indices or a mask; else positions are taken.
         arrays = [part for part in _parts(key) if getattr(part, "shape", ()) != ()]
-        if (len(arrays) == 1 and arrays[0].ndim == 1) or (_forwards(key) and not arrays):
+        plain = _forwards(tuple(part for part in _parts(key) if getattr(part, "shape", ()) == ()))
+        alone = not any(isinstance(part, int) for part in _parts(key))  # beside an integer, an array comes on another axis
+        if plain and (not arrays or (len(arrays) == 1 and arrays[0].ndim == 1 and alone)):
             return _known(x[key], "the shape of x[mask]")
         if any(part.dtype.kind == "b" for part in arrays):
             return _known(x[key], "the shape of x[mask]")
@@ -118,7 +123,10 @@ def _parts(key: Any) -> tuple[Any, ...]:
 
 def _forwards(key: Any) -> bool:
     """Whether an index is of integers and slices that step forwards alone, which dask reads and writes as NumPy does."""
-    return all(p is ... or isinstance(p, int) or (isinstance(p, slice) and (p.step or 1) > 0) for p in _parts(key))
+    return all(
+        p is ... or (isinstance(p, int) and not isinstance(p, bool)) or (isinstance(p, slice) and (p.step or 1) > 0)
+        for p in _parts(key)
+    )
 
 
 def _known(x: Any, what: str) -> Any:

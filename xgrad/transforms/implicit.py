@@ -373,7 +373,7 @@ def _iterate(given: Unknown, apply: Map, tol: float | None, maxiter: int) -> lis
     x = wrap(packing.pack(given.data()))
     change = size = float("nan")
     for _ in range(maxiter):
-        before, x = x, flat(x)
+        before, x = x, wrap(packing.backend.settled(flat(x)._data))
         change, size = _norm(x._data - before._data), _norm(x._data)
         if change <= enough * size or not size < float("inf"):
             break

@@ -17,6 +17,7 @@ def cg(apply: Callable[[Any], Any], b: Any, tol: float, maxiter: int) -> Any:
     most `tol` times that of zero, after `maxiter` products, or where the map turns out not to be positive.
     """
     xp = raw_namespace(b)
+    settled = xp.__backend__.settled
     x, r, p = xp.zeros_like(b), b, b
     rr = _dot(xp, r, r)
     enough = tol**2 * rr
@@ -28,9 +29,9 @@ def cg(apply: Callable[[Any], Any], b: Any, tol: float, maxiter: int) -> Any:
         if not curvature > 0:
             break
         alpha = rr / curvature
-        x, r = x + alpha * p, r - alpha * ap
+        x, r = settled(x + alpha * p), settled(r - alpha * ap)
         before, rr = rr, _dot(xp, r, r)
-        p = r + (rr / before) * p
+        p = settled(r + (rr / before) * p)
     return x
 
 
@@ -60,12 +61,13 @@ def _minimal_residual(xp: Any, apply: Callable[[Any], Any], v: Any, norm: float,
     """The vector in the Krylov space of the unit vector `v` that leaves least of ``norm * v``."""
     import numpy
 
+    settled = xp.__backend__.settled
     basis = v[None, :]
     rotations: list[tuple[float, float]] = []
     triangle, target = numpy.zeros((steps + 1, steps)), numpy.zeros(steps + 1)
     target[0] = norm
     for k in range(steps):
-        w = apply(basis[k, :])
+        w = settled(apply(basis[k, :]))
         size = _dot(xp, w, w) ** 0.5
         column = triangle[:, k]
         for _ in range(2):  # twice is enough to be orthogonal to rounding
@@ -83,7 +85,7 @@ def _minimal_residual(xp: Any, apply: Callable[[Any], Any], v: Any, norm: float,
         target[k], target[k + 1] = cos * target[k], -sin * target[k]
         if abs(target[k + 1]) <= enough or not left > 1e-15 * size:
             break
-        basis = xp.concat([basis, (w / left)[None, :]])
+        basis = settled(xp.concat([basis, (w / left)[None, :]]))
     y = numpy.linalg.lstsq(triangle[: k + 1, : k + 1], target[: k + 1])[0]
     coefficients = xp.__backend__.from_numpy(y, xp.__backend__.device(v))
     return xp.astype(coefficients, v.dtype) @ basis[: k + 1, :]

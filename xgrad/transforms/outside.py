@@ -7,6 +7,7 @@ from typing import Any
 
 from ..backend import raw_namespace
 from ..engine import Node, Tensor, next_age, pullback, wrap
+from ..errors import GradientError
 from ..grad_mode import mode, recording
 from ..rules import Op
 from .attach import attach
@@ -26,6 +27,14 @@ class Recording:
         with recording(mode.get() or True):
             self.results = list(f())
         self.outside = frontier((y for y in self.results if y._node is not None), start)
+
+    def depends_only_on(self, known: Iterable[Node | None], what: str) -> None:
+        """Raise if a call depends on other nodes, which a first call did not meet."""
+        if lost := [node for node in self.outside if node not in {*known}]:
+            raise GradientError(
+                f"{what}: the function used a tensor that requires grad ({lost[0].op.name} at {lost[0].line}), but not in its "
+                "first call, so that its gradient would be lost; use it in every call, times zero where it has no part"
+            )
 
 
 def frontier(outputs: Iterable[Tensor], start: int) -> list[Node]:

@@ -36,20 +36,31 @@ class Packing:
         parts: list[Any] = []
         for x, twice in zip(arrays, self.complex):
             parts += [xp.real(x), xp.imag(x)] if twice else [x]
-        return xp.concat([xp.reshape(xp.astype(x, self.dtype, copy=False), (-1,)) for x in parts])
+        flat = [self._cast(xp, x if x.ndim == 1 else xp.reshape(x, (-1,)), self.dtype) for x in parts]
+        return flat[0] if len(flat) == 1 else xp.concat(flat)
 
     def unpack(self, vector: Any) -> list[Any]:
         """The arrays again."""
+        return self._unpack(vector, ())
+
+    def unpack_rows(self, matrix: Any) -> list[Any]:
+        """The arrays in each row of a matrix, with the rows as their first axis."""
+        return self._unpack(matrix, (matrix.shape[0],))
+
+    def _unpack(self, vector: Any, rows: tuple[int, ...]) -> list[Any]:
         xp = _namespace(vector)
         out, at = [], 0
         for shape, dtype, twice, length in zip(self.shapes, self.dtypes, self.complex, self.lengths):
-            part = vector[at : at + length]
+            part = vector if length == self.size else vector[..., at : at + length]
             at += length
             if twice:
-                half = length // 2
-                part = xp.astype(part[:half], dtype) + xp.astype(part[half:], dtype) * 1j
-            out.append(xp.astype(xp.reshape(part, shape), dtype, copy=False))
+                part = xp.astype(part[..., : length // 2], dtype) + xp.astype(part[..., length // 2 :], dtype) * 1j
+            part = part if tuple(part.shape) == rows + shape else xp.reshape(part, rows + shape)
+            out.append(self._cast(xp, part, dtype))
         return out
+
+    def _cast(self, xp: Any, x: Any, dtype: Any) -> Any:
+        return x if x.dtype == dtype else xp.astype(x, dtype)
 
     def to_host(self, vector: Any) -> Any:
         """A vector, raw or a Tensor without a graph, as a float64 NumPy array that may be written to."""
