@@ -290,6 +290,7 @@ def pullback(
     inputs: Sequence[Node] | None = None,
     retain_graph: bool = False,
     create_graph: bool = False,
+    linked: bool = True,
 ) -> dict[Node, Any]:
     """Walk the graph back from `outputs`: the cotangent of every leaf that they depend on, by the leaf's node.
 
@@ -297,7 +298,8 @@ def pullback(
     them, and frees nothing else.
 
     Cotangents are raw arrays; or Tensors, and then rules run on Tensors: recorded if `create_graph` is set, and
-    unrecorded to walk back many cotangents at once, in Tensors that hide a batch axis.
+    unrecorded to walk back many cotangents at once, in Tensors that hide a batch axis. What nodes saved is part of that
+    graph if `linked` is set, else a constant in it.
     """
     on_tensors = create_graph or any(isinstance(g, Tensor) for g in cotangents)
     grads: dict[Node, Any] = {}
@@ -339,7 +341,7 @@ def pullback(
                 g = _fill(node, g) if g.__class__ is list else g
                 one: Any = g[0] if g.__class__ is tuple else g
                 xp = one.__array_namespace__() if on_tensors else raw_namespace(one)
-                saved = _saved_tensors(node) if on_tensors else saved
+                saved = _saved_tensors(node, linked) if on_tensors else saved
             conj = None
             if made.conjugates and node.dtype is not real:
                 if xp.isdtype(node.dtype, "complex floating"):
@@ -427,7 +429,7 @@ def _item_rules(made: Op[..., Any], parents: Sequence[Node | None], xp: Any, g: 
     return ((parent, lambda xp, g, s, d=d: d) for parent, d in zip(parents, rule(xp, g, saved)))
 
 
-def _fit(xp: Any, d: Any, parent: Node) -> Any:
+def _fit(xp: Any, d: Any, parent: Any) -> Any:
     """`d` with the shape and dtype of the input whose cotangent it is: undo broadcasting, cast, take the real part."""
     shape = parent.shape
     if d.shape != shape:
@@ -441,17 +443,18 @@ def _fit(xp: Any, d: Any, parent: Node) -> Any:
     return d
 
 
-def _saved_tensors(node: Node) -> list[Any]:
-    """What `node` saved, its arrays as Tensors in their places in the graph, for rules that shall be recorded."""
+def _saved_tensors(node: Node, linked: bool) -> list[Any]:
+    """What `node` saved, its arrays as Tensors, in their places in the graph if `linked`, for rules that shall be recorded."""
     made, saved = node.op, list(node.saved)
-    for i, parent in zip(made.arrays, node.parents):
+    parents = node.parents if linked else (None,) * len(node.parents)
+    for i, parent in zip(made.arrays, parents):
         if made.sequence and saved[i] is not None:
-            saved[i] = [wrap(v, n) for v, n in zip(saved[i], node.parents)]
+            saved[i] = [wrap(v, n) for v, n in zip(saved[i], parents)]
             break
         if hasattr(saved[i], "dtype"):
             saved[i] = wrap(saved[i], parent)
     y = len(made.names)
-    saved[y] = None if saved[y] is None else _wrap_all(saved[y], Tensor, node)
+    saved[y] = None if saved[y] is None else _wrap_all(saved[y], Tensor, node if linked else None)
     return saved
 
 

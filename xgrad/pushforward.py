@@ -37,6 +37,7 @@ def pushforward(
     outputs: Sequence[Tensor],
     *,
     create_graph: bool = False,
+    linked: bool = True,
     along: Route | None = None,
 ) -> list[Any]:
     """Walk the graph from `inputs` to `outputs`: the change of each output, given that of each input.
@@ -51,6 +52,9 @@ def pushforward(
         Where it ends.
     create_graph : bool
         Whether what rules do on Tensors is recorded.
+    linked : bool
+        Whether what nodes saved is part of that graph, or a constant in it: whether changes are to be differentiated by
+        the inputs too, and not by tangents alone.
     along : list, optional
         What `route` gave for these inputs and outputs, for walking there again and again.
 
@@ -74,7 +78,7 @@ def pushforward(
                 parts = changes.get(node.parents[0])  # type: ignore[arg-type]
                 change = None if parts is None else parts[node.saved]
             else:
-                change = _change(node, changes, on_tensors, create_graph)
+                change = _change(node, changes, on_tensors, create_graph, linked)
             if change is not None:
                 changes[node] = change
             for parent in last:
@@ -103,7 +107,7 @@ def route(inputs: Sequence[Node], outputs: Sequence[Tensor]) -> Route:
     return found
 
 
-def _change(node: Node, changes: dict[Node, Any], on_tensors: bool, create_graph: bool) -> Any:
+def _change(node: Node, changes: dict[Node, Any], on_tensors: bool, create_graph: bool, linked: bool) -> Any:
     """The change of the output of `node`: an array, a tuple for several outputs, or None for zero."""
     made, saved, total = node.op, None, None
     xp: Any = None
@@ -117,9 +121,9 @@ def _change(node: Node, changes: dict[Node, Any], on_tensors: bool, create_graph
         if saved is None:
             _check(node)
             xp = namespaces.get(t.__class__) or (t.__array_namespace__() if on_tensors else raw_namespace(t))
-            saved = _saved_tensors(node) if on_tensors else node.saved
+            saved = _saved_tensors(node, linked) if on_tensors else node.saved
         if push is None:
-            return _transposed_twice(node, changes, create_graph)
+            return _transposed_twice(node, changes, create_graph, linked)
         kind, rule = push
         if made.sequence:
             t = _filled(xp, node, changes, t)
@@ -172,13 +176,13 @@ def _fit(xp: Any, d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return d if d.shape == shape else xp.broadcast_to(d, shape)
 
 
-def _transposed_twice(node: Node, changes: dict[Node, Any], create_graph: bool) -> Any:
+def _transposed_twice(node: Node, changes: dict[Node, Any], create_graph: bool, linked: bool) -> Any:
     """The change of the output of `node` by the rules for the way back: by the pullback of their pullback.
 
     A copy of the node, with parents of its own, takes the first walk no further than it must go.
     """
     given = {k: changes[parent] for k, parent in enumerate(node.parents) if parent in changes}
-    parents = node.parents if create_graph else (None,) * len(node.parents)
+    parents = node.parents if create_graph and linked else (None,) * len(node.parents)
     stands = {k: _stand_in(node.parents[k], parents[k]) for k in given}
     copy = Node(node.op, tuple(stands.get(k, p) for k, p in enumerate(parents)), node.saved, node.shape, node.dtype)
     copy.where = node.where

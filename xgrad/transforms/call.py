@@ -89,7 +89,7 @@ class Call:
 
     def back(self, cotangents: Sequence[Tensor], *, retain: bool, record: bool) -> list[Tensor]:
         """One cotangent for each array of the arguments: as Tensors; recorded, if `record`; zeros where nothing depends."""
-        return walk(self.results, cotangents, self.tensors, retain=retain, record=record)
+        return walk(self.results, cotangents, self.tensors, retain=retain, record=record, linked=self.connected)
 
     def gradients(self, found: Sequence[Tensor], record: bool) -> list[Any]:
         """`found` as the user gets them: each of its argument's kind."""
@@ -98,11 +98,13 @@ class Call:
         return self.rebuild([g if isinstance(x, Tensor) else plain(g._data, type(x)) for g, x in zip(found, self.given)])
 
 
-def walk(ys: Sequence[Tensor], gs: Sequence[Tensor], xs: Sequence[Tensor], *, retain: bool, record: bool) -> list[Tensor]:
-    """The cotangents of `xs`, given those of `ys`."""
+def walk(
+    ys: Sequence[Tensor], gs: Sequence[Tensor], xs: Sequence[Tensor], *, retain: bool, record: bool, linked: bool = True
+) -> list[Tensor]:
+    """The cotangents of `xs`, given those of `ys`; if `record`, as functions of `gs` and, if `linked`, of the graph too."""
     nodes = [node_of(x) for x in xs]
     starts = gs if record else [g._data for g in gs]
-    found = pullback(ys, starts, inputs=nodes, retain_graph=retain, create_graph=record)
+    found = pullback(ys, starts, inputs=nodes, retain_graph=retain, create_graph=record, linked=linked)
     found = {n: g if n.extra is None else attend(n, g) for n, g in found.items()}
     return handed_out([found.get(n) for n in nodes], xs, starts, record)
 

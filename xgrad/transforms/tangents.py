@@ -24,7 +24,7 @@ class Forward:
 
     def __call__(self, tangents: Sequence[Tensor], *, record: bool) -> list[Tensor]:
         call, starts = self.call, tangents if record else [v._data for v in tangents]
-        found = pushforward(call.nodes, starts, call.results, create_graph=record, along=self.along)
+        found = pushforward(call.nodes, starts, call.results, create_graph=record, linked=call.connected, along=self.along)
         return handed_out(found, call.results, starts, record)
 
     def pushed(self, tangents: Sequence[Any]) -> Any:
