@@ -12,6 +12,7 @@ from xgrad import GradientError, Tensor, nn
 from xgrad.testing import check_grads
 
 X, K = np.array([0.3, 0.8]), np.array([1.0, 2.0])
+XS, KS = np.stack([X, 2 * X, -X]), np.stack([K, K + 1, -K])
 BOTH = ("rev", "fwd")
 
 
@@ -124,6 +125,51 @@ def test_none_is_zero_and_nothing_is_kept_that_was_not_named() -> None:
     x = Tensor(X, requires_grad=True)
     node = f(x, x)._node.parents[0]
     assert node.saved[0] == [None, None] and node.saved[2] is None
+
+
+def test_what_is_held_fixed_has_a_tangent_of_zero() -> None:
+    @xgrad.custom_jvp
+    def f(x: Any, y: Any, z: float, n: int) -> Any:
+        return x * y * z * n
+
+    seen: list[Any] = []
+
+    @f.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        (x, y, z, n), (dx, dy, dz, dn) = primals, tangents
+        seen[:] = [getattr(dy, "shape", dy), dz, dn]
+        return f(*primals), (dx * y * z + x * dy * z + x * y * dz) * n
+
+    assert xgrad.grad(lambda x: xgrad.sum(f(x, K, 2.0, 3)))(X).tolist() == (K * 6).tolist()
+    assert seen == [(2,), 0.0, None]
+
+
+RULES = {
+    "custom_vjp": (custom := xgrad.custom_vjp(lambda x, y: xgrad.sin(x) * y)),
+    "custom_jvp": (pushed := xgrad.custom_jvp(lambda x, y: xgrad.sin(x) * y)),
+}
+custom.defvjp(lambda x, y: (xgrad.sin(x) * y, (x, y)), lambda kept, g: (g * xgrad.cos(kept[0]) * kept[1], g * xgrad.sin(kept[0])))
+pushed.defjvp(lambda p, t: (pushed(*p), xgrad.cos(p[0]) * p[1] * t[0] + xgrad.sin(p[0]) * t[1]))
+
+
+@pytest.mark.parametrize("f", RULES.values(), ids=RULES)
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        lambda f: xgrad.vmap(f)(XS, KS),
+        lambda f: xgrad.vmap(xgrad.grad(lambda x, y: xgrad.sum(f(x, y))))(XS, KS),
+        lambda f: xgrad.grad(lambda x: xgrad.sum(xgrad.vmap(f)(x, KS)))(XS),
+        lambda f: xgrad.vmap(xgrad.hessian(lambda x, y: xgrad.sum(f(x, y))))(XS, KS),
+        lambda f: xgrad.jacrev(f)(X, K),
+        lambda f: xgrad.jacfwd(f)(X, K),
+        lambda f: xgrad.hessian(lambda x: xgrad.sum(f(x, K)))(X),
+        lambda f: xgrad.jvp(f, (X, K), (K, X))[1],
+        lambda f: xgrad.linearize(lambda x: f(x, K), X)[1](K),
+        lambda f: xgrad.hvp(lambda x: xgrad.sum(f(x, K)), X, K),
+    ],
+)
+def test_under_every_transform(f: Any, transformed: Any) -> None:
+    np.testing.assert_allclose(transformed(f), transformed(lambda x, y: xgrad.sin(x) * y))
 
 
 def test_modules_and_methods() -> None:
@@ -240,9 +286,7 @@ def test_structures_that_differ() -> None:
     pytest.importorskip("optree")
     f = xgrad.custom_vjp(lambda p: p["a"] * p["b"])
     f.defvjp(lambda p: (p["a"] * p["b"], p), lambda p, g: ({"a": g * p["b"]},))
-    with pytest.raises(
-        ValueError, match=r"bwd's cotangent of argument 0 must be .*\{'a': \*, 'b': \*\}, not .*\{'a': \*\}"
-    ):
+    with pytest.raises(ValueError, match=r"bwd's cotangent of argument 0 must be .*\{'a': \*, 'b': \*\}, not .*\{'a': \*\}"):
         xgrad.grad(f)({"a": 1.0, "b": 2.0})
 
 

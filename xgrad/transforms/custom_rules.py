@@ -156,6 +156,16 @@ def _checked(name: str, what: str, v: Any, of: str, shape: Any, dtype: Any, reco
     return v if isinstance(v, Tensor) else wrap(v)
 
 
+def _no_change(x: Any) -> Any:
+    """The tangent of an argument that is held fixed: zero, or None for what has no tangent."""
+    if is_number(x):
+        return 0.0
+    data = x._data if isinstance(x, Tensor) else x
+    if not hasattr(data, "dtype") or (not isinstance(x, Tensor) and backend_of(x) is None) or not inexact(data):
+        return None
+    return zeros(x if isinstance(x, Tensor) else wrap(data))
+
+
 # ------------------------------------------------------------------------------------------------------------ custom_vjp
 
 
@@ -372,7 +382,8 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
         rule : callable
             ``rule(primals, tangents)``, two tuples with an entry for each argument; returns a pair of the result and its
             tangent, of the result's structure, shapes and dtypes. It is linear in the tangents, and made of xgrad's
-            functions. Tangents have the structure of their argument, None for what is not floating.
+            functions. Tangents have the structure of their argument: zeros for what does not change, and None for what is
+            not floating.
 
         Returns
         -------
@@ -427,7 +438,7 @@ class _Transposed:
         """The tangents of the floating outputs."""
         given, name = self.given, self.function.name
         leaves = given.filled(primals)
-        others = [zeros(x) if isinstance(x, Tensor) and inexact(x._data) else None for x in leaves]
+        others = [_no_change(x) for x in leaves]
         for k, t in zip(given.tracked, tangents):
             others[k] = t
         assert self.function.rule is not None
