@@ -18,7 +18,8 @@ from xgrad.rules import registry
 
 from . import standard
 from .conftest import device_of, statuses
-from .driver import ROWS, Case, run
+from .driver import ROWS, Case, call, run
+from .forward import check_rules
 
 LIBRARY = {name: op for name, op in registry.items() if op.source.__module__.startswith("xgrad.")}
 CLASSES = ("rules", "zero", "none", "composite")
@@ -73,7 +74,10 @@ def test_every_row_is_about_an_op() -> None:
 
 @pytest.fixture(scope="module")
 def executed() -> Iterator[Counter[tuple[str, int, str]]]:
-    """How often each rule ran when the table was run on NumPy: by op, argument, and what it was run on."""
+    """How often each rule ran when the table was run on NumPy: by op, argument, and what it was run on.
+
+    For rules of forward mode the op's name has an arrow in front.
+    """
     count: Counter[tuple[str, int, str]] = Counter()
 
     def watched(name: str, k: int, rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,9 +89,12 @@ def executed() -> Iterator[Counter[tuple[str, int, str]]]:
 
         return run
 
-    originals = {name: list(op.rules) for name, op in LIBRARY.items()}
+    originals = {name: (list(op.rules), list(op.pushes)) for name, op in LIBRARY.items()}
     for name, op in LIBRARY.items():
         op.rules[:] = [None if rule is None else watched(name, k, rule) for k, rule in enumerate(op.rules)]
+        op.pushes[:] = [
+            None if push is None else push._replace(rule=watched(f"->{name}", k, push.rule)) for k, push in enumerate(op.pushes)
+        ]
     try:
         for row in ROWS.values():
             moves = row.name in ("to_device", "to_backend")  # what NumPy alone has nowhere to move to
@@ -97,10 +104,11 @@ def executed() -> Iterator[Counter[tuple[str, int, str]]]:
                     with contextlib.suppress(Exception):
                         arguments = Case(row.id).arguments()
                         run(row, backend, arguments, row.dtypes[0], min(row.order, 2), device=device_of(backend))
+                        check_rules(*call(row, backend, arguments, row.dtypes[0], device_of(backend)))
         yield count
     finally:
         for name, op in LIBRARY.items():
-            op.rules[:] = originals[name]
+            op.rules[:], op.pushes[:] = originals[name]
 
 
 RULES = [
@@ -109,14 +117,17 @@ RULES = [
     for k, rule in enumerate(op.rules)
     if rule is not None and op.kind in ("rules", "zero")
 ]
+RULES += [(f"->{name}", k) for name, op in sorted(LIBRARY.items()) for k, push in enumerate(op.pushes) if push is not None]
+
+
+def argument(name: str, k: int) -> str:
+    op = LIBRARY[name.removeprefix("->")]
+    return op.names[op.arrays[k]]
 
 
 @pytest.mark.parametrize("on", ["raw arrays", "Tensors"])
-@pytest.mark.parametrize(
-    ("name", "k"), RULES, ids=[f"{name}-{LIBRARY[name].names[LIBRARY[name].arrays[k]]}" for name, k in RULES]
-)
+@pytest.mark.parametrize(("name", "k"), RULES, ids=[f"{name}-{argument(name, k)}" for name, k in RULES])
 def test_pitfall_30_every_rule_was_run(name: str, k: int, on: str, executed: Counter[tuple[str, int, str]]) -> None:
-    argument = LIBRARY[name].names[LIBRARY[name].arrays[k]]
-    if name in ("to_device", "to_backend") and not statuses()["strict"].usable:
+    if name.removeprefix("->") in ("to_device", "to_backend") and not statuses()["strict"].usable:
         pytest.skip("array-api-strict is not installed, and NumPy has nowhere to move an array to")
-    assert executed[name, k, on], f"no row of tests/table runs the rule of {name} for {argument} on {on}"
+    assert executed[name, k, on], f"no row of tests/table runs the rule of {name} for {argument(name, k)} on {on}"
