@@ -10,7 +10,7 @@ from .errors import NotAnArray
 from .methods import Methods
 from .rules import Op
 
-__all__ = ["agree", "lift", "open_arguments", "promote", "put"]
+__all__ = ["agree", "lift", "open_arguments", "promote", "put", "same_dtype"]
 
 
 def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any], list[Any], Any]:
@@ -84,3 +84,12 @@ def promote(xp: Any, items: list[Any]) -> list[Any]:
     like = next((v for v in arrays if not xp.isdtype(v.dtype, "bool")), arrays[0] if arrays else None)
     scalars = (bool, int, float, complex)  # and numpy.float64 is a float, but has a dtype to be kept
     return [backend.from_scalar(v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]
+
+
+def same_dtype(xp: Any, items: list[Any]) -> list[Any]:
+    """`items` with arrays of different dtypes brought to the one that the standard promotes them to."""
+    dtypes = [v.dtype for v in items if hasattr(v, "dtype")]
+    if all(dtype == dtypes[0] for dtype in dtypes):
+        return items
+    dtype = xp.result_type(*dtypes)
+    return [xp.astype(v, dtype, copy=False) if hasattr(v, "dtype") else v for v in items]

@@ -208,6 +208,8 @@ class Backend:
     """How many batch axes arrays of this type hide: none, but for those that `xgrad.vmap` makes."""
     writes_in_order: bool = False
     """Whether the last value wins where `set_item` is given several for one element. If not, they are made equal first."""
+    weak_scalars: bool = False
+    """Whether, against the standard, operators give an array without axes no say in the dtype of the result."""
     cache_bytes: int = 0
     """How many bytes of an array to update at a time, so that the temporaries stay in the processor's cache. Zero means
     all at once: on devices, and where ``x[i:j] += v`` does not write into `x`."""
@@ -581,6 +583,8 @@ def _resolve(cls: type, x: Array) -> Backend | None:
 
 namespaces: dict[type, Any] = {}
 """The raw namespace of each type of array that has been met, but those that hide a batch axis."""
+weak_types: set[type] = set()
+"""Those of them that belong to a library with `Backend.weak_scalars`."""
 
 
 def raw_namespace(x: Array) -> Any:
@@ -593,6 +597,8 @@ def raw_namespace(x: Array) -> Any:
         xp = backend.xp
         if not backend.depth:
             namespaces[x.__class__] = xp
+            if backend.weak_scalars:
+                weak_types.add(x.__class__)
     return xp
 
 

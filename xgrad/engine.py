@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from . import memory, views
-from .arguments import open_arguments, promote, put
+from .arguments import open_arguments, promote, put, same_dtype
 from .backend import Array, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
 from .errors import GradientError, explain
 from .grad_mode import Recorder, batches, mode
@@ -216,6 +216,8 @@ def _general(made: Op[..., Any]) -> Callable[..., Any]:
         values, given, items, nodes, xp = open_arguments(made, arguments)
         if not made.scalars or complex in map(type, items) or not any(hasattr(v, "dtype") for v in items):
             items = promote(xp, items)
+        elif xp.__backend__.weak_scalars:
+            items = same_dtype(xp, items)
         put(made, values, items)
         if made.dtype_at is not None and values[made.dtype_at] is not None:
             values[made.dtype_at] = xp.__backend__.native_dtype(values[made.dtype_at])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import views
-from .backend import namespaces
+from .backend import namespaces, weak_types
 from .engine import Node, Tensor
 from .grad_mode import mode
 from .rules import Op
@@ -57,7 +57,10 @@ def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
             a1, n1 = x1._data, x1._node
             if x2.__class__ is Tensor:
                 a2, n2 = x2._data, x2._node
-                if a1.__class__ is not a2.__class__ and namespaces.get(a1.__class__) is not namespaces.get(a2.__class__):
+                kind = a1.__class__
+                if kind is not a2.__class__ and namespaces.get(kind) is not namespaces.get(a2.__class__):
+                    return general(x1, x2)
+                if kind in weak_types and a1.dtype is not a2.dtype:
                     return general(x1, x2)
             elif x2.__class__ in scalars:
                 a2, n2 = x2, None

@@ -328,3 +328,32 @@ def test_shapes_that_do_not_broadcast_are_told() -> None:
         Tensor([1.0, 2.0]) * Tensor([1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="clip: the shapes do not broadcast"):
         xgrad.clip(Tensor([1.0, 2.0]), Tensor([1.0, 2.0, 3.0]))
+
+
+def test_arrays_without_axes_have_a_say_in_the_dtype(xp: Any) -> None:
+    # PyTorch's operators give them none.
+    x, y = xp.asarray(2.0, dtype="float64").requires_grad_(), xp.asarray([1.0, 2.0], dtype="float32").requires_grad_()
+    z = x * y
+    assert z.dtype == "float64" and (y - x).dtype == "float64"
+    xp.sum(z).backward()
+    assert x.grad is not None and x.grad.dtype == "float64" and x.grad.item() == 3.0
+    assert y.grad is not None and y.grad.dtype == "float32" and y.grad.tolist() == [2.0, 2.0]
+    assert (xp.asarray([1, 2], dtype="int8") & xp.asarray(1, dtype="int32")).dtype == "int32"
+    assert (xp.asarray(2, dtype="uint8") + xp.asarray([1], dtype="int8")).dtype == "int16"
+    assert (y.detach() * 2.0).dtype == "float32"  # a Python scalar has none
+
+
+def test_broadcast_arrays_keeps_the_dtype_of_an_element(xp: Any) -> None:
+    element = xp.asarray([0.5], dtype="float64")[0]  # in NumPy a scalar, which is a Python float too
+    assert xp.broadcast_arrays(xp.asarray([1.0, 2.0]), element)[1].dtype == "float64"
+
+
+def test_quotients_of_infinities_are_rounded_down_as_the_standard_has_it(xp: Any) -> None:
+    inf = float("inf")
+    x = xp.asarray([inf, inf, -inf, -inf, 1.0, -1.0, 7.0, inf])
+    by = xp.asarray([2.0, -2.0, 2.0, -2.0, -inf, inf, 2.0, inf])
+    found = (x // by).numpy()
+    np.testing.assert_array_equal(found, [inf, -inf, -inf, inf, -0.0, -0.0, 3.0, np.nan])
+    assert np.signbit(found[4:6]).all()
+    np.testing.assert_array_equal((x[:3] // 2).numpy(), [inf, inf, -inf])
+    assert (1 // xp.asarray(-inf)).item() == 0
