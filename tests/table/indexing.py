@@ -76,7 +76,6 @@ ROWS = [
         (Arg((3,)), Arg((3,))),
         torch=lambda t, x, v: t.stack([v[2], v[1], x[2]]),
         label="twice",
-        skip={"jax": "the winner among writes to one place is not defined", "torch": "the winner among writes to one place is not defined"},
     ),
     Row("take", lambda xp, x, i: xp.take(x, i, axis=0), (X, ROWS_TAKEN), torch=lambda t, x, i: t.index_select(x, 0, i)),
     Row("take", lambda xp, x, i: xp.take(x, i, axis=-1), (CUBE, ROWS_TAKEN), torch=lambda t, x, i: t.index_select(x, 2, i), label="axis"),

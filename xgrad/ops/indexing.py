@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, may_repeat, raw_namespace
+from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
 from ..keys import is_basic, last_writes, raw_key, value_for
 
@@ -181,15 +181,24 @@ def _axis(name: str, axis: int, ndim: int) -> int:
 
 
 @composite
-def take(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Tensor:
+def take_(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Tensor:
+    """The slices of `x` at an array of indices along an axis."""
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"take: x has {x.ndim} axes, so axis must be given; it may be left out only for one axis")
+        axis = 0
+    return xp.getitem(x, (slice(None),) * _axis("take", axis, x.ndim) + (indices,))
+
+
+def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Tensor:
     """The slices of `x` at `indices` along an axis.
 
     Parameters
     ----------
     x : array
         Of any data type, with at least one axis.
-    indices : array
-        Integers; negative ones count from the end.
+    indices : array, int or list of int
+        Negative ones count from the end.
     axis : int, optional
         May be left out for a one-dimensional `x`.
 
@@ -215,11 +224,11 @@ def take(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = Non
     >>> xgrad.take(xgrad.asarray([1.0, 2.0, 3.0]), xgrad.asarray([2, 0, -1]))
     Tensor([3., 1., 3.])
     """
-    if axis is None:
-        if x.ndim != 1:
-            raise ValueError(f"take: x has {x.ndim} axes, so axis must be given; it may be left out only for one axis")
-        axis = 0
-    return xp.getitem(x, (slice(None),) * _axis("take", axis, x.ndim) + (indices,))
+    if not hasattr(indices, "shape") or is_numpy_scalar(indices):
+        data = getattr(x, "_data", x)
+        backend = raw_namespace(data).__backend__
+        indices = backend.from_python(indices, "int64", backend.device(data))
+    return take_(x, indices, axis=axis)
 
 
 @composite

@@ -62,6 +62,7 @@ def _share_of_x(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
 
 
 def _share_of_value(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
+    key = raw_key(getattr(y, "_data", y), key)
     each = xp.getitem(_each(xp, g, x, key, value, y), key)
     return xp.where(xp.getitem(y, key) == value, each, xp.new_zeros(g, ()))
 
@@ -69,6 +70,7 @@ def _share_of_value(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> An
 def _each(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
     """The cotangent of each element, divided by how many tie for it; counted in float32 at least, as in `max`."""
     wide = xp.result_type(g.dtype, xp.float32)
+    key = raw_key(getattr(y, "_data", y), key)
     hits = xp.astype(xp.getitem(y, key) == value, wide)
     ties = xp.scatter_add(xp.astype(x == y, wide), key, hits)
     return g / xp.maximum(ties, xp.ones_like(ties))
