@@ -181,6 +181,13 @@ def test_what_does_not_depend_is_zero() -> None:
     assert jacobian(xgrad.sin)(np.zeros(0)).shape == (0, 0)
 
 
+def test_a_mixed_derivative_of_a_separable_function_is_zero() -> None:
+    f = lambda x, y: xgrad.sum(x**2) + xgrad.sum(y**2)
+    assert grad(grad(f, 0), 1)(1.0, 2.0) == 0.0
+    np.testing.assert_array_equal(jacobian(grad(f, 0), 1)(X, X), np.zeros((3, 3)))
+    assert grad(grad(lambda x: 3.0 * x))(2.0) == 0.0
+
+
 def test_a_pullback_can_be_called_again() -> None:
     _, pull = vjp(layer, X)
     (one,), (two,) = pull(np.array([1.0, 0.0])), pull(np.array([0.0, 1.0]))
@@ -269,6 +276,22 @@ def test_checkpoint_of_higher_order() -> None:
         (lambda: grad(energy)("x"), TypeError, "argument 0 is a str"),
         (lambda: grad(energy, 1)(X), ValueError, "argnums is 1, but the function was called with 1 positional"),
         (lambda: grad(lambda x: 3.0)(X), TypeError, "returned a float, not a Tensor"),
+        (lambda: grad(lambda x: np.array(3.0))(X), TypeError, "returned an? ndarray, not a Tensor.*if it is a constant"),
+        (lambda: grad(lambda x: None)(X), GradientError, "returned None; only a single scalar"),
+        (lambda: grad(lambda x: (x[0], x[1]))(X), GradientError, r"returned a tuple of arrays \(2 of them\); .*has_aux=True"),
+        (lambda: grad(energy, (0, -1))(X), ValueError, r"argnums is \(0, -1\), and names an argument twice"),
+        (lambda: grad(energy, ())(X), ValueError, "names no argument"),
+        (lambda: grad(energy, 0.0)(X), TypeError, "argnums is 0.0, but must be an integer"),
+        (lambda: grad(energy, True)(X), TypeError, "argnums is True, but must be an integer"),
+        (lambda: grad(energy)(x=X), ValueError, "called with 0 positional arguments; those to differentiate by"),
+        (lambda: grad(energy)(None), TypeError, "argument 0, None, holds no array"),
+        (lambda: grad([])(X), TypeError, r"grad: takes a function, not a list; write grad\(f\)"),
+        (lambda: jacobian(energy, 2)(X), ValueError, "argnums is 2"),
+        (lambda: jacobian(lambda x: 3.0)(X), TypeError, "returned a float"),
+        (lambda: vjp(layer), TypeError, "vjp: there are no arguments"),
+        (lambda: vjp(layer, X)[1](X[:2].astype("float32")), TypeError, "float32, but must be .* float64"),
+        (lambda: jvp(layer, (X,), (None,)), ValueError, "a single array, not None"),
+        (lambda: jvp(layer, (np.arange(3),), (np.arange(3),)), TypeError, "jvp: argument 0 is of dtype int64"),
         (lambda: grad(lambda x: xgrad.argmax(x))(X), TypeError, "returned a tensor of dtype int64"),
         (lambda: grad(lambda x: xgrad.sum(x * 1j))(X), GradientError, "complex"),
         (lambda: grad(energy, has_aux=True)(X), TypeError, "must return a pair"),

@@ -83,7 +83,7 @@ class Structure:
         if self.spec is None:
             return "a single array"
         if isinstance(self.spec, _Single):
-            return f"{self.spec} ({len(self.paths)} of them)"
+            return "None" if self.spec.cls is type(None) else f"{self.spec} ({len(self.paths)} of them)"
         return str(self.spec).removeprefix("PyTreeSpec(").removesuffix(")").partition(", namespace=")[0]
 
 

@@ -17,7 +17,8 @@ from ..pushforward import ARGUMENT
 from ..tree import Structure, flatten, tree_map
 
 __all__ = [
-    "Call", "dtype_name", "handed_out", "is_number", "kind_of", "like", "node_of", "numbers", "plain", "renewed", "walk", "zeros",
+    "Call", "a_kind", "called", "dtype_name", "handed_out", "is_number", "kind_of", "like", "node_of", "numbers", "plain",
+    "renewed", "walk", "zeros",
 ]  # fmt: skip
 
 
@@ -25,7 +26,7 @@ class Call:
     """A call of a function on new nodes, and the walks back from its results to them."""
 
     def __init__(self, what: str, f: Any, args: Sequence[Any], argnums: Sequence[int], options: Any, has_aux: bool) -> None:
-        self.what, self.name = what, getattr(f, "__name__", "the function")
+        self.what, self.name = what, getattr(called(what, f), "__name__", "the function")
         self.structures: list[Structure] = []
         self.given: list[Any] = []
         self.names: list[str] = []
@@ -34,6 +35,9 @@ class Call:
             self.structures.append(structure)
             self.given += leaves
             self.names += [f"argument {i}{path}" for path in structure.paths]
+        if not self.given:
+            told = ", ".join(f"argument {i}, {a_kind(args[i])}," for i in argnums)
+            raise TypeError(f"{what}: {told} holds no array to differentiate by" if told else f"{what}: there are no arguments")
         self.tensors = [renewed(what, name, x) for name, x in zip(self.names, self.given)]
         self.nodes = [node_of(x) for x in self.tensors]
         # `f` gets objects of its own: it may write to them, which rebinds them to other nodes.
@@ -44,7 +48,7 @@ class Call:
         aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
-                raise TypeError(f"{what}: with has_aux=True {self.name} must return a pair (value, aux), not {kind_of(result)}")
+                raise TypeError(f"{what}: with has_aux=True {self.name} must return a pair (value, aux), not {a_kind(result)}")
             result, aux = result
         leaves, self.structure = flatten(result)
         self.results = [_result(what, self.name, y) for y in leaves]
@@ -67,11 +71,15 @@ class Call:
 
     def scalar(self) -> Tensor:
         """The result, if it is a real scalar."""
-        if len(self.results) != 1 or self.structure.spec is not None or self.results[0].size != 1:
-            shapes = ", ".join(str(y.shape) for y in self.results)
+        if self.structure.spec is not None:
             raise GradientError(
-                f"{self.what}: {self.name} returned shape {shapes}; only a scalar has a gradient: reduce it, for example with "
-                "xgrad.sum, or use xgrad.jacobian"
+                f"{self.what}: {self.name} returned {self.structure}; only a single scalar has a gradient: return the other "
+                "things as aux, with has_aux=True, or use xgrad.jacobian"
+            )
+        if self.results[0].size != 1:
+            raise GradientError(
+                f"{self.what}: {self.name} returned shape {self.results[0].shape}; only a scalar has a gradient: reduce it, for "
+                "example with xgrad.sum, or use xgrad.jacobian"
             )
         if self.results[0].dtype.kind != "real floating":
             raise GradientError(f"{self.what}: {self.name} returned a complex scalar; take a real part of it, or use xgrad.vjp")
@@ -92,10 +100,10 @@ class Call:
         return walk(self.results, cotangents, self.tensors, retain=retain, record=record, linked=self.connected)
 
     def gradients(self, found: Sequence[Tensor], record: bool) -> list[Any]:
-        """`found` as the user gets them: each of its argument's kind."""
-        if record:
+        """`found` as the user gets them: Tensors if an argument was one, else each of its argument's kind."""
+        if record or self.kind is Tensor:
             return self.rebuild(found)
-        return self.rebuild([g if isinstance(x, Tensor) else plain(g._data, type(x)) for g, x in zip(found, self.given)])
+        return self.rebuild([plain(g._data, type(x)) for g, x in zip(found, self.given)])
 
 
 def walk(
@@ -146,18 +154,17 @@ def _array(what: str, name: str, x: Any) -> Any:
     if isinstance(x, (bool, int)):
         raise TypeError(f"{what}: {name} is the {kind_of(x)} {x}, and only floating numbers have derivatives; write {float(x)}")
     if backend_of(x) is None:
-        raise TypeError(f"{what}: {name} is a {kind_of(x)}, not an array, and has no derivative; leave it out of argnums")
+        raise TypeError(f"{what}: {name} is {a_kind(x)}, not an array, and has no derivative; leave it out of argnums")
     return x
 
 
 def _result(what: str, name: str, y: Any) -> Tensor:
     if not isinstance(y, Tensor):
-        if is_numpy_scalar(y) or backend_of(y) is None:
-            raise TypeError(
-                f"{what}: {name} returned a {kind_of(y)}, not a Tensor; if it was computed from the arguments, something in "
-                "the function took their values out, such as float(x) or x.item()"
-            )
-        y = wrap(y)
+        raise TypeError(
+            f"{what}: {name} returned {a_kind(y)}, not a Tensor; if it was computed from the arguments, something in the "
+            "function took their values out, such as float(x) or x.item() (xgrad.find_graph_breaks says what); if it is a "
+            "constant, return xgrad.asarray of it"
+        )
     if not inexact(y._data):
         raise TypeError(
             f"{what}: {name} returned a tensor of dtype {dtype_name(y._data)}, and only floating ones have derivatives; "
@@ -218,13 +225,35 @@ def kind_of(x: Any) -> str:
     return type(x).__name__
 
 
+def a_kind(x: Any) -> str:
+    name = kind_of(x)
+    return "None" if x is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def called(what: str, f: Any) -> Any:
+    """`f`, if it is a function."""
+    if not callable(f):
+        raise TypeError(f"{what}: takes a function, not {a_kind(f)}; write {what}(f), not {what}(f(x))")
+    return f
+
+
 def numbers(what: str, argnums: Any, count: int) -> tuple[int, ...]:
     """The positions that `argnums` means."""
     asked = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not asked:
+        raise ValueError(f"{what}: argnums is {argnums}, and names no argument")
     for i in asked:
+        if not hasattr(i, "__index__") or isinstance(i, bool):
+            raise TypeError(f"{what}: argnums is {argnums!r}, but must be an integer, or a sequence of integers")
         if not -count <= operator.index(i) < count:
-            raise ValueError(f"{what}: argnums is {argnums}, but the function was called with {count} positional arguments")
-    return tuple(i % count for i in map(operator.index, asked))
+            raise ValueError(
+                f"{what}: argnums is {argnums}, but the function was called with {count} positional arguments; those to "
+                "differentiate by are given by position"
+            )
+    found = tuple(operator.index(i) % count for i in asked)
+    if len(set(found)) != len(found):
+        raise ValueError(f"{what}: argnums is {argnums}, and names an argument twice")
+    return found
 
 
 def like(
@@ -240,7 +269,7 @@ def like(
         if x.shape == () and (is_number(v) or isinstance(v, int)):
             data = raw_namespace(x._data).__backend__.from_scalar(v.item() if is_numpy_scalar(v) else v, x._data)
         if not hasattr(data, "dtype") or data.shape != x._data.shape or data.dtype != x._data.dtype:
-            is_what = f"{tuple(data.shape)} {dtype_name(data)}" if hasattr(data, "dtype") else f"a {kind_of(v)}"
+            is_what = f"{tuple(data.shape)} {dtype_name(data)}" if hasattr(data, "dtype") else a_kind(v)
             raise (TypeError if getattr(data, "shape", None) == x._data.shape else ValueError)(
                 f"{what}: the {whats} of {name} is {is_what}, but must be {x.shape} {dtype_name(x._data)} as that is"
             )

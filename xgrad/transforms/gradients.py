@@ -31,16 +31,18 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
     -------
     callable
         Takes what `f` takes. The gradient is of the argument's shape, dtype and structure (a tuple of gradients if
-        `argnums` is a sequence): NumPy arrays for NumPy arrays, Tensors for Tensors; zeros if `f` does not depend on it.
+        `argnums` is a sequence), an `xgrad.nn.Module` for a module: Tensors if an argument is a Tensor, else arrays for arrays
+        and numbers for numbers; zeros if the Tensor that `f` returns does not depend on it.
 
     Raises
     ------
     GradientError
         If the result is no scalar, or complex.
     TypeError
-        If an argument is not floating, or the result is no Tensor or array.
+        If an argument is not floating or holds no array, or if the result is no Tensor: a number or an array that `f` returns
+        was not computed from the arguments, or left the graph on the way.
     ValueError
-        If `argnums` is out of range.
+        If `argnums` is out of range, empty, or names an argument twice.
 
     Examples
     --------
