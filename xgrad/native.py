@@ -17,7 +17,7 @@ from .backend import extend_namespaces, get_default_dtype
 from .engine import op
 from .rules import Op, registry
 
-__all__ = ["floats", "function", "missing"]
+__all__ = ["floats", "function", "missing", "one_where", "stirling"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,7 +69,7 @@ def _of_floats(arrays: list[str], rule: Callable[..., Any]) -> Callable[..., Any
         given |= zip(chosen, floats(xp, *(given[n] for n in chosen)))
         return rule(xp, *given.values()) if takes_xp else rule(*given.values())
 
-    chosen = [n for n in named if n in arrays]
+    chosen = [n for n in named if n in arrays or n == "y"]
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ["xp", *named]]
     )
@@ -121,6 +121,25 @@ def missing(xp: Any, name: str, *arrays: Any) -> Any:
         return on_host(*arrays)
     advice = "" if importlib.util.find_spec("scipy") else "; SciPy has it: python -m pip install scipy"
     raise NotImplementedError(f"{name}: backend {backend.name!r} has no function {name!r}{advice}")
+
+
+# ------------------------------------------------------------------------------------------- what several formulas share
+
+
+def one_where(xp: Any, condition: Any, x: Any) -> Any:
+    """`x` with ones where `condition` holds: for a divisor or a logarithm's argument that must not be zero there."""
+    return xp.where(condition, xp.ones_like(x), x)
+
+
+def stirling(x: Any) -> Any:
+    """The remainder of Stirling's formula for ``gammaln(x)``, for ``x >= 10`` (DLMF 5.11.1)."""
+    square, series = 1 / (x * x), 0.0
+    for coefficient in (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
+        series = series * square + coefficient
+    return series / x
+
+
+# --------------------------------------------------------------------------------------------- where rules find functions
 
 
 @extend_namespaces

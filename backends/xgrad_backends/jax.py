@@ -47,6 +47,8 @@ class Plugin(Backend):
         return x.at[key].add(value)
 
     def special(self, name: str) -> Callable[..., Any] | None:
+        if name in ("beta", "betaln", "erfcx", "log_ndtr"):
+            return None  # JAX's are right to a few digits only, for large arguments
         return getattr(jax.scipy.special, {"psi": "digamma"}.get(name, name), None)
 
     def special_on_host(self, name: str) -> Callable[..., Any] | None:

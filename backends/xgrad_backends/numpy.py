@@ -69,6 +69,8 @@ class Plugin(Backend):
 
 def scipy_special(name: str) -> Callable[..., Any] | None:
     """SciPy's function of NumPy arrays; None if it has none, or is not installed: it is optional."""
+    if name in ("bdtr", "bdtrc", "bdtri"):
+        return None  # SciPy warns of every number of trials that is floating, and has no loop in float32 for whole ones
     try:
         return getattr(importlib.import_module("scipy.special"), name, None)
     except ImportError:

@@ -14,11 +14,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-def one_where(xp: Any, condition: Any, x: Any) -> Any:
-    """`x` with ones where `condition` holds: for a divisor that must not be zero there."""
-    return xp.where(condition, xp.ones_like(x), x)
-
-
 # -------------------------------------------------------------------------------------------------------- Bessel functions
 
 

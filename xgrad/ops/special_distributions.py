@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, op
-from ..native import floats, function, missing
+from ..native import floats, function, missing, one_where, stirling
 
 __all__ = [
     "bdtr", "bdtrc", "bdtri", "beta_density", "betainc", "betainc_derivative", "betaincc", "betaincinv", "chdtr",
@@ -19,11 +19,6 @@ __all__ = [
     "gammainccinv", "gammaincinv", "gdtr", "gdtrc", "nbdtr", "nbdtrc", "nbdtri", "pdtr", "pdtrc", "pdtri", "stdtr",
     "stdtrit",
 ]  # fmt: skip
-
-
-def one_where(xp: Any, condition: Any, x: Any) -> Any:
-    """`x` with ones where `condition` holds: for a divisor that must not be zero there."""
-    return xp.where(condition, xp.ones_like(x), x)
 
 
 # -------------------------------------------------------------------------------------------------------------- densities
@@ -52,6 +47,7 @@ def gamma_density(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> gamma_density(Tensor([1.0, 2.0]), Tensor([0.0, 1.0]))
     Tensor([1.        , 0.36787942])
     """
+    a, x = floats(xp, a, x)
     return xp.exp(xp.special.xlogy(a - 1, x) - x - xp.special.gammaln(a))
 
 
@@ -86,6 +82,7 @@ def beta_density(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor
     >>> beta_density(Tensor([1.0, 2.0]), Tensor([1.0, 2.0]), Tensor([0.0, 0.5]))
     Tensor([1. , 1.5])
     """
+    a, b, x = floats(xp, a, b, x)
     sp = xp.special
     return xp.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b))
 
@@ -253,15 +250,6 @@ def _constant(xp: Any, values: list[float], like: Any) -> Any:
     return xp.asarray(values, dtype=like.dtype, device=xp.__backend__.device(like))
 
 
-def _stirling(x: Any) -> Any:
-    """The remainder of Stirling's series for ``gammaln(x)``, for ``x >= 10`` (DLMF 5.11.1)."""
-    square = 1 / (x * x)
-    series = 0.0
-    for coefficient in (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
-        series = series * square + coefficient
-    return series / x
-
-
 def _bell(slopes: list[Any], one: Any) -> list[Any]:
     """The derivatives of exp(f), divided by it, from those of f: complete Bell polynomials."""
     found = [one]
@@ -333,7 +321,7 @@ def _gamma_quadrature(xp: Any, a: Any, x: Any, n: int) -> Any:
     ratio = xp.where(near, xp.log1p(xp.where(near, off, xp.zeros_like(off))), log - xp.log(big))
     scale = xp.where(
         large,
-        -big * (off - ratio) - _stirling(big) - 0.5 * xp.log(2 * math.pi * big),
+        -big * (off - ratio) - stirling(big) - 0.5 * xp.log(2 * math.pi * big),
         small * log - x - xp.special.gammaln(small + 1),
     )
     u = width[..., None] * _constant(xp, _NODES, x)
@@ -401,8 +389,7 @@ def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int) -
     @functools.cache
     def slope(k: int, j: int) -> Any:  # of the logarithm, of order k by a and j by b
         def polygamma(x: Any) -> Any:
-            value = sp.psi(x) if k + j == 1 else sp.polygamma(k + j - 1, x)
-            return value if len(x.shape) == len(low.shape) else value[..., None]
+            return sp.psi(x) if k + j == 1 else sp.polygamma(k + j - 1, x)
 
         both = polygamma(a + b)
         if k and j:
@@ -440,7 +427,7 @@ def _beta_quadrature(xp: Any, a: Any, b: Any, logit: Any, m: int, n: int) -> Any
     u = width[..., None] * _constant(xp, _NODES, a)
     way = side[..., None] * u
     to = logit[..., None] + way
-    factor = _beta_factor(xp, a, b, -_softplus(xp, -to), -_softplus(xp, to), m, n)
+    factor = _beta_factor(xp, a[..., None], b[..., None], -_softplus(xp, -to), -_softplus(xp, to), m, n)
     decay = a[..., None] * way - (a + b)[..., None] * (_softplus(xp, to) + high[..., None])
     total = xp.sum(factor * xp.exp(decay) * _constant(xp, _WEIGHTS, a), axis=-1)
     value = -side * xp.exp(a * low + b * high - sp.betaln(a, b)) * width * total
@@ -453,8 +440,8 @@ def _odds_density(xp: Any, a: Any, b: Any, w: Any) -> Any:
 
 
 def _betainc_derivative_w(xp: Any, g: Any, a: Any, b: Any, w: Any, m: int, n: int) -> Any:
-    low = xp.log(w) - xp.log1p(w) + 0 * (a + b)
-    return g * (_odds_density(xp, a, b, w) * _beta_factor(xp, a, b, low, -xp.log1p(w) + 0 * (a + b), m, n))
+    high = -xp.log1p(w)
+    return g * (_odds_density(xp, a, b, w) * _beta_factor(xp, a, b, xp.log(w) + high, high, m, n))
 
 
 betainc_derivative.vjp(
@@ -617,7 +604,8 @@ def bdtr(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> bdtr(1, 3, Tensor([0.1, 0.5]))
     Tensor([0.972, 0.5  ])
     """
-    return missing(xp, "bdtr", k, n, p)
+    k = xp.floor(k)
+    return xp.where(k == n, xp.ones_like(k * p), xp.special.betaincc(k + 1, xp.where(k == n, n + 1, n) - k, p))
 
 
 bdtr.vjp(p=lambda xp, g, k, n, p: -g * xp.special.beta_density(xp.floor(k) + 1, n - xp.floor(k), p))
@@ -632,7 +620,8 @@ def bdtrc(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> bdtrc(1, 3, Tensor([0.1, 0.5]))
     Tensor([0.028, 0.5  ])
     """
-    return missing(xp, "bdtrc", k, n, p)
+    k = xp.floor(k)
+    return xp.where(k == n, xp.zeros_like(k * p), xp.special.betainc(k + 1, xp.where(k == n, n + 1, n) - k, p))
 
 
 bdtrc.vjp(p=lambda xp, g, k, n, p: g * xp.special.beta_density(xp.floor(k) + 1, n - xp.floor(k), p))
@@ -647,7 +636,8 @@ def bdtri(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> bdtri(1, 3, Tensor([0.1, 0.5]))
     Tensor([0.8041999, 0.5      ])
     """
-    return missing(xp, "bdtri", k, n, p)
+    k, inverse = xp.floor(k), xp.special.betaincinv
+    return xp.where(p > 0.5, inverse(k + 1, n - k, 1 - p), 1 - inverse(n - k, k + 1, p))
 
 
 bdtri.vjp(p=lambda xp, g, k, n, y: -g / xp.special.beta_density(xp.floor(k) + 1, n - xp.floor(k), y))

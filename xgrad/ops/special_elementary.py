@@ -10,18 +10,13 @@ import math
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, op
-from ..native import function
+from ..native import function, one_where
 
 __all__ = [
     "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "entr", "exp10", "exprel", "exprel_derivative", "huber",
     "inv_boxcox", "inv_boxcox1p", "kl_div", "log1prel_derivative", "logit", "pseudo_huber", "radian", "rel_entr", "sindg",
     "tandg", "xlog1py", "xlogy",
 ]  # fmt: skip
-
-
-def one_where(xp: Any, condition: Any, x: Any) -> Any:
-    """`x` with ones where `condition` holds: for a divisor or a logarithm's argument that must not be zero there."""
-    return xp.where(condition, xp.ones_like(x), x)
 
 
 # ------------------------------------------------------------------------------------------------ exponentials and powers

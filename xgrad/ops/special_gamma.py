@@ -6,17 +6,12 @@ import math
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, composite, op
-from ..native import floats, function, missing
+from ..native import floats, function, missing, one_where, stirling
 
 __all__ = [
     "beta", "betaln", "binom", "gamma", "gammaln", "gammasgn", "loggamma", "multigammaln", "poch", "polygamma", "psi",
     "rgamma", "zeta", "zetac",
 ]  # fmt: skip
-
-
-def one_where(xp: Any, condition: Any, x: Any) -> Any:
-    """`x` with ones where `condition` holds: for an argument at which something else is singular."""
-    return xp.where(condition, xp.ones_like(x), x)
 
 
 # ------------------------------------------------------------------------------------------------------ the gamma function
@@ -234,7 +229,16 @@ def betaln(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     >>> betaln(Tensor([1.0, 1000.0]), Tensor([1.0, 0.5]))
     Tensor([ 0.       , -2.8813877])
     """
-    return missing(xp, "betaln", a, b)
+    p, q = xp.minimum(a, b), xp.maximum(a, b)
+    sp, middle, large = xp.special, (p < 10) & (q >= 10), p >= 10
+    small = sp.gammaln(a) + sp.gammaln(b) - sp.gammaln(a + b)
+    # By Stirling's series where an argument is large: the logarithms of gamma functions would cancel.
+    q = xp.where(q < 10, xp.full_like(q, 10.0), q)
+    s, r = xp.where(middle, p, xp.ones_like(p)), xp.where(large, p, xp.full_like(p, 10.0))
+    one = sp.gammaln(s) + stirling(q) - stirling(s + q) + s - s * xp.log(s + q) + (q - 0.5) * xp.log1p(-s / (s + q))
+    two = stirling(r) + stirling(q) - stirling(r + q) - 0.5 * xp.log(q) + 0.5 * math.log(2 * math.pi)
+    two = two + (r - 0.5) * xp.log(r / (r + q)) + q * xp.log1p(-r / (r + q))
+    return xp.where(large, two, xp.where(middle, one, small))
 
 
 betaln.vjp(
