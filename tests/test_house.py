@@ -26,10 +26,10 @@ FLOORS = [  # a module imports from its own floor and those before it
     {"engine", "fast", "hooks", "leaves", "pushforward"},  # parts of one thing, set apart for reading
     {"keys", "namespaces", "native", "value", "numpy_protocols"},
     {"ops"},
-    {"linalg", "fft", "special"},
+    {"linalg", "fft", "special", "scipy"},
     {"batching", "transforms", "random", "tree"},
     {"io"},
-    {"anomaly", "graph_breaks", "nn", "optim", "optimize", "visualize", "testing"},
+    {"anomaly", "graph_breaks", "nn", "optim", "optimize", "sparse", "visualize", "testing"},
 ]
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
 FOR_CHAPTERS = {"xgrad." + name for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")}

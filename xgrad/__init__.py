@@ -70,8 +70,8 @@ from .ops.ufuncs import (
     angle, cbrt, deg2rad, exp2, fmax, fmin, fmod, heaviside, logaddexp2, nan_to_num, rad2deg, sinc, spherical_jn, unwrap,
 )  # fmt: skip
 from .ops.updates import at, scatter_max, scatter_min, scatter_multiply
-from . import fft, linalg, numpy_protocols, printing, special
-from . import optimize
+from . import fft, linalg, numpy_protocols, printing, scipy, special
+from . import optimize, sparse
 
 __array_api_version__ = "2025.12"
 
@@ -125,7 +125,7 @@ __all__ = [
     # utility
     "all", "any", "diff",
     # extensions
-    "fft", "linalg", "special",
+    "fft", "linalg", "scipy", "special",
     # extra (beyond the standard)
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
     "scatter_add", "sigmoid", "silu", "softmax", "softplus", "zero_where_not",
@@ -147,7 +147,7 @@ __all__ = [
     "checkpoint", "custom_jvp", "custom_vjp", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
     "linearize", "stop_gradient", "value_and_grad", "vjp", "vmap",
     # answers that equations define
-    "fixed_point", "linear_solve", "odeint", "optimize", "quad", "root",
+    "fixed_point", "linear_solve", "odeint", "optimize", "quad", "root", "sparse",
     # to train with
     "io", "nn", "optim", "random", "tree", "visualize",
 ]  # fmt: skip

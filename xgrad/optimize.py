@@ -16,8 +16,7 @@ from .transforms.call import kind_of
 from .transforms.gradients import value_and_grad
 from .transforms.jacobians import jacobian
 from .transforms.tangents import hvp
-from .transforms.unknown import Unknown, from_scipy
-from .tree import flatten
+from .transforms.unknown import Unknown, from_scipy, in_a_row
 
 __all__ = ["least_squares", "minimize"]
 
@@ -158,14 +157,7 @@ def least_squares(
     optimize = from_scipy("optimize", "least_squares")
     x = Unknown("least_squares", "x0", x0, args)
 
-    def residuals(v: Any) -> Tensor:
-        ys, _ = flatten(f(x.rebuild(x.packing.unpack(v)), *args))
-        if bad := next((y for y in ys if not isinstance(y, Tensor)), None):
-            raise TypeError(f"least_squares: the function returned a {kind_of(bad)}, not a Tensor")
-        xp = ys[0].__array_namespace__()
-        made: Tensor = xp.concat([xp.reshape(y, (-1,)) for y in ys])
-        return made
-
+    residuals: Callable[[Any], Tensor] = lambda v: in_a_row(x, f, v, args)
     slope = jacobian(residuals)
     given = {"bounds": _bounds(optimize, x, bounds)} if bounds is not None else {}
     found = optimize.least_squares(

@@ -12,7 +12,7 @@ from ..tree import flatten
 from .call import dtype_name, is_number, kind_of, like, plain, renewed
 from .packing import Packing
 
-__all__ = ["Map", "Unknown", "from_scipy"]
+__all__ = ["Map", "Unknown", "from_scipy", "in_a_row"]
 
 Map = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
@@ -127,3 +127,15 @@ class Unknown:
 def _host(x: Any) -> Any:
     data = x._data if isinstance(x, Tensor) else x
     return raw_namespace(data).__backend__.to_numpy(data) if hasattr(data, "dtype") and data.shape is not None else data
+
+
+def in_a_row(x: Unknown, f: Callable[..., Any], v: Tensor, args: Sequence[Any]) -> Tensor:
+    """The result of ``f(x, *args)`` at the vector `v`, real, as one vector."""
+    ys, _ = flatten(f(x.rebuild(x.packing.unpack(v)), *args))
+    for y in ys:
+        if not isinstance(y, Tensor) or y.dtype.kind != "real floating":
+            told = f"a tensor of dtype {y.dtype.name}" if isinstance(y, Tensor) else f"a {kind_of(y)}, not a Tensor"
+            raise TypeError(f"{x.what}: the function returned {told}; it must return real floating Tensors")
+    parts = [y if y.ndim == 1 else y.__array_namespace__().reshape(y, (-1,)) for y in ys]
+    made: Tensor = parts[0] if len(parts) == 1 else ys[0].__array_namespace__().concat(parts)
+    return made
