@@ -27,8 +27,8 @@ def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
     """Make an op of a special function, elementwise on real floating arrays.
 
     Its value is the library's own where the backend has a function of this name, else what `forward` returns. Arrays are
-    brought to one floating data type first, integers to that of their neighbours or the default. To the docstring it
-    adds the sections that all would repeat.
+    brought to one floating data type first, integers to that of their neighbours or the default, for rules too. Rules
+    declared with ``.vjp`` are those of forward mode as well. To the docstring are added the sections that all would repeat.
     """
     name = forward.__name__
 
