@@ -153,7 +153,18 @@ def share_first(xp: Any, g: Any, x: Any) -> Any:
     return share(xp, g[0], x)
 
 
+def mean_change(xp: Any, t: Any, x: Any) -> Any:
+    """The change of each distinct value: the mean of those of the elements that have it."""
+    found = xp.unique_all(x)
+    wide = xp.astype(xp.reshape(t, (-1,)), xp.result_type(t.dtype, xp.float32))
+    total = xp.scatter_add(xp.new_zeros(wide, found[3].shape), xp.reshape(found[2], (-1,)), wide)
+    return total / xp.astype(found[3], wide.dtype)
+
+
 unique_all.vjp(x=share_first)
-unique_counts.vjp(x=share_first)
-unique_inverse.vjp(x=share_first)
+unique_all.jvp(x=lambda xp, t, x: (mean_change(xp, t, x), None, None, None))
+for _function in (unique_counts, unique_inverse):
+    _function.vjp(x=share_first)
+    _function.jvp(x=lambda xp, t, x: (mean_change(xp, t, x), None))
 unique_values.vjp(x=share)
+unique_values.jvp(x=mean_change)
