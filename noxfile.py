@@ -5,9 +5,11 @@ Each session makes its environment when it is first run, and uses it again. What
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import nox
@@ -21,6 +23,7 @@ GROUPS = nox.project.load_toml("pyproject.toml")
 TORCH = "torch==2.13.0"  # the reference; its derivatives differ between versions
 CPU_BACKENDS = ("numpy", "strict", "torch", "jax", "dask")
 EXTRAS = {"numpy": "", "strict": "strict", "torch": "torch", "jax": "jax", "dask": "dask"}
+SUITE = ("https://github.com/data-apis/array-api-tests", "55fcc60179efa2680ddd6cd926ddf17b83530e2b")
 ENVIRONMENT = {"JAX_ENABLE_X64": "1", "MPLBACKEND": "Agg"}
 
 
@@ -143,6 +146,44 @@ def train(session: nox.Session) -> None:
         torch_is_there(session)
     install(session, f"train,{extra}".rstrip(","))
     session.run("python", "examples/train_digits.py", *session.posargs)
+
+
+def suite_of(session: nox.Session) -> tuple[Path | None, str]:
+    """The folder of the consortium's array-api-tests, with its submodule; or None and the reason why there is none."""
+    if named := os.environ.get("ARRAY_API_TESTS_DIR"):
+        return Path(named).resolve(), ""
+    home, commit = SUITE
+    folder = session.cache_dir.resolve() / f"array-api-tests-{commit[:12]}"
+    git = ["git", "-C", str(folder)]
+    steps = [
+        ["git", "init", "-q", str(folder)],
+        [*git, "fetch", "-q", "--depth=1", home, commit],
+        [*git, "checkout", "-q", commit],
+    ]
+    for step in [*steps, [*git, "submodule", "update", "-q", "--init", "--depth=1"]]:
+        try:
+            done = subprocess.run(step, capture_output=True, text=True, check=False, timeout=600)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return None, f"the suite cannot be fetched from {home}: {error}"
+        if done.returncode != 0:
+            return None, f"the suite cannot be fetched from {home}: {done.stderr.strip()[-200:]}"
+    return folder, ""
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """The consortium's array-api-tests, in three modes: ``-- --backend numpy --mode plain``; ``-- --page`` writes the page.
+
+    The suite is the checkout that ``ARRAY_API_TESTS_DIR`` names, or fetched; without either the session is skipped.
+    """
+    suite, reason = suite_of(session)
+    if suite is None:
+        session.skip(reason)
+    there = torch_is_there(session)
+    install(session, "strict,torch" if there else "strict", *group("conformance"))
+    backends = [] if there or "--backend" in session.posargs else ["--backend", "numpy", "--backend", "strict"]
+    environment = ENVIRONMENT | {"ARRAY_API_TESTS_DIR": str(suite)}
+    session.run("python", "-m", "tests.conformance", *backends, *session.posargs, env=environment)
 
 
 @nox.session

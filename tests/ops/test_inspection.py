@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
+
+import numpy as np
+import pytest
 
 import xgrad
 
@@ -17,10 +21,20 @@ def test_info(xp: Any, backend: str) -> None:
     assert set(info.dtypes(kind=("bool", "complex floating"))) == {"bool", "complex64", "complex128"}
     assert all(info.dtypes()[name] is getattr(xgrad, name) for name in info.dtypes())
     assert xp.zeros(1, device=info.default_device()).device == xp.zeros(1).device
-    assert len(info.devices()) >= 1
+    assert isinstance(info.devices(), tuple) and len(info.devices()) >= 1  # a tuple since 2025.12
 
 
 def test_the_default_dtype_is_the_selected_one(xp: Any) -> None:
     xgrad.set_default_dtype("float64")
     found = xp.__array_namespace_info__().default_dtypes()
     assert found["real floating"] is xgrad.float64 and found["complex floating"] is xgrad.complex128
+
+
+def test_dlpack_takes_what_the_standard_has_it_take() -> None:
+    wanted = {"stream": None, "max_version": None, "dl_device": None, "copy": None}
+    found = inspect.signature(xgrad.Tensor.__dlpack__).parameters
+    assert {name: found[name].default for name in wanted} == wanted
+    x = xgrad.Tensor([1.0, 2.0])
+    assert np.from_dlpack(x, copy=True).tolist() == [1.0, 2.0]
+    with pytest.raises(xgrad.GradientError, match="__dlpack__"):
+        np.from_dlpack(x.requires_grad_())
