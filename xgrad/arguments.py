@@ -79,6 +79,8 @@ def agree(made: Op[..., Any], items: Iterable[Any]) -> Any:
 
 def promote(xp: Any, items: list[Any]) -> list[Any]:
     """`items` with Python scalars made arrays, of the dtype that the standard promotes them to."""
+    if all([hasattr(v, "dtype") for v in items]):
+        return items
     arrays = [v._data if isinstance(v, Methods) else v for v in items if hasattr(v, "dtype")]
     backend = xp.__backend__
     like = next((v for v in arrays if not xp.isdtype(v.dtype, "bool")), arrays[0] if arrays else None)

@@ -339,6 +339,10 @@ class Backend:
         total = xp.where(xp.take(places, ends) == every, xp.take(sums, ends), xp.zeros_like(sums[:1]))
         return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
 
+    def scatter(self, shape: tuple[int, ...], key: Any, value: Array) -> Array:
+        """Zeros of a shape with `value` added at ``[key]``, as by `scatter_add`; a library may need one buffer less."""
+        return self.xp.scatter_add(self.xp.new_zeros(value, shape), key, value)
+
     def numbers(self, x: Array, key: Any) -> Array:
         """The positions, in row-major order, of the elements of `x` that ``x[key]`` would return, in its shape."""
         count = self.xp.arange(math.prod(x.shape), device=self.device(x))
@@ -582,7 +586,9 @@ def _resolve(cls: type, x: Array) -> Backend | None:
 
 
 namespaces: dict[type, Any] = {}
-"""The raw namespace of each type of array that has been met, but those that hide a batch axis."""
+"""The raw namespace of each type of array that has been met."""
+batched_namespaces: dict[type, Any] = {}
+"""Those of arrays that hide a batch axis; apart, since the hot path is not for them."""
 weak_types: set[type] = set()
 """Those of them that belong to a library with `Backend.weak_scalars`."""
 
@@ -591,14 +597,14 @@ def raw_namespace(x: Array) -> Any:
     """The namespace in which rules run on the array `x`."""
     xp = namespaces.get(x.__class__)
     if xp is None:
+        xp = batched_namespaces.get(x.__class__)
+    if xp is None:
         backend = backend_of(x)
         if backend is None:
             raise NotAnArray(x)
-        xp = backend.xp
-        if not backend.depth:
-            namespaces[x.__class__] = xp
-            if backend.weak_scalars:
-                weak_types.add(x.__class__)
+        xp = namespaces[x.__class__] = backend.xp
+        if backend.weak_scalars:
+            weak_types.add(x.__class__)
     return xp
 
 

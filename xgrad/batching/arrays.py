@@ -14,13 +14,13 @@ import types
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
-from ..backend import Backend, DType, _of_type, raw_namespace
+from ..backend import Backend, DType, _of_type, batched_namespaces, raw_namespace
 from ..engine import Tensor, wrap
 from ..grad_mode import batches
 from ..rules import Op, registry
 
 __all__ = [
-    "Batch", "BatchBackend", "Batched", "NotBatchable", "backend_on", "base_of", "enclosed", "innermost",
+    "Batch", "BatchBackend", "Batched", "NoValue", "NotBatchable", "backend_on", "base_of", "enclosed", "innermost",
 ]  # fmt: skip
 
 
@@ -29,6 +29,17 @@ class NotBatchable(NotImplementedError):
 
     def __init__(self, what: str, why: str) -> None:
         super().__init__(f"vmap: {what} cannot be batched: {why}")
+
+
+class NoValue(NotBatchable):
+    """A value was to be taken out, of which there is one for each example."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "taking a value out (bool(x), float(x), x.item(), x.numpy(), if, while)",
+            "x stands for all examples at once, each with a value of its own; choose between values with "
+            "xgrad.where(condition, a, b), or call the function in a loop over the examples",
+        )
 
 
 class Batch:
@@ -99,11 +110,7 @@ class Batched:
     # What would take out the value of one example.
 
     def _no_value(self, *_: Any, **__: Any) -> Any:
-        raise NotBatchable(
-            "taking a value out (bool(x), float(x), x.item(), x.numpy(), if, while)",
-            "x stands for all examples at once, each with a value of its own; choose between values with "
-            "xgrad.where(condition, a, b), or call the function in a loop over the examples",
-        )
+        raise NoValue
 
     __bool__ = __int__ = __float__ = __complex__ = __index__ = __array__ = __dlpack__ = _no_value
 
@@ -155,7 +162,7 @@ class BatchBackend(Backend):
         super().__init__()
         self.base, self.depth, self.name = base, depth, base.name
         self.cls = cast(type[Batched], type(f"Batched{depth}", (Batched,), {"__slots__": (), "backend": self}))
-        _of_type[self.cls] = self
+        _of_type[self.cls], batched_namespaces[self.cls] = self, self.xp
         self._forwards: dict[Op[..., Any], Callable[..., Any]] = {}
 
     def _build(self) -> types.ModuleType:

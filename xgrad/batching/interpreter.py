@@ -20,7 +20,7 @@ from ..backend import DType
 from ..engine import ArrayLike, Tensor, _fit, _general, _item_rules, wrap
 from ..grad_mode import mode, recording
 from ..rules import Op, registry
-from .arrays import Batch, BatchBackend, Batched, NotBatchable
+from .arrays import Batch, BatchBackend, Batched, NotBatchable, NoValue
 from .rules import ELEMENTWISE, RULES, elementwise, full
 
 __all__ = ["forward", "namespace"]
@@ -107,6 +107,8 @@ def _guarded(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
         token = _composing.set(outer | {key})
         try:
             return made.forward(xp, *values)
+        except NoValue as error:
+            raise NotBatchable(made.name, "it computes with the values of its arguments outside of xgrad's functions") from error
         finally:
             _composing.reset(token)
 

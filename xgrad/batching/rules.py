@@ -125,7 +125,15 @@ def elementwise(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]
             return cls(call(*[spread(x, ndim) if x.__class__ is cls else x for x in arrays]), batch)
         return cls(call(*[x.payload if x.__class__ is cls else x for x in arrays]), batch)
 
-    return run
+    def pair(a: Any, b: Any) -> Any:  # the usual case: two arrays of as many axes, or one and a number
+        if a.__class__ is cls:
+            if b.__class__ is float or b.__class__ is int:
+                return cls(call(a.payload, b), a.batch)
+            if b.__class__ is cls and len(a.shape) == len(b.shape) and (a.batch is b.batch or a.batch is None or b.batch is None):
+                return cls(call(a.payload, b.payload), a.batch or b.batch)
+        return run(a, b)
+
+    return pair if len(made.names) == 2 == len(made.arrays) else run
 
 
 ELEMENTWISE = (*chapter.__all__, "where", "zero_where_not", "erf", "relu", "sigmoid", "softplus")
@@ -139,7 +147,7 @@ def clip(backend: BatchBackend, x: Any, /, min: Any = None, max: Any = None) -> 
     def call(x: Any, *limits: Any) -> Any:
         return xgrad.clip(x, **dict(zip(filter(None, bounds), limits)))
 
-    stand_in: Any = types.SimpleNamespace(call=call)
+    stand_in: Any = types.SimpleNamespace(call=call, names=(), arrays=())
     return elementwise(backend, stand_in)(*given)
 
 

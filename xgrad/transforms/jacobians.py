@@ -178,11 +178,9 @@ def _nodes(outputs: Sequence[Tensor], inputs: Sequence[Node]) -> Iterable[Node]:
 
 def _units(x: Tensor, start: int, batch: Batch) -> Tensor:
     """Unit vectors of the space of `x`, from number `start` on, as a batch."""
-    base, device = base_of(x._data), x.device
-    xp = base.xp
-    rows, columns = xp.arange(start, start + batch.size, device=device), xp.arange(x.size, device=device)
-    units = xp.astype(rows[:, None] == columns[None, :], x._data.dtype)
-    return wrap(backend_on(base, batch.depth).cls(wrap(xp.reshape(units, (batch.size, *x.shape))), batch))
+    base = base_of(x._data)
+    units = base.xp.eye(batch.size, x.size, k=start, dtype=x._data.dtype, device=x.device)
+    return wrap(backend_on(base, batch.depth).cls(wrap(base.xp.reshape(units, (batch.size, *x.shape))), batch))
 
 
 def _unwrapped(x: Any, count: int, record: bool) -> Tensor:
