@@ -421,8 +421,7 @@ def gelu(xp: Any, x: ArrayLike, /, *, approximate: str = "none") -> Tensor:
 # --------------------------------------------------------------------------------------------------------------- einsum
 
 
-@composite
-def einsum(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
+def einsum(subscripts: str | ArrayLike, /, *operands: Any) -> Tensor:
     """The sum of products that `subscripts` describes, as in NumPy.
 
     Parameters
@@ -433,6 +432,9 @@ def einsum(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
         Without ``->`` the result has the ellipsis, then the letters that occur once, in alphabetical order.
     *operands : array
         One for each group of letters.
+
+    Instead, each operand may be followed by a list of numbers (or ``...``) that name its axes, and the last by one for the
+    result: ``einsum(a, [0, 1], b, [1, 2], [0, 2])``.
 
     Returns
     -------
@@ -458,11 +460,30 @@ def einsum(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
             [15., 22.]])
     >>> einsum("ii", a).item()
     5.0
+    >>> einsum(a, [0, 1], [1, 0])
+    Tensor([[1., 3.],
+            [2., 4.]])
     """
     if not isinstance(subscripts, str):
-        raise TypeError(f"einsum: subscripts must be a string such as 'ij,jk->ik', not {type(subscripts).__name__}")
-    shapes = tuple(tuple(x.shape) for x in operands)
-    terms, result, sizes, path = _plan(subscripts, shapes)
+        subscripts, operands = _spelled((subscripts, *operands))
+    return einsum_(subscripts, *operands)
+
+
+def _spelled(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The subscripts and the operands of a call that names axes by lists of numbers."""
+    operands, axes = given[: len(given) // 2 * 2 : 2], given[1::2]
+    lists = (*axes, given[-1]) if len(given) % 2 else axes
+    if not axes or not all(isinstance(part, (list, tuple)) and not hasattr(part, "dtype") for part in lists):
+        raise TypeError("einsum: give subscripts such as 'ij,jk->ik', or a list of axes after each operand")
+    # Letters in the order of the numbers, so that a result that is not told has its axes in that order.
+    letters = ["".join("..." if i is Ellipsis else chr(ord("A") + i + 6 * (i > 25)) for i in part) for part in lists]
+    return ",".join(letters[: len(axes)]) + ("->" + letters[-1] if len(given) % 2 else ""), operands
+
+
+@composite
+def einsum_(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
+    """The sum of products that the string `subscripts` describes."""
+    terms, result, sizes, path = _plan(subscripts, tuple(tuple(x.shape) for x in operands))
     work = []
     for x, labels in zip(operands, terms):
         x, labels = _diagonals(xp, x, labels)
