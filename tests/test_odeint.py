@@ -57,13 +57,13 @@ def test_the_order_conditions_hold(method: str) -> None:
 @pytest.mark.parametrize("gradient", WAYS)
 def test_first_order(gradient: str) -> None:
     f = lambda y0, t, p: odeint(hunt, y0, t, p, rtol=1e-10, atol=1e-11, gradient=gradient)
-    check_grads(f, (Y0, T, P), order=1, modes=("rev", "fwd"), rtol=1e-5, atol=1e-6)
+    check_grads(f, (Y0, T, P), order=1, backends=("numpy",), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("gradient", WAYS)
 def test_second_order(gradient: str) -> None:
     f = lambda y0, t, p: odeint(hunt, y0, t, p, method="DOP853", rtol=1e-10, atol=1e-11, gradient=gradient)
-    check_grads(f, (Y0, T[:2], P), order=2, rtol=1e-5, atol=1e-6, transpose_rtol=1e-6)
+    check_grads(f, (Y0, T[:2], P), order=2, modes=("rev",), backends=("numpy",), rtol=1e-5, atol=1e-6)
 
 
 def test_a_stiff_equation() -> None:
