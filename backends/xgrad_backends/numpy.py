@@ -56,12 +56,10 @@ class Plugin(Backend):
         return bool(isinstance(x, numpy.generic) or numpy.may_share_memory(y, x))
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
-        out = numpy.array(x)
-        if may_repeat(key):
-            numpy.add.at(out, key, value)
-        else:
-            out[key] += value
-        return out
+        return _add_at(numpy.array(x), key, value)
+
+    def scatter(self, shape: tuple[int, ...], key: Any, value: Any) -> Any:
+        return _add_at(numpy.zeros(shape, value.dtype), key, value)
 
     def special(self, name: str) -> Callable[..., Any] | None:
         return scipy_special(name)
@@ -75,6 +73,14 @@ def scipy_special(name: str) -> Callable[..., Any] | None:
         return getattr(importlib.import_module("scipy.special"), name, None)
     except ImportError:
         return None
+
+
+def _add_at(out: Any, key: Any, value: Any) -> Any:
+    if may_repeat(key):
+        numpy.add.at(out, key, value)
+    else:
+        out[key] += value
+    return out
 
 
 def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:

@@ -25,8 +25,11 @@ def getitem_(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
 
 
 def _scatter(xp: Any, g: Any, x_shape: tuple[int, ...], key: Any) -> Any:
-    zeros = xp.new_zeros(g, x_shape)
-    return zeros if 0 in g.shape else xp.scatter_add(zeros, key, g)
+    if 0 in g.shape:
+        return xp.new_zeros(g, x_shape)
+    if isinstance(g, Tensor):
+        return xp.scatter_add(xp.new_zeros(g, x_shape), key, g)
+    return xp.__backend__.scatter(x_shape, key, g)
 
 
 getitem_.vjp(x=_scatter)
