@@ -67,6 +67,16 @@ def _share_of_value(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> An
     return xp.where(xp.getitem(y, key) == value, each, xp.new_zeros(g, ()))
 
 
+def _change_by_x(xp: Any, t: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
+    return _each(xp, xp.where(x == y, t, xp.new_zeros(t, ())), x, key, value, y)
+
+
+def _change_by_value(xp: Any, t: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
+    key = raw_key(getattr(y, "_data", y), key)
+    t = xp.where(xp.getitem(y, key) == value, t, xp.new_zeros(t, ()))
+    return _each(xp, xp.scatter_add(xp.new_zeros(t, x.shape), key, t), x, key, value, y)
+
+
 def _each(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
     """The cotangent of each element, divided by how many tie for it; counted in float32 at least, as in `max`."""
     wide = xp.result_type(g.dtype, xp.float32)
@@ -130,6 +140,7 @@ def scatter_min(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
 
 for _function in (scatter_max, scatter_min):
     _function.vjp(x=_share_of_x, value=_share_of_value)
+    _function.jvp(x=_change_by_x, value=_change_by_value)
 
 
 @composite
