@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,23 @@ def test_bad_axes_are_told() -> None:
         xgrad.vecdot(leaf(3), leaf(1))
     with pytest.raises(ValueError, match="two axes at least"):
         xgrad.matrix_transpose(leaf(3))
+
+
+@pytest.mark.parametrize(
+    "shapes", [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 1), (1, 4))]
+)
+def test_operands_of_two_dtypes(xp: Any, shapes: Any) -> None:
+    # PyTorch's operator refuses them.
+    a, b = (np.random.default_rng(k).normal(size=shape) for k, shape in enumerate(shapes))
+    x = xp.astype(xp.asarray(a.tolist(), dtype="float64"), "float32").requires_grad_()
+    y = xp.asarray(b.tolist(), dtype="float64").requires_grad_()
+    z = xp.matmul(x, y)
+    assert z.dtype == "float64"
+    np.testing.assert_allclose(z.detach().numpy(), x.detach().numpy() @ b)
+    xp.sum(z * z).backward()
+    assert x.grad is not None and x.grad.dtype == "float32" and y.grad is not None and y.grad.dtype == "float64"
+    same = xp.astype(x.detach(), "float64").requires_grad_()
+    xp.sum(xp.matmul(same, y.detach()) ** 2).backward()
+    np.testing.assert_allclose(x.grad.numpy(), same.grad.numpy(), rtol=1e-6)
+    whole = xp.asarray([[1, 2], [3, 4]], dtype="int64") @ xp.asarray([[1], [2]], dtype="int8")
+    assert whole.dtype == "int64" and whole.tolist() == [[5], [11]]

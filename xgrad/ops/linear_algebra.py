@@ -14,9 +14,14 @@ from ..engine import ArrayLike, Tensor, op
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
-def _product(x1: Any, x2: Any) -> Any:
+def _at(xp: Any, x1: Any, x2: Any) -> Any:
+    """``x1 @ x2``; not every library's operator takes two dtypes."""
+    return x1 @ x2 if x1.dtype is x2.dtype or x1.dtype == x2.dtype else xp.matmul(x1, x2)
+
+
+def _product(xp: Any, x1: Any, x2: Any) -> Any:
     """``x1 @ x2`` for stacks of matrices; an outer product is multiplied, three times as fast as BLAS does it."""
-    return x1 * x2 if x1.shape[-1] == 1 and x2.shape[-2] == 1 else x1 @ x2
+    return x1 * x2 if x1.shape[-1] == 1 and x2.shape[-2] == 1 else _at(xp, x1, x2)
 
 
 @op
@@ -55,7 +60,7 @@ def matmul(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
             [ 1., 10.]])
     """
     try:
-        return x1 @ x2
+        return _at(xp, x1, x2)
     except Exception as error:
         raise _explain(x1, x2, error) from error
 
@@ -78,29 +83,29 @@ def _explain(x1: Any, x2: Any, error: Exception) -> Exception:
 
 def _matmul_x1(xp: Any, g: Any, x2: Any) -> Any:
     if x2.ndim == 2 and g.ndim >= 2:  # (..., M, N) @ (N, K)
-        return _product(g, x2.T)
+        return _product(xp, g, x2.T)
     if x2.ndim == 1:
         return g * x2 if g.ndim == 0 else xp.expand_dims(g, axis=-1) * x2
     if g.ndim >= x2.ndim:
-        return _product(g, xp.matrix_transpose(x2))
+        return _product(xp, g, xp.matrix_transpose(x2))
     if x2.ndim == 2:  # x1 is a vector: (K, N) @ (N,)
-        return x2 @ g
+        return _at(xp, x2, g)
     return xp.sum(x2 * xp.expand_dims(g, axis=-2), axis=-1)
 
 
 def _matmul_x2(xp: Any, g: Any, x1: Any, x2_shape: tuple[int, ...]) -> Any:
     if x1.ndim == 2 and g.ndim == 2:  # (K, M) @ (M, N)
-        return _product(x1.T, g)
+        return _product(xp, x1.T, g)
     if len(x2_shape) == 1:
         if g.ndim == 0:
             return g * x1
         rows, column = xp.reshape(x1, (-1, x2_shape[0])) if x1.ndim > 2 else x1, xp.reshape(g, (-1,)) if g.ndim > 1 else g
-        return column @ rows
+        return _at(xp, column, rows)
     if x1.ndim == 1:
         return xp.expand_dims(x1, axis=-1) * xp.expand_dims(g, axis=-2)
     if len(x2_shape) == 2:  # one matrix for a whole stack: a single product does the sum over the stack
-        return _product(_flat(xp, x1).T, _flat(xp, g))
-    return _product(xp.matrix_transpose(x1), g)
+        return _product(xp, _flat(xp, x1).T, _flat(xp, g))
+    return _product(xp, xp.matrix_transpose(x1), g)
 
 
 def _flat(xp: Any, x: Any) -> Any:
