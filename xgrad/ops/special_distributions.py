@@ -368,8 +368,9 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
 
     Notes
     -----
-    Done by quadrature. The gradient is ``g`` times the derivative of the next order for `a` and `b`, and for `w` the
-    derivative of the density ``w**(a - 1) (1 + w)**(-a - b) / beta(a, b)``.
+    Done by quadrature, after `a` and `b` less than 1 are raised by the recurrences DLMF 8.17.20 and 8.17.21 where that
+    cancels nothing. The gradient is ``g`` times the derivative of the next order for `a` and `b`, and for `w` the derivative
+    of the density ``w**(a - 1) (1 + w)**(-a - b) / beta(a, b)``.
 
     Examples
     --------
@@ -378,12 +379,30 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
     """
     a, b, w = xp.broadcast_arrays(*floats(xp, a, b, w))
     end = (w == 0) | (w == math.inf)
-    value = _beta_quadrature(xp, a, b, xp.log(one_where(xp, end, w)), m, n)
+    sp, logit = xp.special, xp.log(one_where(xp, end, w))
+    low, high = -_softplus(xp, -logit), -_softplus(xp, logit)  # the logarithms of x and 1 - x
+    # Where a parameter is small, the integrand has a long plateau with an end that the nodes would miss.
+    raised = (a < 1) & (low < sp.psi(a + 1) - sp.psi(a + b))
+    first = xp.zero_where_not(_beta_step(xp, a, b, low, high, m, n, (1, 0)), raised)
+    a = xp.where(raised, a + 1, a)
+    raised = (b < 1) & (high < sp.psi(b + 1) - sp.psi(a + b))
+    second = xp.zero_where_not(_beta_step(xp, a, b, low, high, m, n, (0, 1)), raised)
+    b = xp.where(raised, b + 1, b)
+    value = first - second + _beta_quadrature(xp, a, b, logit, low, high, m, n)
     return xp.where(end, xp.where((w > 1) if m == n == 0 else (w < 0), xp.ones_like(w), xp.zeros_like(w)), value)
 
 
-def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int) -> Any:
-    """The derivative, divided by the function, of ``exp(a low + b high) / beta(a, b)``: Bell polynomials of two variables."""
+def _beta_step(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up: tuple[int, int]) -> Any:
+    """The derivative of what the function changes by where `a` or `b` is raised by 1: ``x**a (1 - x)**b / (a beta(a, b))``."""
+    scale = a * low + b * high - xp.special.betaln(a, b) - xp.log(a if up[0] else b)
+    return xp.exp(scale) * _beta_factor(xp, a, b, low, high, m, n, up)
+
+
+def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up: tuple[int, int] = (0, 0)) -> Any:
+    """The derivative, divided by the function, of ``exp(a low + b high) / beta(a, b)``: Bell polynomials of two variables.
+
+    With `up`, of that function divided by `a` or by `b`.
+    """
     sp = xp.special
 
     @functools.cache
@@ -394,7 +413,7 @@ def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int) -
         both = polygamma(a + b)
         if k and j:
             return both
-        return (both - polygamma(a) if k else both - polygamma(b)) + ((low if k else high) if k + j == 1 else 0)
+        return both - polygamma(a + up[0] if k else b + up[1]) + ((low if k else high) if k + j == 1 else 0)
 
     @functools.cache
     def factor(k: int, j: int) -> Any:
@@ -417,9 +436,8 @@ def _softplus(xp: Any, x: Any) -> Any:
     return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
-def _beta_quadrature(xp: Any, a: Any, b: Any, logit: Any, m: int, n: int) -> Any:
+def _beta_quadrature(xp: Any, a: Any, b: Any, logit: Any, low: Any, high: Any, m: int, n: int) -> Any:
     sp = xp.special
-    low, high = -_softplus(xp, -logit), -_softplus(xp, logit)  # the logarithms of x and 1 - x
     above = high < sp.psi(b) - sp.psi(a + b) if n and not m else low > sp.psi(a) - sp.psi(a + b)
     side = xp.where(above, xp.ones_like(a), -xp.ones_like(a))
     drift, rest = a * xp.exp(high) - b * xp.exp(low), 0.5 * xp.minimum(xp.where(above, b, a), xp.ones_like(a))
