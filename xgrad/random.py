@@ -6,14 +6,17 @@ everywhere. The functions of this module use one generator that the whole proces
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from .backend import Backend, current_backend, dtype_of, float64, get_default_dtype, int64, raw_namespace
+from .backend import Backend, current_backend, dtype_of, float64, get_default_dtype, int64
+from .batching import Batch, backend_on, base_of
 from .engine import Tensor, wrap
+from .grad_mode import batches
 
 __all__ = [
     "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "replaying",
@@ -95,10 +98,14 @@ class Generator:
         if not high >= low:
             raise ValueError(f"uniform: high ({high}) must be at least low ({low})")
         wanted = _floating("uniform", dtype, like)
-        drawn = self._host.random(_shape("uniform", shape), dtype="float64" if wanted is float64 else "float32")
-        if (low, high) != (0.0, 1.0):
-            drawn = drawn * drawn.dtype.type(high - low) + drawn.dtype.type(low)
-        return _move(drawn, wanted, device, like)
+        size = _shape("uniform", shape)
+        precision: Any = "float64" if wanted is float64 else "float32"
+
+        def draw() -> Any:
+            drawn = self._host.random(size, dtype=precision)
+            return drawn if (low, high) == (0.0, 1.0) else drawn * drawn.dtype.type(high - low) + drawn.dtype.type(low)
+
+        return _move(draw, wanted, device, like)
 
     def normal(
         self,
@@ -126,10 +133,14 @@ class Generator:
         if not std >= 0:
             raise ValueError(f"normal: std ({std}) must not be negative")
         wanted = _floating("normal", dtype, like)
-        drawn = self._host.standard_normal(_shape("normal", shape), dtype="float64" if wanted is float64 else "float32")
-        if (mean, std) != (0.0, 1.0):
-            drawn = drawn * drawn.dtype.type(std) + drawn.dtype.type(mean)
-        return _move(drawn, wanted, device, like)
+        size = _shape("normal", shape)
+        precision: Any = "float64" if wanted is float64 else "float32"
+
+        def draw() -> Any:
+            drawn = self._host.standard_normal(size, dtype=precision)
+            return drawn if (mean, std) == (0.0, 1.0) else drawn * drawn.dtype.type(std) + drawn.dtype.type(mean)
+
+        return _move(draw, wanted, device, like)
 
     def integers(
         self, low: int, high: int, shape: Shape = (), *, dtype: Any = None, device: Any = None, like: Tensor | None = None
@@ -150,8 +161,10 @@ class Generator:
         """
         if not low < high:
             raise ValueError(f"integers: there is none from {low} to {high}, which itself is left out")
-        drawn = self._host.integers(low, high, _shape("integers", shape), dtype="int64")
-        return _move(drawn, int64 if dtype is None else dtype_of(dtype), device, like)
+        size = _shape("integers", shape)
+        return _move(
+            lambda: self._host.integers(low, high, size, dtype="int64"), int64 if dtype is None else dtype_of(dtype), device, like
+        )
 
     def permutation(self, n: int, *, device: Any = None, like: Tensor | None = None) -> Tensor:
         """The integers from 0 to ``n - 1`` in random order.
@@ -162,7 +175,8 @@ class Generator:
         >>> sorted(xgrad.random.permutation(4).tolist())
         [0, 1, 2, 3]
         """
-        return _move(self._host.permutation(_shape("permutation", n)[0]), int64, device, like)
+        (count,) = _shape("permutation", n)
+        return _move(lambda: self._host.permutation(count), int64, device, like)
 
     def choice(self, n: int, k: int, *, device: Any = None, like: Tensor | None = None) -> Tensor:
         """`k` different integers from 0 to ``n - 1``, in random order.
@@ -180,7 +194,7 @@ class Generator:
         """
         if not 0 <= k <= n:
             raise ValueError(f"choice: cannot choose {k} different integers among {n}")
-        return _move(self._host.choice(n, k, replace=False), int64, device, like)
+        return _move(lambda: self._host.choice(n, k, replace=False), int64, device, like)
 
     def bernoulli(self, p: float, shape: Shape = (), *, device: Any = None, like: Tensor | None = None) -> Tensor:
         """Booleans that are True with probability `p`.
@@ -198,7 +212,8 @@ class Generator:
         """
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"bernoulli: p must be a probability from 0 to 1, not {p}")
-        return _move(self._host.random(_shape("bernoulli", shape), dtype="float32") < p, dtype_of("bool"), device, like)
+        size = _shape("bernoulli", shape)
+        return _move(lambda: self._host.random(size, dtype="float32") < p, dtype_of("bool"), device, like)
 
     def split(self, n: int) -> list[Generator]:
         """`n` new generators, each seeded with 128 bits drawn from this one: their streams are as good as independent."""
@@ -273,17 +288,39 @@ def _floating(what: str, dtype: Any, like: Tensor | None) -> Any:
     return found
 
 
-def _move(drawn: Any, dtype: Any, device: Any, like: Tensor | None) -> Tensor:
-    backend: Backend = current_backend() if like is None else raw_namespace(like._data).__backend__
-    if device is None and like is not None:
-        device = like.device
+def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None) -> Tensor:
+    """What `draw` draws on the host; in a batch, for each example, if its `vmap` says so."""
     import numpy
 
+    backend: Backend = current_backend() if like is None else base_of(like._data)
+    if device is None and like is not None:
+        device = like.device
+    apart = _batches_apart()
+    if apart:
+        examples = [draw() for _ in range(math.prod(batch.size for batch in apart))] or [draw()]
+        drawn = numpy.stack(examples)[: math.prod(batch.size for batch in apart)]
+        drawn = drawn.reshape(tuple(batch.size for batch in apart) + drawn.shape[1:])
+    else:
+        drawn = draw()
     host = numpy.asarray(drawn)
     if dtype.name != "bfloat16" and host.dtype != dtype.name:
         host = host.astype(dtype.name)
     made = backend.from_numpy(host, device)
-    return wrap(backend.xp.astype(made, backend.native_dtype(dtype), copy=False))
+    out = wrap(backend.xp.astype(made, backend.native_dtype(dtype), copy=False))
+    for batch in apart:
+        out = wrap(backend_on(backend, batch.depth).cls(out, batch))
+    return out
+
+
+def _batches_apart() -> list[Batch]:
+    """The batches, the outermost first, of which every example shall have numbers of its own."""
+    active: tuple[Batch, ...] = batches.get()
+    if any(batch.randomness == "error" for batch in active):
+        raise RuntimeError(
+            "vmap: its function draws random numbers; say whether each example shall have its own, vmap(f, "
+            'randomness="different"), or all the same, randomness="same"'
+        )
+    return [batch for batch in active if batch.randomness == "different"]
 
 
 # ------------------------------------------------------------------------------------------- the generator of the process

@@ -107,7 +107,9 @@ def _guarded(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
         token = _composing.set(outer | {key})
         try:
             return made.forward(xp, *values)
-        except NoValue as error:
+        except (NoValue, TypeError) as error:
+            if not isinstance(error, NoValue) and backend.cls.__name__ not in str(error):
+                raise
             raise NotBatchable(made.name, "it computes with the values of its arguments outside of xgrad's functions") from error
         finally:
             _composing.reset(token)

@@ -149,7 +149,7 @@ class _Products:
         self, at: Tensor, of: Sequence[Tensor], walk: Callable[[Tensor], list[Any]], start: int, count: int
     ) -> list[Tensor]:
         """What one walk makes of some of the unit vectors."""
-        batch = Batch(count)
+        batch = Batch(count, "same")  # what a rule draws again, as that of a checkpoint, is what was drawn
         token = batches.set((*batches.get(), batch))
         try:
             made = walk(_units(at, start, batch))
