@@ -165,6 +165,20 @@ def test_complex_gradients_are_pytorchs(xp):
     assert x.grad.dtype == "float64"
 
 
+def test_forward_mode_is_the_transpose(xp):
+    def tangent(f, x, v):
+        kind = xgrad.complex128 if any(isinstance(n, complex) for n in x) else xgrad.float64
+        return xgrad.jvp(f, (xp.asarray(x, dtype=kind),), (xp.asarray(v, dtype=kind),))[1].numpy()
+
+    check(tangent(xp.max, [1.0, 3.0, 3.0], [5.0, 1.0, 2.0]), 1.5)
+    check(tangent(lambda x: xp.maximum(x, 2.0), [1.0, 2.0, 3.0], [1.0, 1.0, 1.0]), [0, 0.5, 1])
+    check(tangent(xp.abs, [-1.0, 0.0, 2.0], [1.0, 1.0, 1.0]), [-1, 0, 1])
+    check(tangent(xp.std, [1.0, 1.0], [1.0, 2.0]), 0)
+    check(tangent(lambda z: z * z, [1 + 2j], [1j]), [2j * (1 + 2j)])
+    check(tangent(xp.abs, [3 + 4j, 0j], [1j, 1j]), [0.8, 0])
+    check(tangent(xp.imag, [3 + 4j], [1 + 2j]), [2.0])
+
+
 def test_an_unused_leaf_keeps_none(xp):
     x, y = leaf(xp, 1.0), leaf(xp, 1.0)
     (x * 2).backward()
