@@ -83,6 +83,14 @@ def test_higher_orders_and_transforms() -> None:
             xgrad.grad(lambda x: xgrad.sum(xgrad.grad(f)(x)))(np.zeros(2))
 
 
+def test_under_vmap() -> None:
+    f = xgrad.vmap(xgrad.grad(lambda x: xgrad.sum(xgrad.sqrt(x))))
+    with detect_anomaly():
+        np.testing.assert_allclose(f(np.full((3, 2), 4.0)), 0.25)
+        with pytest.raises(FloatingPointError, match=r"gradient of sqrt .* is inf, .* at index \(1, 0\) the cotangent is 1.0"):
+            f(np.array([[1.0, 2.0], [0.0, 3.0]]))
+
+
 def test_outside_nothing_is_looked_at_and_nothing_leaks() -> None:
     gc.collect()
     gc.disable()

@@ -186,6 +186,18 @@ def test_what_bad_registration_gets() -> None:
         xgrad.saved_tensors_hooks(None, print)  # type: ignore[arg-type]
 
 
+def test_hooks_see_all_rows_of_a_jacobian_at_once_and_each_example_of_a_batch() -> None:
+    def f(x: Any) -> Any:
+        y = xgrad.sin(x) * x
+        y.register_hook(lambda g: g * 2)
+        return y
+
+    slope = 2 * (np.sin(X) + X * np.cos(X))
+    np.testing.assert_allclose(xgrad.jacrev(f)(X), np.diag(slope))
+    np.testing.assert_allclose(xgrad.jacfwd(f)(X), np.diag(slope) / 2)
+    np.testing.assert_allclose(xgrad.vmap(xgrad.grad(lambda x: xgrad.sum(f(x))))(np.stack([X, X])), np.stack([slope, slope]))
+
+
 # ------------------------------------------------------------------------------------------------------------------ saved
 
 
@@ -264,6 +276,29 @@ def test_with_other_watchers_checkpoints_and_custom_rules() -> None:
     y.backward()
     assert calls and x.grad is not None
     np.testing.assert_allclose(x.grad.numpy(), np.cos(np.exp(X)) * np.exp(X))
+
+
+@pytest.mark.parametrize(
+    "watch",
+    [xgrad.offload_to_host, xgrad.guard_writes, lambda: xgrad.saved_tensors_hooks(lambda x: x, lambda x: x)],
+    ids=["offload", "guard", "pack"],
+)
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        lambda f: xgrad.jacrev(f)(X),
+        lambda f: xgrad.jacfwd(f)(X),
+        lambda f: xgrad.hessian(lambda x: xgrad.sum(f(x)))(X),
+        lambda f: xgrad.vmap(xgrad.grad(lambda x: xgrad.sum(f(x))))(np.stack([X, 2 * X])),
+        lambda f: xgrad.grad(lambda x: xgrad.sum(xgrad.vmap(f)(x)))(np.stack([X, 2 * X])),
+        lambda f: xgrad.hessian(lambda x: xgrad.sum(xgrad.checkpoint(f)(x)))(X),
+    ],
+)
+def test_watching_under_every_transform(watch: Any, transformed: Any) -> None:
+    f = lambda x: xgrad.sin(x) * xgrad.sum(x)
+    with watch():
+        found = transformed(f)
+    np.testing.assert_allclose(found, transformed(f))
 
 
 def test_what_a_wrong_unpack_gets() -> None:

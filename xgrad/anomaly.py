@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from .backend import backend_of, inexact, raw_namespace
+from .batching import Batched
 from .engine import Node, Tensor
 from .grad_mode import Recorder, watching
 from .leaves import Leaf
@@ -35,8 +36,9 @@ def detect_anomaly(*, infinities: bool = True) -> AbstractContextManager[None]:
 
     Notes
     -----
-    Calls of which no argument requires grad are not looked at. Looking costs two passes over each array, and waits for a
-    device: a tool for finding a mistake. Outside of it nothing is slower.
+    Calls of which no argument requires grad are not looked at. In a function under `vmap` an index counts the examples too.
+    Looking costs two passes over each array, and waits for a device: a tool for finding a mistake. Outside of it nothing is
+    slower.
 
     Examples
     --------
@@ -138,7 +140,7 @@ def _state(x: Any) -> str:
     if isinstance(x, (list, tuple)):
         states = {_state(v) for v in x}
         return "nan" if "nan" in states else "inf" if "inf" in states else ""
-    data = x._data if isinstance(x, Tensor) else x
+    data = _array(x)
     if isinstance(data, (float, complex)):
         return "nan" if data != data else "inf" if abs(data) == float("inf") else ""
     if not hasattr(data, "dtype") or backend_of(data) is None or not inexact(data):
@@ -149,8 +151,15 @@ def _state(x: Any) -> str:
     return "nan" if bool(xp.any(xp.isnan(data))) else "inf"
 
 
+def _array(x: Any) -> Any:
+    """The raw array in a Tensor; that of a whole batch, for one that stands for its examples."""
+    while isinstance(x, (Tensor, Batched)):
+        x = x._data if isinstance(x, Tensor) else x.payload
+    return x
+
+
 def _host(x: Any) -> Any:
-    data = x._data if isinstance(x, Tensor) else x
+    data = _array(x)
     return raw_namespace(data).__backend__.to_numpy(data) if hasattr(data, "dtype") else data
 
 
@@ -166,7 +175,7 @@ def _first(x: Any) -> tuple[int, ...]:
 
 
 def _places(x: Any) -> str:
-    return f"is nan at index {_first(x)}" if getattr(x, "shape", ()) else "is nan"
+    return f"is nan at index {_first(x)}" if getattr(_array(x), "shape", ()) else "is nan"
 
 
 def _values(op: Op[..., Any], index: tuple[int, ...], named: Sequence[tuple[str, Any]]) -> str:

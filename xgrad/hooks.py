@@ -17,7 +17,7 @@ from typing import Any, overload
 from .backend import Backend, backend_of, raw_namespace
 from .engine import Node, Tensor, wrap
 from .errors import GradientError
-from .grad_mode import Recorder, recording, watching
+from .grad_mode import Recorder, batches, recording, watching
 from .leaves import Leaf
 
 __all__ = ["HookHandle", "offload_to_host", "register", "run", "run_on_leaf", "saved_tensors_hooks"]
@@ -141,7 +141,7 @@ def offload_to_host() -> AbstractContextManager[None]:
     """Keep what a graph saves in the body of a ``with`` statement in the memory of the host, and bring it back when needed.
 
     For arrays on a device whose memory is short. Arrays of leaves, such as the parameters of a model, stay where they are,
-    since they are there in any case.
+    since they are there in any case, and so do those in a function under `vmap`.
 
     Examples
     --------
@@ -172,7 +172,7 @@ class _Packer(Recorder):
         self.pack, self.unpack, self.leaves = pack, unpack, leaves
 
     def recorded(self, node: Node, output: Any, inputs: Any) -> None:
-        if isinstance(node.saved, _Saved):
+        if isinstance(node.saved, _Saved) or (not self.leaves and batches.get()):  # what hides a batch has no place on the host
             return
         spared: set[int] = set()
         if not self.leaves:

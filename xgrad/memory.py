@@ -14,7 +14,7 @@ from typing import Any
 
 from .backend import raw_namespace
 from .errors import GradientError
-from .grad_mode import Recorder, watching
+from .grad_mode import Recorder, batches, watching
 
 __all__ = ["check", "check_guarded", "freed", "guard_writes", "mark"]
 
@@ -87,6 +87,8 @@ def guard_writes() -> Any:
 
 class _Guard(Recorder):
     def recorded(self, node: Any, output: Any, inputs: Any) -> None:
+        if batches.get():  # arrays that hide a batch are xgrad's own
+            return
         copies = [(a, raw_namespace(a).__backend__.to_numpy(a)) for a in _saved_arrays(node.saved)]
         node.extra = {**(node.extra or {}), "guard": copies}
 

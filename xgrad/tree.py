@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Structure", "flatten", "map", "register", "tree_map", "unflatten"]
+__all__ = ["Structure", "flatten", "map", "register", "unflatten"]
 
 
 class _Kind(NamedTuple):
@@ -167,9 +167,6 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     leaves, structure = flatten(tree)
     columns = [leaves, *(structure.flatten_up_to(other, f"tree.map: container {k}") for k, other in enumerate(rest, 1))]
     return structure.unflatten([f(*row) for row in zip(*columns)])
-
-
-tree_map = map
 
 
 def register(

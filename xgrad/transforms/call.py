@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .. import tree
 from ..backend import Backend, backend_of, complex128, current_backend, dtype_of, float64, inexact, is_numpy_scalar, raw_namespace
 from ..batching import enclosed
 from ..engine import Node, Tensor, attend, pullback, wrap
@@ -14,7 +15,7 @@ from ..errors import GradientError
 from ..grad_mode import mode, recording
 from ..leaves import Leaf
 from ..pushforward import ARGUMENT
-from ..tree import Structure, flatten, tree_map
+from ..tree import Structure, flatten
 
 __all__ = [
     "Call", "a_kind", "called", "dtype_name", "handed_out", "is_number", "kind_of", "like", "node_of", "numbers", "plain",
@@ -58,7 +59,7 @@ class Call:
             self.kind: Any = Tensor
         else:
             self.kind = type(self.given[0]) if self.given and all(is_number(x) for x in self.given) else None
-        self.aux = tree_map(lambda x: self.give(x, self.kind) if isinstance(x, Tensor) else x, aux) if has_aux else None
+        self.aux = tree.map(lambda x: self.give(x, self.kind) if isinstance(x, Tensor) else x, aux) if has_aux else None
 
     def rebuild(self, leaves: Sequence[Any]) -> list[Any]:
         """The arguments with `leaves` in place of their arrays."""

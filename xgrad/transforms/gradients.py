@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import tree
 from ..backend import raw_namespace
 from ..engine import Tensor, wrap
 from ..grad_mode import mode
-from ..tree import tree_map
 from .call import Call, like, numbers
 
 __all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
@@ -147,4 +147,4 @@ def stop_gradient(x: Any) -> Any:
     >>> xgrad.grad(lambda x: x * xgrad.stop_gradient(x))(3.0)
     3.0
     """
-    return tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, x)
+    return tree.map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, x)
