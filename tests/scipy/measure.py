@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 import sys
 import traceback
 import warnings
@@ -23,15 +22,7 @@ from xgrad import GradientError, Tensor
 
 from . import alone  # noqa: F401  (before anything of SciPy)
 from .calls import CALLS, Call
-
-STATUSES = {
-    "right": "works, and its gradient agrees with central differences",
-    "works": "works; its result is of integers or booleans, or does not vary with its arguments",
-    "leaves": "leaves the namespace of its arrays: a clear error for tensors that require grad",
-    "refused": "SciPy refuses arrays other than NumPy's",
-    "detached": "a result that varies with the arguments carries no gradient",
-    "wrong": "another value or gradient",
-}
+from .page import STATUSES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +140,8 @@ def gradients(call: Call, xs: list[np.ndarray], wrt: list[int], leaves: list[Ten
             return failure(error)
         for leaf, wanted in zip(leaves, d):
             found = np.zeros(leaf.shape) if leaf.grad is None else host(leaf.grad)
+            if np.any(np.isnan(found) & np.isfinite(wanted)):
+                return Outcome("nan", f"result {k}")
             if not near(found, wanted, 2e-6):
                 return Outcome("wrong", f"gradient of result {k}: {found!s:.80}, wanted {wanted!s:.80}")
         anything = anything or varies(d)
@@ -157,16 +150,13 @@ def gradients(call: Call, xs: list[np.ndarray], wrt: list[int], leaves: list[Ten
 
 def failure(error: BaseException) -> Outcome:
     """What an exception means: a refusal of ours to leave the graph, or one of SciPy's."""
-    if os.environ.get("TRACE"):
-        traceback.print_exception(error)
-    told = " ".join(str(error).split())[:110]
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, GradientError) or "does not take xgrad tensors" in str(seen):
-            return Outcome("leaves", " ".join(str(seen).split())[:110])
+            return Outcome("leaves", str(seen).partition(":")[0].partition(" does not")[0])
         seen = seen.__cause__ or seen.__context__
     own = any("xgrad" in frame.filename for frame in traceback.extract_tb(error.__traceback__)[-1:])
-    return Outcome("wrong" if own else "refused", f"{type(error).__name__}: {told}")
+    return Outcome("wrong" if own else "refused", f"{type(error).__name__}: {str(error).splitlines()[0].partition(': {')[0]:.90}")
 
 
 def main(arguments: Sequence[str]) -> None:

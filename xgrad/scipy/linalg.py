@@ -1,0 +1,456 @@
+"""Linear algebra, `scipy.linalg`'s: what `xgrad.linalg` has under the same name is not repeated here."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import xgrad
+
+from ..engine import ArrayLike, Tensor, op
+from .inputs import constant, floating, on_host, run, scipy_module
+
+__all__ = [
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "expm", "lstsq", "solve", "solve_continuous_lyapunov",
+    "solve_sylvester", "solve_triangular", "toeplitz",
+]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------- solving
+
+
+def solve(a: ArrayLike, b: ArrayLike, *, lower: bool = False, assume_a: str | None = None, transposed: bool = False) -> Tensor:
+    """Solve ``a x = b``, or ``a^T x = b`` if `transposed` is set.
+
+    Parameters
+    ----------
+    a : array of shape (..., n, n)
+        The matrix.
+    b : array of shape (n,), (..., n) or (..., n, k)
+        The right-hand sides; a vector if it has one axis.
+    lower : bool
+        Which triangle of `a` counts, where `assume_a` says that one alone does.
+    assume_a : str, optional
+        ``"general"`` (the default); ``"symmetric"``, ``"hermitian"``, ``"positive definite"``; ``"upper triangular"``,
+        ``"lower triangular"``; or the short names of these in SciPy.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `b`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or `assume_a` is another structure.
+
+    Notes
+    -----
+    With ``h = a^-H g``, the gradients are `h` to `b` and ``-h x^H`` to `a`; of an `a` of which one triangle counts, that
+    triangle alone gets one.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> solve(xgrad.Tensor([[2.0, 0.0], [0.0, 4.0]]), xgrad.Tensor([2.0, 2.0]))
+    Tensor([1. , 0.5])
+    """
+    xp, a, b = floating(a, b)
+    structure = _STRUCTURES.get(assume_a or "general")
+    if structure is None:
+        raise ValueError(f"solve: assume_a={assume_a!r} is none of {', '.join(map(repr, _STRUCTURES))}")
+    if structure in ("upper", "lower"):
+        return solve_triangular(a, b, trans=int(transposed), lower=structure == "lower")
+    if structure != "general":
+        a = _from_triangle(xp, a, lower, hermitian=structure == "hermitian")
+    return _solve(xp, xp.matrix_transpose(a) if transposed else a, b)
+
+
+_STRUCTURES = {
+    "general": "general", "gen": "general", "symmetric": "symmetric", "sym": "symmetric", "hermitian": "hermitian",
+    "her": "hermitian", "positive definite": "hermitian", "pos": "hermitian", "upper triangular": "upper",
+    "lower triangular": "lower",
+}  # fmt: skip
+
+
+def _from_triangle(xp: Any, a: Tensor, lower: bool, hermitian: bool) -> Tensor:
+    triangle, strict = (xp.tril(a), xp.tril(a, k=-1)) if lower else (xp.triu(a), xp.triu(a, k=1))
+    other = xp.matrix_transpose(strict)
+    return triangle + (xp.conj(other) if hermitian else other)  # type: ignore[no-any-return]
+
+
+def _solve(xp: Any, a: Tensor, b: Tensor) -> Tensor:
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"solve: a has shape {a.shape}, but must be square")
+    vector = b.ndim == 1
+    x = xp.linalg.solve(a, b[:, None] if vector else b)
+    return x[..., 0] if vector else x  # type: ignore[no-any-return]
+
+
+def solve_triangular(
+    a: ArrayLike, b: ArrayLike, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Tensor:
+    """Solve ``a x = b`` for a triangular `a`, of which the other triangle does not count.
+
+    Parameters
+    ----------
+    a : array of shape (..., n, n)
+        The matrix.
+    b : array of shape (n,), (..., n) or (..., n, k)
+        The right-hand sides.
+    trans : 0, 1, 2, "N", "T" or "C"
+        Whether to solve with `a`, its transpose or its conjugate transpose.
+    lower : bool
+        Which triangle counts.
+    unit_diagonal : bool
+        Whether the diagonal is taken as ones, whatever stands there.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `b`.
+
+    Notes
+    -----
+    The gradient to `a` is that of `solve` in the triangle that counts, and 0 elsewhere.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> solve_triangular(xgrad.Tensor([[2.0, 0.0], [1.0, 4.0]]), xgrad.Tensor([2.0, 5.0]), lower=True)
+    Tensor([1., 1.])
+    """
+    xp, a, b = floating(a, b)
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(f"solve_triangular: trans={trans!r} is none of 0, 1, 2, 'N', 'T', 'C'")
+    k = int(unit_diagonal)
+    a = xp.tril(a, k=-k) if lower else xp.triu(a, k=k)
+    if unit_diagonal:
+        a = a + xp.eye(a.shape[-1], dtype=a.dtype, device=a.device)
+    a = a if trans in (0, "N") else xp.matrix_transpose(a)
+    return _solve(xp, xp.conj(a) if trans in (2, "C") else a, b)
+
+
+def cholesky(a: ArrayLike, lower: bool = False) -> Tensor:
+    """The Cholesky factor of a Hermitian positive definite matrix: the upper one, as in SciPy, unless `lower` is set.
+
+    Of `a`, the triangle that `lower` names counts, and gets the gradient.
+
+    >>> import xgrad
+    >>> cholesky(xgrad.Tensor([[4.0, 2.0], [2.0, 5.0]]))
+    Tensor([[2., 1.],
+            [0., 2.]])
+    """
+    xp, a = floating(a)
+    a = _from_triangle(xp, a, lower, hermitian=True)
+    return xp.linalg.cholesky(a, upper=not lower)  # type: ignore[no-any-return]
+
+
+def cho_factor(a: ArrayLike, lower: bool = False) -> tuple[Tensor, bool]:
+    """The Cholesky factor of `a`, and which triangle it is, for `cho_solve`.
+
+    SciPy leaves numbers of no meaning in the other triangle; here it is zero.
+
+    >>> import xgrad
+    >>> cho_factor(xgrad.Tensor([[4.0, 2.0], [2.0, 5.0]]))[1]
+    False
+    """
+    return cholesky(a, lower), lower
+
+
+def cho_solve(c_and_lower: tuple[ArrayLike, bool], b: ArrayLike) -> Tensor:
+    """Solve ``a x = b`` given the result of `cho_factor` for `a`.
+
+    >>> import xgrad
+    >>> cho_solve(cho_factor(xgrad.Tensor([[4.0, 2.0], [2.0, 5.0]])), xgrad.Tensor([6.0, 7.0]))
+    Tensor([1., 1.])
+    """
+    c, lower = c_and_lower
+    first, second = (0, "C") if lower else ("C", 0)
+    return solve_triangular(c, solve_triangular(c, b, first, lower), second, lower)
+
+
+def lstsq(a: ArrayLike, b: ArrayLike, cond: float | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The solution of least norm of the least-squares problem ``a x = b``.
+
+    Parameters
+    ----------
+    a : array of shape (m, n)
+        The matrix.
+    b : array of shape (m,) or (m, k)
+        The right-hand sides.
+    cond : float, optional
+        Singular values below this times the largest one count as zero.
+
+    Returns
+    -------
+    x : Tensor of shape (n,) or (n, k)
+        The solution.
+    residues : Tensor
+        The squared norm of ``b - a x`` for each right-hand side; empty where ``m <= n`` or the rank is not full.
+    rank : Tensor
+        The rank of `a`.
+    s : Tensor
+        The singular values of `a`.
+
+    Notes
+    -----
+    The gradient is that of the pseudo-inverse, right wherever the rank stays what it is.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> xgrad.round(lstsq(xgrad.Tensor([[1.0], [1.0]]), xgrad.Tensor([1.0, 3.0]))[0])
+    Tensor([2.])
+    """
+    xp, a, b = floating(a, b)
+    if a.ndim != 2 or a.shape[0] != b.shape[0]:
+        raise ValueError(f"lstsq: a has shape {a.shape} and b {b.shape}; they need as many rows")
+    rtol = float(xgrad.finfo(a.dtype).eps) if cond is None else cond
+    x = xp.matmul(xp.linalg.pinv(a, rtol=rtol), b)
+    rank = xp.linalg.matrix_rank(a, rtol=rtol)
+    full = a.shape[0] > a.shape[1] and int(rank) == a.shape[1]
+    error = b - xp.matmul(a, x)
+    residues = xp.sum(xp.real(error * xp.conj(error)), axis=0) if full else xp.zeros(0, dtype=a.dtype, device=a.device)
+    return x, residues, rank, xp.linalg.svdvals(a)
+
+
+@op(override=True)
+def sylvester(xp: Any, a: ArrayLike, b: ArrayLike, q: ArrayLike, /) -> Tensor:
+    """The `x` with ``a x + x b = q``, by SciPy on the host; see `solve_sylvester`."""
+    return on_host(xp, scipy_module("linalg", "solve_sylvester").solve_sylvester, a, b, q)
+
+
+def _sylvester_back(xp: Any, g: Any, a: Any, b: Any) -> Any:
+    return run(xp, sylvester, xp.conj(xp.matrix_transpose(a)), xp.conj(xp.matrix_transpose(b)), g)
+
+
+sylvester.vjp(
+    a=lambda xp, g, a, b, y: -_sylvester_back(xp, g, a, b) @ xp.conj(xp.matrix_transpose(y)),
+    b=lambda xp, g, a, b, y: -xp.conj(xp.matrix_transpose(y)) @ _sylvester_back(xp, g, a, b),
+    q=lambda xp, g, a, b: _sylvester_back(xp, g, a, b),
+)
+sylvester.jvp(
+    a=lambda xp, t, a, b, y: run(xp, sylvester, a, b, -(t @ y)),
+    b=lambda xp, t, a, b, y: run(xp, sylvester, a, b, -(y @ t)),
+)
+sylvester.linear("q")
+
+
+def solve_sylvester(a: ArrayLike, b: ArrayLike, q: ArrayLike) -> Tensor:
+    """Solve the Sylvester equation ``a x + x b = q``.
+
+    Parameters
+    ----------
+    a : array of shape (m, m)
+    b : array of shape (n, n)
+    q : array of shape (m, n)
+        The matrices, computed with on the host.
+
+    Returns
+    -------
+    Tensor of shape (m, n)
+        The solution; there is one where no eigenvalue of `a` is the negative of one of `b`.
+
+    Notes
+    -----
+    The gradient solves the adjoint equation ``a^H h + h b^H = g``: it is `h` to `q`, ``-h x^H`` to `a`, ``-x^H h`` to `b`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> solve_sylvester(xgrad.eye(2), xgrad.eye(2), xgrad.ones((2, 2)))
+    Tensor([[0.5, 0.5],
+            [0.5, 0.5]])
+    """
+    _, a, b, q = floating(a, b, q)
+    if a.ndim != 2 or b.ndim != 2 or q.shape != (a.shape[0], b.shape[0]):
+        raise ValueError(f"solve_sylvester: a {a.shape}, b {b.shape} and q {q.shape} must be (m, m), (n, n) and (m, n)")
+    return sylvester(a, b, q)
+
+
+def solve_continuous_lyapunov(a: ArrayLike, q: ArrayLike) -> Tensor:
+    """Solve the Lyapunov equation ``a x + x a^H = q``; see `solve_sylvester`.
+
+    >>> import xgrad
+    >>> solve_continuous_lyapunov(xgrad.eye(2), 4 * xgrad.eye(2))
+    Tensor([[2., 0.],
+            [0., 2.]])
+    """
+    xp, a, q = floating(a, q)
+    return solve_sylvester(a, xp.conj(xp.matrix_transpose(a)), q)
+
+
+# -------------------------------------------------------------------------------------------------- matrix exponential
+
+
+@op(override=True)
+def expm(xp: Any, a: ArrayLike, /) -> Tensor:
+    """The matrix exponential.
+
+    Parameters
+    ----------
+    a : array of shape (..., n, n)
+        Of floating data type.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `a`.
+
+    Raises
+    ------
+    ValueError
+        If the matrices are not square.
+
+    Notes
+    -----
+    By scaling and squaring with the diagonal Padé approximant of degree 13 (N. J. Higham, SIAM J. Matrix Anal. Appl. 26,
+    1179, 2005). How often to square is read off the norm, which waits for the device.
+
+    The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, the upper right block of
+    ``expm([[a^H, g], [0, a^H]])``: an exponential again, so of any order.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> expm(xgrad.Tensor([[0.0, 1.0], [0.0, 0.0]]))
+    Tensor([[1., 1.],
+            [0., 1.]])
+    """
+    if len(a.shape) < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"expm: a has shape {tuple(a.shape)}, but must be square")
+    if not math.prod(a.shape):
+        return xp.zeros_like(a)
+    norm = float(xp.max(xp.sum(xp.abs(a), axis=-2)))
+    squarings = max(0, math.ceil(math.log2(norm / 5.371920351148152))) if 0 < norm < math.inf else 0
+    y = _pade(xp, a * 0.5**squarings)
+    for _ in range(squarings):
+        y = xp.matmul(y, y)
+    return y
+
+
+_PADE = (
+    64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800,
+    33522128640, 1323241920, 40840800, 960960, 16380, 182, 1,
+)  # fmt: skip
+
+
+def _pade(xp: Any, a: Any) -> Any:
+    one = xp.eye(a.shape[-1], dtype=a.dtype, device=xp.__backend__.device(a))
+    a2 = xp.matmul(a, a)
+    powers = [one, a2, xp.matmul(a2, a2)]
+    powers.append(xp.matmul(powers[2], a2))
+    b = [float(c) / _PADE[0] for c in _PADE]
+
+    def half(c: list[float]) -> Any:
+        high = c[4] * powers[1] + c[5] * powers[2] + c[6] * powers[3]
+        return xp.matmul(powers[3], high) + sum(c[k] * powers[k] for k in range(1, 4)) + c[0] * one
+
+    odd, even = xp.matmul(a, half(b[1::2])), half(b[0::2])
+    return xp.linalg.solve(even - odd, even + odd)
+
+
+def _expm_back(xp: Any, g: Any, a: Any) -> Any:
+    n = a.shape[-1]
+    a = xp.conj(xp.matrix_transpose(a))
+    scale = _magnitude(xp, g.detach() if isinstance(g, Tensor) else g)  # or the number of squarings would follow that of `g`
+    block = xp.concat([xp.concat([a, g / scale], axis=-1), xp.concat([xp.zeros_like(a), a], axis=-1)], axis=-2)
+    return run(xp, expm, block)[..., :n, n:] * scale
+
+
+def _magnitude(xp: Any, g: Any) -> Any:
+    if not math.prod(g.shape):
+        return 1.0
+    largest = xp.max(xp.abs(g))
+    return xp.where(largest > 0, largest, xp.ones_like(largest))
+
+
+expm.vjp(a=_expm_back)
+expm.jvp(a=lambda xp, t, a: _expm_back(xp, t, xp.conj(xp.matrix_transpose(a))))
+
+
+# ---------------------------------------------------------------------------------------------------- special matrices
+
+
+def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Tensor:
+    """The Toeplitz matrix of the first column `c` and the first row `r`, of which the first element does not count.
+
+    Parameters
+    ----------
+    c, r : array
+        Of one axis, or flattened; `r` is the conjugate of `c` unless given.
+
+    Returns
+    -------
+    Tensor of shape (len(c), len(r))
+
+    Notes
+    -----
+    The gradient sums `g` along the diagonals.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> toeplitz(xgrad.Tensor([1.0, 2.0, 3.0]), xgrad.Tensor([1.0, 4.0]))
+    Tensor([[1., 4.],
+            [2., 1.],
+            [3., 2.]])
+    """
+    xp, *given = floating(c) if r is None else floating(c, r)
+    c = xp.reshape(given[0], (-1,))
+    r = xp.conj(c) if r is None else xp.reshape(given[1], (-1,))
+    rows, columns = c.shape[0], r.shape[0]
+    numbers = [[i - j if i >= j else rows - 1 + j - i for j in range(columns)] for i in range(rows)]
+    return _gathered(xp, xp.concat([c, r[1:]]), numbers, (rows, columns))
+
+
+def circulant(c: ArrayLike) -> Tensor:
+    """The circulant matrix of the first column `c`, of one axis.
+
+    >>> import xgrad
+    >>> circulant(xgrad.Tensor([1.0, 2.0, 3.0]))
+    Tensor([[1., 3., 2.],
+            [2., 1., 3.],
+            [3., 2., 1.]])
+    """
+    xp, c = floating(c)
+    if c.ndim != 1:
+        raise ValueError(f"circulant: c has shape {c.shape}, but must have one axis")
+    n = c.shape[0]
+    return _gathered(xp, c, [[(i - j) % n for j in range(n)] for i in range(n)], (n, n))
+
+
+def _gathered(xp: Any, x: Tensor, numbers: list[list[int]], shape: tuple[int, int]) -> Tensor:
+    flat = constant(x, [k for row in numbers for k in row], xgrad.int64)
+    return xp.reshape(xp.take(x, flat, axis=0), shape)  # type: ignore[no-any-return]
+
+
+def block_diag(*arrays: ArrayLike) -> Tensor:
+    """The matrix with `arrays` on its diagonal and zeros elsewhere.
+
+    Parameters
+    ----------
+    *arrays : array
+        Matrices; one of fewer axes is a row.
+
+    Notes
+    -----
+    The gradient to each is its block of `g`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> block_diag(xgrad.Tensor([[1.0]]), xgrad.Tensor([[2.0, 3.0]]))
+    Tensor([[1., 0., 0.],
+            [0., 2., 3.]])
+    """
+    xp, *blocks = floating(*arrays)
+    blocks = [xp.reshape(x, (1,) * (2 - x.ndim) + x.shape) if x.ndim < 2 else x for x in blocks]
+    if any(x.ndim != 2 for x in blocks):
+        raise ValueError(f"block_diag: arrays of shapes {[x.shape for x in blocks]}; none may have more than two axes")
+    width, before, rows = sum(x.shape[1] for x in blocks), 0, []
+    for x in blocks:
+        rows.append(xp.pad(x, ((0, 0), (before, width - before - x.shape[1]))))
+        before += x.shape[1]
+    return xp.concat(rows, axis=0)  # type: ignore[no-any-return]
