@@ -5,6 +5,7 @@ These are numerical methods, differentiable like any function; the derivative *o
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from ..backend import device_of
@@ -230,11 +231,13 @@ def interp(
     low = ns.clip(ns.searchsorted(xp, x, side="right") - 1, 0, max(n - 2, 0))
     high = ns.clip(low + 1, 0, n - 1)
     before, after = x < xp[0], x > xp[-1]
-    at = ns.where(before | after, xp[0], x)  # what is far out must not meet the slopes
+    inside = (x >= xp[0]) & (x <= xp[-1])
+    at = ns.where(inside, x, xp[0])  # what is far out, or NaN, must not meet the slopes
     x0, x1, f0, f1 = (ns.reshape(ns.take(v, ns.reshape(i, (-1,)), axis=0), x.shape) for v in (xp, fp) for i in (low, high))
     width = x1 - x0
     t = ns.where(width == 0, ns.zeros_like(at), (at - x0) / ns.where(width == 0, ns.ones_like(width), width))
     y = f0 + t * (f1 - f0)
+    y = ns.where(x == x, y, ns.full_like(y, math.nan))
     y = ns.where(before, (fp[0] if left is None else left) * ns.ones_like(y), y)
     return ns.where(after, (fp[-1] if right is None else right) * ns.ones_like(y), y)
 

@@ -167,7 +167,7 @@ def _quantile(xp: Any, x: Any, q: Any, method: str, skip: bool) -> Any:
         index = xp.moveaxis(xp.astype(place, xp.int64), 0, -1)
         return xp.moveaxis(xp.take_along_axis(y, xp.broadcast_to(index, (*lead, index.shape[-1])), axis=-1), -1, 0)
 
-    low, high = at(below), at(above)
+    low, high = (xp.where(none, xp.zeros_like(v), v) for v in (at(below), at(above)))
     found = low + weight * (high - low)
     found = xp.where(none | ((q < 0) | (q > 1)), xp.full_like(found, math.nan), found)
     return xp.reshape(found, (*shape, *lead))
