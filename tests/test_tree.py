@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +70,20 @@ def test_a_label_is_part_of_the_structure() -> None:
     assert xgrad.jvp(f, (Box(3.0, "x"),), (Box(1.0, "x"),)) == (9.0, 6.0)
     with pytest.raises(ValueError, match="nested"):
         xgrad.jvp(f, (Box(3.0, "x"),), (Box(1.0, "y"),))
+
+
+def test_a_class_met_first_by_many_threads_at_once() -> None:
+    pytest.importorskip("optree")
+    for _ in range(20):
+        cls = dataclasses.make_dataclass("Fresh", ["a", "b"])
+        start = threading.Barrier(4)
+
+        def take(_: int, cls: Any = cls, start: Any = start) -> Any:
+            start.wait(5)
+            return tree.flatten({"k": cls(1.0, [2.0])})[0]
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(take, range(4))) == [[1.0, 2.0]] * 4
 
 
 def test_what_bad_registration_gets() -> None:

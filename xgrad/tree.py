@@ -8,6 +8,7 @@ deeper is optree's work (``pip install xgrad[tree]``), and so are dicts, named t
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -133,8 +134,10 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
         return [tree], ARRAY
     leaves, spec = optree.tree_flatten(tree, namespace="xgrad")
     while unknown := {type(leaf) for leaf in leaves if _kind_of(type(leaf)) is not None or _is_dataclass(leaf)}:
-        for cls in unknown:
-            _tell(optree, cls)
+        with _telling:
+            for cls in unknown - _told_of:
+                _tell(optree, cls)
+                _told_of.add(cls)
         leaves, spec = optree.tree_flatten(tree, namespace="xgrad")
     return leaves, Structure(spec, tuple(accessor.codify("") for accessor in optree.treespec_accessors(spec)))
 
@@ -221,6 +224,8 @@ _kinds: dict[type, _Kind] = {
     list: _Kind(lambda x: (x, None), lambda _, parts: list(parts), False),
 }
 _found: dict[type, _Kind | None] = {}
+_telling = threading.Lock()
+_told_of: set[type] = set()  # what optree knows
 
 
 def _kind_of(cls: type) -> _Kind | None:

@@ -41,6 +41,9 @@ class Module:
     whose names begin with an underscore are private and not looked into. Those that require grad are its parameters; the
     others are saved and moved with it, but not trained.
 
+    A module is a container of its parameters for every transform: ``xgrad.grad(loss)(module, x)`` calls `loss` on a copy with
+    new tensors for parameters, and returns a module with gradients in their places; see `set_grad`, and `xgrad.tree`.
+
     Examples
     --------
     >>> from xgrad.nn import Linear, Module
