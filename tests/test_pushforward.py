@@ -407,6 +407,53 @@ def test_any_mixture_to_third_order() -> None:
     close(found, [math.exp(0.6) * (2 * math.sin(0.3) + 11 * math.cos(0.3))] * 27, 1e-11)
 
 
+STEPS = [
+    lambda a, b: xgrad.sin(a) * b,
+    lambda a, b: xgrad.tanh(a @ b) + b[0],
+    lambda a, b: xgrad.concat([a[:1], b[1:] * a[1:]]),
+    lambda a, b: xgrad.exp(-a * a) * xgrad.sum(b, axis=0),
+    lambda a, b: xgrad.linalg.solve(9 * np.eye(3) + a, b),
+    lambda a, b: xgrad.where(np.eye(3) > 0, a * a, b),
+    lambda a, b: xgrad.cumulative_prod(a, axis=1) + xgrad.std(b),
+    lambda a, b: xgrad.reshape(xgrad.stack([a[0], b[1], xgrad.softmax(a[2])], axis=1), (3, 3)),
+    lambda a, b: xgrad.sort(a, axis=0) / (1 + b * b),
+    lambda a, b: written(a, b),
+]
+
+
+def written(a: Any, b: Any) -> Any:
+    y = a * 1
+    y[[0, 2]] = b[1:] * a[0]
+    y[1, 1:] += b[0, 0]
+    return y
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_programs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    steps = [(STEPS[k], i) for k, i in zip(rng.integers(0, len(STEPS), size=6), rng.integers(0, 6, size=6))]
+    x, v, w = rng.normal(size=(3, 3, 3))
+
+    def f(x: Any) -> Any:
+        values = [x]
+        for step, i in steps:
+            values.append(step(values[i % len(values)], values[-1]))
+        return xgrad.sum(values[-1] * v)
+
+    def along(g: Any, v: Any) -> Any:
+        return lambda x: xgrad.jvp(g, (x,), (v,))[1]
+
+    gradient = xgrad.grad(f)
+    scale = 1e-10 * max(1.0, np.abs(gradient(x)).max())
+    assert abs(along(f, v)(x) - np.sum(gradient(x) * v)) <= 10 * scale
+    second = xgrad.hvp(f, x, v)
+    for other in (along(gradient, v), xgrad.grad(along(f, v)), lambda x: xgrad.hvp(xgrad.checkpoint(f), x, v)):
+        np.testing.assert_allclose(other(x), second, rtol=1e-9, atol=1e-9 * np.abs(second).max())
+    np.testing.assert_allclose(
+        along(along(f, v), w)(x), np.sum(second * w), rtol=1e-9, atol=1e-9 * np.abs(second).max() * np.abs(w).sum()
+    )
+
+
 def test_pitfall_27_perturbation_confusion() -> None:
     def derivative(f: Any) -> Any:
         return lambda x: xgrad.jvp(f, (x,), (1.0,))[1]

@@ -55,6 +55,15 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     TypeError, ValueError
         If an argument is not floating; if a tangent has another structure, shape or dtype than its argument.
 
+    Notes
+    -----
+    The call is recorded, and the tangents are pushed through its graph; so it takes the memory of a call to be pulled back.
+    For complex numbers the tangent is the change of the function, linear over the real numbers.
+
+    See Also
+    --------
+    linearize : for several directions at one point
+
     Examples
     --------
     >>> import numpy as np, xgrad
