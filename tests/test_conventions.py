@@ -52,6 +52,51 @@ def test_sort_conserves_the_gradient(xp):
     check(gradients(xp, xp.sort, [2.0, 2.0, 1.0])[0], [1, 1, 1])
 
 
+def test_order_statistics_share_among_equal_values(xp):
+    check(gradients(xp, xp.median, [2.0, 1.0, 2.0, 2.0])[0], [1 / 3, 0, 1 / 3, 1 / 3])
+    check(gradients(xp, lambda x: xp.quantile(x, 0.5), [2.0, 2.0, 5.0])[0], [0.5, 0.5, 0])
+    check(gradients(xp, lambda x: xp.top_k(x, 1).values, [2.0, 2.0, 1.0])[0], [0.5, 0.5, 0])
+
+
+def test_largest_of_a_group_is_shared(xp):
+    ids = xp.asarray(np.array([0, 0, 1]))
+    check(gradients(xp, lambda x: xp.segment_max(x, ids), [2.0, 2.0, 1.0])[0], [0.5, 0.5, 1])
+    check(gradients(xp, lambda x, v: x.at[[0, 0]].max(v), [3.0, 1.0], [3.0, 2.0]), [[0.5, 1], [0.5, 0]])
+
+
+def test_interp_has_the_slope_to_the_right(xp):
+    knots, values = (xp.asarray(np.array(v)) for v in ([0.0, 1.0, 2.0], [0.0, 2.0, 7.0]))
+    check(gradients(xp, lambda x: xp.interp(x, knots, values), [-1.0, 0.0, 1.0, 1.5, 3.0])[0], [0, 2, 5, 5, 0])
+
+
+def test_heaviside_has_a_gradient_where_it_jumps_for_the_value_there(xp):
+    check(gradients(xp, xp.heaviside, [-1.0, 0.0, 1.0], [0.5, 0.5, 0.5]), [[0, 0, 0], [0, 1, 0]])
+
+
+def test_sinc_and_cbrt_at_zero(xp):
+    check(gradients(xp, xp.sinc, [0.0])[0], [0])
+    check(second(xp, xp.sinc, [0.0]), [-(math.pi**2) / 3])
+    with np.errstate(divide="ignore"):
+        assert gradients(xp, xp.cbrt, [0.0])[0][0] == math.inf
+
+
+def test_nan_has_gradient_zero_where_it_is_passed_over(xp):
+    for name, wanted in (("nansum", [1, 0, 1]), ("nanmean", [0.5, 0, 0.5]), ("nanmax", [0, 0, 1]), ("nanmedian", [0.5, 0, 0.5])):
+        check(gradients(xp, getattr(xp, name), [1.0, math.nan, 3.0])[0], wanted)
+    check(gradients(xp, xp.nan_to_num, [1.0, math.nan, math.inf])[0], [1, 0, 0])
+    check(gradients(xp, xp.fmax, [1.0, math.nan], [math.nan, 2.0]), [[1, 0], [0, 1]])
+
+
+def test_the_last_of_several_writes_wins(xp):
+    def write(x, v):
+        y = x * 1
+        y[[0, 0]] = v
+        return y
+
+    check(gradients(xp, write, [1.0, 2.0], [3.0, 4.0]), [[0, 1], [0, 1]])
+    check(gradients(xp, lambda x, v: x.at[[0, 0]].multiply(v), [0.0, 2.0], [3.0, 4.0]), [[12, 1], [0, 0]])
+
+
 def test_clip_passes_at_its_edges(xp):
     check(gradients(xp, lambda x: xp.clip(x, 0.0, 1.0), [-0.5, 0.0, 0.5, 1.0, 1.5])[0], [0, 1, 1, 1, 0])
 
