@@ -16,6 +16,7 @@ from ..pushforward import pushforward
 from ..rules import Op
 from ..tree import Structure, flatten
 from .attach import attach, class_of
+from .call import called
 from .outside import Recording, frontier
 
 __all__ = ["checkpoint"]
@@ -55,6 +56,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> bool(xgrad.all(x.grad == xgrad.cos(x.detach()) * xgrad.exp(xgrad.sin(x.detach()))))
     True
     """
+
+    called("checkpoint", f)
 
     @functools.wraps(f, updated=())
     def checkpointed(*args: Any, **options: Any) -> Any:

@@ -10,7 +10,7 @@ from .. import tree
 from ..backend import raw_namespace
 from ..engine import Tensor, wrap
 from ..grad_mode import mode
-from .call import Call, like, numbers
+from .call import Call, called, like, numbers
 
 __all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -85,6 +85,7 @@ def value_and_grad(
     >>> minimize(xgrad.value_and_grad(rosenbrock), np.zeros(3), jac=True).x.round(3)
     array([1., 1., 1.])
     """
+    called(_what, f)
 
     @functools.wraps(f, updated=())
     def both(*args: Any, **options: Any) -> Any:

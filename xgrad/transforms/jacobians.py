@@ -84,7 +84,7 @@ def _jacobian(what: str, f: Callable[..., Any], argnums: int | Sequence[int], ch
     def jacobian(*args: Any, **options: Any) -> Any:
         call = Call(what, f, args, numbers(what, argnums, len(args)), options, False)
         xs, ys, products = call.tensors, call.results, _Products(call, chunk_size)
-        if what == "jacfwd" or (what == "jacobian" and 4 * sum(x.size for x in xs) < sum(y.size for y in ys)):
+        if what in ("jacfwd", "hessian") or (what == "jacobian" and 4 * sum(x.size for x in xs) < sum(y.size for y in ys)):
             columns = [products.columns(j) for j in range(len(xs))]
             blocks = [[column[k] for column in columns] for k in range(len(ys))]
         else:
@@ -233,4 +233,4 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, chunk_si
     array([[4., 2.],
            [2., 0.]])
     """
-    return jacfwd(grad(f, argnums), argnums, chunk_size=chunk_size)
+    return _jacobian("hessian", grad(f, argnums), argnums, chunk_size)
