@@ -373,6 +373,8 @@ class Backend:
             raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
         if host.dtype.kind not in "biufc":
             raise TypeError(f"cannot make an array of {type(x).__name__} {x!r:.80}: it does not hold numbers")
+        if dtype is not None and host.dtype.kind == "f" and dtype_of(dtype).kind.endswith("integer"):
+            host = numpy.asarray(x, dtype=dtype_of(dtype).dtype)  # integers beyond int64 may have met smaller ones in float64
         if dtype is None:
             if host.dtype == "float64":
                 dtype = _default_dtype

@@ -138,3 +138,13 @@ def test_made_on_the_device_that_is_named(xp: Any, device: Any) -> None:
     made = [xp.zeros(2, device=device), xp.asarray([t, 1.0]), xp.full(2, t), xp.zeros_like(t)]
     made += xp.meshgrid(xp.asarray([1.0], device=device))
     assert all(x.device == device for x in made)
+
+
+def test_large_unsigned_integers_keep_their_last_digits_among_small_ones(xp: Any) -> None:
+    values = [2**63 + 1, 0, 2**64 - 1]
+    try:
+        x = xp.asarray(values, dtype="uint64")
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        pytest.skip(f"the library cannot make it: {error}")
+    assert [int(v) for v in x.numpy()] == values
+    assert xp.asarray([1.9, 2.0], dtype="int32").tolist() == [1, 2]
