@@ -14,6 +14,7 @@ import pytest
 
 import xgrad
 from xgrad import GradientError, Tensor
+from xgrad.rules import registry
 
 
 def leaf(values, **kwargs):
@@ -430,3 +431,15 @@ def test_subclasses_are_kept():
 
     assert type(Mine(1.0) + Mine(2.0)) is Mine
     assert type(xgrad.exp(Mine(1.0))) is Mine
+
+
+def test_an_op_that_calls_itself_without_end_says_so() -> None:
+    @xgrad.op(override=True)
+    def going_round(xp, x, /):
+        return xp.going_round(x)
+
+    try:
+        with pytest.raises(RecursionError, match=r"going_round: it calls itself.*xp\.__native__\.going_round"):
+            going_round(xgrad.ones(2))
+    finally:
+        del registry["going_round"]

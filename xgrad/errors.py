@@ -34,6 +34,11 @@ def explain(error: Exception, name: str, names: Sequence[str], items: Sequence[A
     items : sequence of arrays, scalars or None
         What they were given.
     """
+    if isinstance(error, RecursionError):
+        return RecursionError(
+            f"{name}: it calls itself without end; xp.{name} in its body is {name} again, for override=True puts it in the place of "
+            f"the library's own function, which is xp.__native__.{name}"
+        )
     arrays = [(n, x) for n, x in zip([*names, *[name for name in names[-1:] for _ in items]], items) if hasattr(x, "dtype")]
     told = ", ".join(f"{n} {tuple(x.shape)} {_plain(x.dtype)}" for n, x in arrays)
     devices = {str(getattr(x, "device", "cpu")) for _, x in arrays}
