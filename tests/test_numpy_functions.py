@@ -73,6 +73,9 @@ iscomplex iscomplexobj isreal isrealobj: np.iscomplex(x) | np.isreal(x) | np.isc
 isin: np.isin(x, [0.57, 1.0])
 isneginf isposinf: np.isneginf(x) | np.isposinf(x)
 kron: np.kron(x, V)
+linalg.lstsq: np.linalg.lstsq(x.T, V)[0] | np.linalg.lstsq(x.T, V)[1] | np.linalg.lstsq(x, X)[0] | np.linalg.lstsq(x, X)[1]
+geomspace: np.geomspace(x[0, 0], 3.0, 5) | np.geomspace(p, 2.0, 4, endpoint=False, axis=-1)
+polyadd polysub polyder: np.polyadd(v, x[1, 1:]) | np.polysub(V, v) | np.polyder(v) | np.polyder(v, 2)
 linspace logspace: np.linspace(x[0, 0], 3.0, 5) | np.linspace(v, V, 4, endpoint=False, axis=1) | np.logspace(v, V, 3)
 matrix_transpose: np.matrix_transpose(x)
 max min amax amin: np.max(x, axis=1) | np.min(x) | np.amax(x) | np.amin(x, axis=0, keepdims=True)

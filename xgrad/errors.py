@@ -36,8 +36,8 @@ def explain(error: Exception, name: str, names: Sequence[str], items: Sequence[A
     """
     if isinstance(error, RecursionError):
         return RecursionError(
-            f"{name}: it calls itself without end; xp.{name} in its body is {name} again, for override=True puts it in the place of "
-            f"the library's own function, which is xp.__native__.{name}"
+            f"{name}: it calls itself without end; xp.{name} in its body is {name} again, for override=True puts it in the place "
+            f"of the library's own function, which is xp.__native__.{name}"
         )
     arrays = [(n, x) for n, x in zip([*names, *[name for name in names[-1:] for _ in items]], items) if hasattr(x, "dtype")]
     told = ", ".join(f"{n} {tuple(x.shape)} {_plain(x.dtype)}" for n, x in arrays)

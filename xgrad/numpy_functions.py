@@ -359,6 +359,14 @@ def _logspace(
     return y if dtype is None else xgrad.astype(y, dtype)
 
 
+@_numpy
+def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, dtype: Any = None, axis: int = 0) -> Any:
+    start, stop = _tensors((start, stop))
+    y = start * xgrad.pow(stop / start, _linspace(xgrad.zeros_like(start), xgrad.ones_like(stop), num, endpoint))
+    y = y if dtype is None else xgrad.astype(y, dtype)
+    return xgrad.moveaxis(y, 0, axis) if axis else y
+
+
 # ------------------------------------------------------------------------------------------- picking, sorting, writing
 
 
@@ -472,9 +480,19 @@ _lambdas(
     vdot=lambda a, b: xgrad.vecdot(*(_flat(x) for x in _tensors((a, b)))),
     diagonal=_diagonal,
     trace=lambda a, offset=0, axis1=0, axis2=1, dtype=None: xgrad.sum(_diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype),
+    polyadd=lambda a1, a2: _ends_added(*_tensors((a1, a2))),
+    polysub=lambda a1, a2: _ends_added(*(x * s for x, s in zip(_tensors((a1, a2)), (1, -1)))),
+    polyder=lambda p, m=1: (
+        p if m == 0 else FUNCTIONS["polyder"](p[:-1] * xgrad.arange(p.size - 1, 0, -1, dtype=p.dtype, device=p.device), m - 1)
+    ),
     polymul=lambda a1, a2: xgrad.convolve(*_tensors((a1, a2))),
     polyval=lambda p, x: functools.reduce(lambda y, c: y * x + c, p, xgrad.zeros_like(_as_tensor(x))),
 )
+
+
+def _ends_added(a: Any, b: Any) -> Any:
+    width = max(a.size, b.size)
+    return xgrad.pad(a, (width - a.size, 0)) + xgrad.pad(b, (width - b.size, 0))
 
 
 @_numpy
@@ -499,6 +517,16 @@ def _linalg__cond(x: Any, p: Any = None) -> Any:
         s = xgrad.linalg.svdvals(x)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     return xgrad.linalg.matrix_norm(x, ord=p) * xgrad.linalg.matrix_norm(xgrad.linalg.inv(x), ord=p)
+
+
+@_numpy
+def _linalg__lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
+    a, b = _tensors((a, b))
+    x, rank = xgrad.matmul(xgrad.linalg.pinv(a, rtol=rcond), b), xgrad.linalg.matrix_rank(a, rtol=rcond)
+    rest = xgrad.abs(b - xgrad.matmul(a, x)) ** 2
+    over = a.shape[0] > a.shape[1] == rank.item()
+    residuals = xgrad.sum(rest if b.ndim == 2 else rest[:, None], axis=0) if over else xgrad.new_zeros(xgrad.real(b), (0,))
+    return x, residuals, rank, xgrad.linalg.svdvals(a)
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:
