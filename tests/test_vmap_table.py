@@ -21,6 +21,7 @@ BATCH = 3
 STANDARD = {  # the chapters of which every op is batched, but for what follows
     *("creation", "data_type", "elementwise", "extra", "fft", "indexing", "linalg", "linear_algebra", "manipulation"),
     *("searching", "set", "sorting", "statistical", "utility"),
+    *("calculus", "descriptive", "grouping", "matrices", "ufuncs", "updates"),
 }
 SHAPE = r"{} cannot be batched: the shape of (its|the) result depends on"
 OUTSIDE = r"{} cannot be batched: it computes with the values of its arguments outside"
@@ -29,6 +30,9 @@ CANNOT = {  # ops, or rows, that cannot be batched in all of their arguments, an
     **{name: SHAPE.format("repeat") for name in ("repeat-array", "repeat-array-flat")},
     "gather-own-mask": SHAPE.format(r"x\[mask\]"),
     "to_backend": OUTSIDE.format("to_backend"),
+    # how many groups there are is read off the values, unless it is said
+    **{name: "taking a value out" for name in ("segment_sum-number found", "segment_max-ties")},
+    **{name: "taking a value out" for name in ("bincount", "bincount-longer", "bincount-counts")},
 }
 
 
