@@ -483,3 +483,45 @@ def test_every_backend(backend: str) -> None:
     sum(f(other[k]) for k in range(5)).backward()
     close(xs.grad.numpy(), other.grad.numpy())
     close(vmap(grad(f))(xs.detach()).numpy(), xs.grad.numpy())
+
+
+def test_functions_with_rules_of_their_own() -> None:
+    @xgrad.custom_vjp
+    def f(x, w):  # type: ignore[no-untyped-def]
+        return x * w
+
+    f.defvjp(lambda x, w: (x * w, (x, w)), lambda kept, g: (10 * g * kept[1], g * kept[0]))
+
+    @xgrad.custom_jvp
+    def h(x):  # type: ignore[no-untyped-def]
+        return x * x
+
+    h.defjvp(lambda primals, tangents: (primals[0] ** 2, 20 * primals[0] * tangents[0]))
+    close(vmap(f, (0, None))(XS, WS[0]), XS * WS[0])
+    close(vmap(grad(lambda x: xgrad.sum(f(x, x))))(XS), 11 * XS)
+    close(vmap(grad(lambda x: xgrad.sum(f(x, WS[0]))))(XS), np.tile(10 * WS[0], (5, 1)))
+    close(vmap(grad(lambda x: xgrad.sum(h(x))))(XS), 20 * XS)
+    close(jacobian(lambda x: f(x, x))(XS[0]), 11 * np.diag(XS[0]))
+    close(jacfwd(h)(XS[0]), 20 * np.diag(XS[0]))
+    for g in (
+        lambda x, w: f(x, w),
+        lambda x, w: f(w, x),
+        lambda x, w: h(x * w),
+        lambda x, w: grad(lambda x: xgrad.sum(f(x, w)))(x),
+        lambda x, w: grad(lambda x: xgrad.sum(f(w, x)))(x) * w,
+        lambda x, w: grad(lambda x: xgrad.sum(h(x * w)))(x),
+    ):
+        total = lambda w, g=g: xgrad.sum(vmap(lambda x: g(x, w))(XS))
+        apart = lambda w, g=g: sum(xgrad.sum(g(x, w)) for x in map(Tensor, XS))
+        close(grad(total)(WS[0]), grad(apart)(WS[0]))
+        close(hessian(total)(WS[0]), hessian(apart)(WS[0]))
+        twice = lambda w, g=g: xgrad.sum(vmap(lambda v: vmap(lambda x: g(x, w * v))(XS))(WS))
+        apart = lambda w, g=g: sum(xgrad.sum(g(x, w * v)) for x in map(Tensor, XS) for v in WS)
+        close(grad(twice)(WS[0]), grad(apart)(WS[0]))
+
+
+def test_functions_that_solve_equations() -> None:
+    a = XS[0] ** 2 + 1
+    close(jacobian(lambda a: xgrad.root(lambda x, a: x**3 - a, np.ones(3), a))(a), np.diag(a ** (-2 / 3) / 3))
+    with pytest.raises(NotImplementedError, match="cannot be batched"):
+        vmap(lambda a: xgrad.root(lambda x, a: x**3 - a, np.ones(3), a))(XS**2 + 1)

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from .arrays import Batch, BatchBackend, Batched, NotBatchable, backend_on, base_of, enclosed, innermost
+from .arrays import Batch, BatchBackend, Batched, NotBatchable, backend_on, base_of, enclosed, in_graph, innermost
 
-__all__ = ["Batch", "BatchBackend", "Batched", "NotBatchable", "backend_on", "base_of", "enclosed", "innermost"]
+__all__ = ["Batch", "BatchBackend", "Batched", "NotBatchable", "backend_on", "base_of", "enclosed", "in_graph", "innermost"]

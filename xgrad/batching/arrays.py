@@ -20,7 +20,7 @@ from ..grad_mode import batches
 from ..rules import Op, registry
 
 __all__ = [
-    "Batch", "BatchBackend", "Batched", "NoValue", "NotBatchable", "backend_on", "base_of", "enclosed", "innermost",
+    "Batch", "BatchBackend", "Batched", "NoValue", "NotBatchable", "backend_on", "base_of", "enclosed", "in_graph", "innermost",
 ]  # fmt: skip
 
 
@@ -262,6 +262,11 @@ def base_of(x: Any) -> Backend:
     """The library of a raw array, under any number of hidden axes."""
     backend: Backend = raw_namespace(x).__backend__
     return backend.base if isinstance(backend, BatchBackend) else backend
+
+
+def in_graph(x: Tensor) -> bool:
+    """Whether `x` is part of a graph, its own or one inside."""
+    return x._node is not None or (isinstance(x._data, Batched) and in_graph(x._data.payload))
 
 
 def enclosed(x: Tensor) -> Tensor:

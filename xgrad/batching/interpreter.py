@@ -20,7 +20,7 @@ from ..backend import DType
 from ..engine import ArrayLike, Tensor, _fit, _general, _item_rules, wrap
 from ..grad_mode import mode, recording
 from ..rules import Op, registry
-from .arrays import Batch, BatchBackend, Batched, NotBatchable, NoValue
+from .arrays import Batch, BatchBackend, Batched, NotBatchable, NoValue, in_graph
 from .rules import ELEMENTWISE, RULES, elementwise, full
 
 __all__ = ["forward", "namespace"]
@@ -124,16 +124,12 @@ def _as_one(backend: BatchBackend, made: Op[..., Any], composition: Callable[...
     """
     given = values[made.arrays[0]] if made.sequence else [values[i] for i in made.arrays]
     items = [backend.enclose(v) if hasattr(v, "dtype") else v for v in given]
-    tracked = tuple(isinstance(x, Batched) and _in_graph(x.payload) for x in items)
+    tracked = tuple(isinstance(x, Batched) and in_graph(x.payload) for x in items)
     if not any(tracked) or not mode.get():
         return composition(xp, *values)
     tracked = (True,) if made.sequence else tracked
     call = _Call(backend, made, composition, list(values), items, made.savers.get(tracked) or made.saver(tracked))
     return call.result(_ONE.call([x.payload for x in items if isinstance(x, Batched)], call))
-
-
-def _in_graph(x: Tensor) -> bool:
-    return x._node is not None or (isinstance(x._data, Batched) and _in_graph(x._data.payload))
 
 
 class _Call:

@@ -17,11 +17,12 @@ from .. import random
 from ..backend import backend_of, inexact, is_numpy_scalar, raw_namespace
 from ..engine import Tensor, wrap
 from ..errors import GradientError
-from ..grad_mode import mode, recording
+from ..grad_mode import batches, mode, recording
 from ..rules import Op
 from ..tree import Structure, flatten
 from .attach import attach, class_of
 from .call import dtype_name, is_number, kind_of, renewed, walk, zeros
+from .lowering import Lowered, is_lowered, level
 
 __all__ = ["custom_jvp", "custom_vjp"]
 
@@ -61,11 +62,27 @@ class _Custom:
             raise TypeError(f"{self.name}: give all arguments by position")
         if not mode.get():
             return self.f(*args)
+        if batches.get():
+            args = level(args)
         arguments = Arguments(args)
-        return self.record(arguments) if arguments.tracked else self.f(*args)
+        if arguments.tracked:
+            return self.record(arguments)
+        return Lowered(self, args)() if batches.get() and is_lowered(args) else self.f(*args)
 
     def record(self, arguments: Arguments) -> Any:
         raise NotImplementedError
+
+    def lower(self, on_batch: Any, call: Lowered) -> None:
+        """Give `on_batch`, which is `self` in a graph outside of a batch, its rule."""
+        raise NotImplementedError
+
+    def outputs(self, arguments: Arguments, ys: Sequence[Tensor], at: Sequence[int]) -> list[Any]:
+        """The arrays of the floating outputs; in a batch, with a graph inside that knows of the rule."""
+        args = arguments.rebuild(arguments.detached())
+        if not batches.get() or not is_lowered(args):
+            return [ys[k]._data for k in at]
+        made = flatten(Lowered(self, args)())[0]
+        return [made[k]._data for k in at]
 
     def results(self, what: str, result: Any) -> tuple[list[Any], Structure, list[int]]:
         """The leaves of what `what` returned, Tensors for floating arrays; their structure; and where these are."""
@@ -248,9 +265,9 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
             result, residuals = self._pair(self.fwd(*arguments.rebuild(given)))
         ys, structure, at = self.results("fwd", result)
         inputs = [given[k] for k in arguments.tracked]
+        data = self.outputs(arguments, ys, at)
         call = _Backward(self, arguments, state, structure, len(ys), at, residuals, inputs, [ys[k] for k in at])
         self.refuse_captured("fwd", call.leaves)
-        data = [ys[k]._data for k in at]
         kept = [x if call.reruns or k in call.arguments.values() else None for k, x in enumerate(arguments.arrays)]
         y = tuple(data) if call.outputs else None
         inputs = arguments.arrays
@@ -258,6 +275,9 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
         for k, out in zip(at, attach(self.op, arguments.nodes, (kept, call, y, None), data, inputs, arguments.cls)):
             ys[k] = out
         return structure.unflatten(ys)
+
+    def lower(self, on_batch: Any, call: Lowered) -> None:
+        on_batch.defvjp(call.forward, call.backward)
 
     def _pair(self, result: Any) -> tuple[Any, Any]:
         if not isinstance(result, tuple) or len(result) != 2:
@@ -402,12 +422,18 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
         with recording(mode.get()):
             result = self.f(*arguments.rebuild(arguments.detached()))
         ys, structure, at = self.results("it", result)
-        data = [ys[k]._data for k in at]
+        data = self.outputs(arguments, ys, at)
         arrays, arguments.arrays = arguments.arrays, []
         call = _Transposed(self, arguments, state, structure, at, [(v.shape, v.dtype) for v in data])
         for k, out in zip(at, attach(self.op, arguments.nodes, (arrays, call, None, None), data, arrays, arguments.cls)):
             ys[k] = out
         return structure.unflatten(ys)
+
+    def lower(self, on_batch: Any, call: Lowered) -> None:
+        on_batch.defjvp(call.pushed)
+
+    def no_change(self, x: Any) -> Any:
+        return _no_change(x)
 
 
 class _Transposed:
