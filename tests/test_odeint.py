@@ -112,6 +112,8 @@ def test_each_backend(xp: Any, device: Any, backend: str, dtype: str) -> None:
             continue  # slow, and the same
         given |= {"rtol": 1e-4} if method == "RK23" else {}
         path = odeint(hunt, y0, t, p, method=method, gradient=gradient, **given)
+        again = odeint(hunt, y0, T[:2], p, method=method, gradient=gradient, **given)  # times from the host
+        np.testing.assert_array_equal(path.numpy(), again.numpy())
         assert path.shape == (2, 2) and path.dtype == y0.dtype and path.device == y0.device and path.backend == y0.backend
         np.testing.assert_allclose(path.numpy(), exact(T[:2]), rtol=1e-3)
         g = grad(lambda p: xgrad.sum(odeint(hunt, y0, t, p, method=method, gradient=gradient, **given)))(p)  # noqa: B023
@@ -180,6 +182,7 @@ def test_a_tensor_that_comes_late_is_not_lost() -> None:
         (lambda: odeint(hunt, Y0, [0.0, 1.0, 1.0], P), ValueError, "increase all the way or decrease"),
         (lambda: odeint(hunt, Y0, [0.0, np.nan], P), ValueError, "finite"),
         (lambda: odeint(hunt, Y0, [], P), ValueError, "at least one time"),
+        (lambda: odeint(hunt, Tensor(Y0), xgrad.namespace("strict").zeros(2), P), TypeError, "t is a tensor of backend 'strict'"),
         (lambda: odeint(hunt, Y0, 1.0, P), ValueError, "1-d array"),
         (lambda: odeint(hunt, Y0, T, P, rtol=-1.0), ValueError, "rtol and atol must be positive"),
         (lambda: odeint(lambda t, y: y**2, 1.0, [0.0, 2.0]), RuntimeError, "at t = 1 the step became too small"),

@@ -46,7 +46,8 @@ def odeint(
     y0 : array, Tensor, number, or container of them
         The state at ``t[0]``, floating or complex.
     t : 1-d array, Tensor or sequence of numbers
-        Increasing or decreasing. Steps end at each of these times, so that their number costs.
+        Increasing or decreasing. Steps end at each of these times, so that their number costs. The gradient flows to a Tensor
+        alone, which must be of the backend of `y0`.
     *args
         Passed on to `f`.
     method : str
@@ -139,10 +140,14 @@ def _times(t: Any, like: Any) -> Tensor:
     import numpy
 
     backend = raw_namespace(like).__backend__
-    if not isinstance(t, Tensor):
-        if is_numpy_scalar(t) or backend_of(t) is None:
-            t = backend.from_numpy(numpy.asarray(t, dtype=dtype_of(like.dtype).name), backend.device(like))
-        t = wrap(t)
+    if not isinstance(t, Tensor):  # numbers, from wherever they are
+        host = numpy.asarray(t) if is_numpy_scalar(t) or backend_of(t) is None else raw_namespace(t).__backend__.to_numpy(t)
+        t = wrap(backend.from_numpy(host.astype(dtype_of(like.dtype).name), backend.device(like)))
+    if t.backend != backend.name:
+        raise TypeError(
+            f"odeint: t is a tensor of backend {t.backend!r}, but the state is of {backend.name!r}; nothing moves between "
+            f"backends by itself: move one with xgrad.to_backend(x, {backend.name!r})"
+        )
     t = t.__array_namespace__().astype(t, like.dtype, copy=False)
     host = backend.to_numpy(t._data)
     if t.ndim != 1 or t.size == 0:

@@ -1,0 +1,128 @@
+"""A neural differential equation: a network learns the law of motion of a pendulum.
+
+    python examples/neural_ode.py
+    python examples/neural_ode.py --gradient direct --backend torch
+
+The network is the right-hand side of the equation; what it is trained on are positions some time later. The gradient comes
+from the adjoint equation, or from walking back through the steps of the solver. It writes a picture of the true path and of
+the learned one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on matrices this small threads wait for each other
+
+try:
+    import numpy as np
+    from tqdm import tqdm
+
+    import xgrad
+    from xgrad import nn, optim
+except ImportError as error:
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+
+LENGTH = 40  # how many of the times to a piece of the path
+EVERY = 8  # of these, one in so many is looked at
+
+
+def arguments(given: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict")
+    parser.add_argument("--steps", type=int, default=600, help="steps of Adam (default: 600)")
+    parser.add_argument("--batch", type=int, default=32, help="pieces of the path to a step (default: 32)")
+    parser.add_argument("--hidden", type=int, default=50, help="the width of the network (default: 50)")
+    parser.add_argument("--lr", type=float, default=2e-2, help="the learning rate that the run starts with (default: 0.02)")
+    parser.add_argument("--gradient", choices=("adjoint", "direct"), default="adjoint")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("neural_ode.png"), help="the picture to write")
+    args = parser.parse_args(given)
+    for name in ("steps", "batch", "hidden", "lr"):
+        if getattr(args, name) <= 0:
+            parser.error(f"--{name} must be positive")
+    try:
+        xgrad.set_backend(args.backend or xgrad.get_backend())
+    except (ValueError, RuntimeError) as error:
+        parser.error(str(error))
+    return args
+
+
+def true_path(times: Any) -> Any:
+    """The angle and the speed of a damped pendulum let go at 2.5 radians: (T, 2)."""
+    law = lambda t, y: xgrad.stack([y[1], -4 * xgrad.sin(y[0]) - 0.2 * y[1]])
+    return xgrad.odeint(law, np.array([2.5, 0.0]), times, method="DOP853", rtol=1e-9)
+
+
+def draw(times: Any, path: Any, before: Any, after: Any, losses: list[float], out: Path) -> None:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("no picture without matplotlib: pip install matplotlib")
+        return
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    plane, lines, curve = figure.subplots(1, 3)
+    plane.plot(*path.T, "k", lw=1, label="truth")
+    plane.plot(*before.T, ":", label="before training")
+    plane.plot(*after.T, "--", label="after training")
+    plane.set(xlabel="angle", ylabel="speed", title="path", ylim=(-4.2, 5))
+    plane.legend(fontsize="small", loc="upper right")
+    for k, name in enumerate(("angle", "speed")):
+        lines.plot(times, path[:, k], f"C{k}", lw=1, label=name)
+        lines.plot(times, after[:, k], f"C{k}--", label=f"{name}, learned")
+    lines.set(xlabel="time", title="course", ylim=(-4.2, 5))
+    lines.legend(fontsize="small", loc="upper center", ncols=2)
+    curve.semilogy(losses)
+    curve.set(xlabel="step", title="mean squared error of a batch")
+    figure.savefig(out, dpi=120)
+    print(f"drawn in {out}")
+
+
+def main(given: list[str] | None = None) -> int:
+    args = arguments(given)
+    xgrad.set_default_dtype(xgrad.float64)
+    xgrad.random.seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+    times = np.linspace(0.0, 10.0, 401)
+    path = true_path(times)
+    model = nn.Sequential(nn.Linear(2, args.hidden), nn.Tanh(), nn.Linear(args.hidden, 2))
+    optimizer = optim.Adam(model.parameters(), lr=args.lr)
+
+    def solve(y0: Any, times: Any, **options: Any) -> Any:
+        return xgrad.odeint(lambda t, y: model(y), xgrad.asarray(y0), times, rtol=1e-4, atol=1e-5, **options)
+
+    def whole() -> Any:
+        with xgrad.no_grad():
+            return solve(path[0], times).numpy()
+
+    before, losses = whole(), []
+    print(f"{sum(p.size for p in model.parameters())} parameters, gradient {args.gradient}, on {xgrad.get_backend()}")
+    bar = tqdm(range(args.steps), unit="step", mininterval=0.2)
+    for step in bar:
+        starts = rng.integers(0, len(times) - LENGTH, args.batch)
+        optimizer.lr = args.lr * (1 + np.cos(np.pi * step / args.steps)) / 2
+        states = solve(path[starts], times[: LENGTH + 1 : EVERY], gradient=args.gradient)  # (6, B, 2)
+        target = xgrad.asarray(np.stack([path[starts + k] for k in range(0, LENGTH + 1, EVERY)]))
+        loss = xgrad.mean((states - target) ** 2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        if not np.isfinite(losses[-1]):
+            sys.exit(f"error: the loss is no longer a number in step {step}; try a smaller --lr than {args.lr:g}")
+        bar.set_postfix_str(f"loss {losses[-1]:.2e}")
+    after = whole()
+    errors = [np.sqrt(np.mean((found - path) ** 2)) for found in (before, after)]
+    print(f"mean squared error of a batch: {losses[0]:.2e} in the first step, {np.median(losses[-10:]):.2e} in the last")
+    print(f"error of the whole path from its start: {errors[0]:.3f} before training, {errors[1]:.3f} after")
+    draw(times, path, before, after, losses, args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
