@@ -181,6 +181,12 @@ def test_complex_numbers_count_as_pairs(f: Any) -> None:
         close(xgrad.jvp(f, (z,), (v,))[1], wanted, 1e-8)
 
 
+def test_what_may_not_be_copied_of_an_argument_may_be_of_its_tangent() -> None:
+    x, v = np.ones((2, 3)), np.arange(6.0).reshape(3, 2).T
+    tangent = xgrad.jvp(lambda x: xgrad.reshape(x, (6,), copy=False), (x,), (v,))[1]
+    close(tangent, v.reshape(6))
+
+
 def test_writing() -> None:
     def f(x: Any) -> Any:
         y = x * 1

@@ -34,6 +34,10 @@ def _axes(name: str, axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
     return axes
 
 
+def _lengths(shape: Any) -> tuple[int, ...]:
+    return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+
+
 # ----------------------------------------------------------------------------------------------------------- the shape
 
 
@@ -71,14 +75,14 @@ def reshape(xp: Any, x: ArrayLike, /, shape: int | tuple[int, ...], *, copy: boo
     Tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    shape = shape if isinstance(shape, tuple) else tuple(shape) if isinstance(shape, list) else (shape,)
+    shape = _lengths(shape)
     if copy is None:
         return xp.reshape(x, shape)
     return xp.reshape(x, shape, copy=copy)
 
 
 reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
-reshape.linear()
+reshape.jvp(x=lambda xp, t, shape: xp.reshape(t, _lengths(shape)))  # a change may be copied though `copy` forbids it of `x`
 reshape.view(
     lambda xp, x, v, shape, copy: xp.reshape(v, x.shape),
     unless=lambda y, x, shape, copy: copy is True or not raw_namespace(x).__backend__.shares_memory(y, x),
@@ -422,7 +426,7 @@ def broadcast_to(xp: Any, x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
     >>> x.grad
     Tensor([3., 3.])
     """
-    shape = shape if isinstance(shape, tuple) else tuple(shape) if isinstance(shape, list) else (shape,)
+    shape = _lengths(shape)
     if broadcast_shapes(tuple(x.shape), shape) != shape:
         raise ValueError(f"broadcast_to: x {tuple(x.shape)} does not broadcast to shape {shape}")
     return xp.broadcast_to(x, shape)
