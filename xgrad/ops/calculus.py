@@ -266,16 +266,23 @@ def convolve_full(xp: Any, a: ArrayLike, v: ArrayLike, /) -> Tensor:
     return _slide(xp, a, v) if own is None or a.dtype != v.dtype else own(a, v)
 
 
+_WINDOWS = 1 << 22  # how many products to hold at once
+
+
 def _slide(xp: Any, a: Any, v: Any) -> Any:
     if a.shape[0] < v.shape[0]:
         a, v = v, a
     n, m = a.shape[0], v.shape[0]
-    ends = xp.new_zeros(a, (m - 1,))
-    rows = xp.concat([ends, a, ends], axis=0)
-    device = device_of(a)
-    index = xp.arange(n + m - 1, device=device)[:, None] + xp.arange(m, device=device)[None, :]
-    windows = xp.reshape(xp.take(rows, xp.reshape(index, (-1,)), axis=0), (n + m - 1, m))
-    return xp.sum(windows * xp.flip(v), axis=1)
+    ends, weights = xp.new_zeros(a, (m - 1,)), xp.flip(v)
+    row, length, device = xp.concat([ends, a, ends], axis=0), n + m - 1, device_of(a)
+    width = max(1, _WINDOWS // length)
+    y = xp.new_zeros(weights * row[:m], (length,))
+    for start in range(0, m, width):
+        part = weights[start : min(start + width, m)]
+        index = xp.arange(length, device=device)[:, None] + xp.arange(start, start + part.shape[0], device=device)[None, :]
+        windows = xp.reshape(xp.take(row, xp.reshape(index, (-1,)), axis=0), (length, part.shape[0]))
+        y = y + xp.sum(windows * part, axis=1, dtype=y.dtype)
+    return y
 
 
 def _other(xp: Any, g: Any, v: Any, n: int) -> Any:
