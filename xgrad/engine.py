@@ -212,8 +212,12 @@ def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
 
 
 def _general(made: Op[..., Any]) -> Callable[..., Any]:
-    def run(*arguments: Any) -> Any:
-        values, given, items, nodes, xp = open_arguments(made, arguments)
+    on_opened = _on_opened(made)
+    return lambda *arguments: on_opened(*open_arguments(made, arguments))
+
+
+def _on_opened(made: Op[..., Any]) -> Callable[..., Any]:
+    def run(values: list[Any], given: list[Any], items: list[Any], nodes: list[Any], xp: Any) -> Any:
         if not made.scalars or complex in map(type, items) or not any(hasattr(v, "dtype") for v in items):
             items = promote(xp, items)
         elif xp.__backend__.weak_scalars:
@@ -253,12 +257,12 @@ def _general(made: Op[..., Any]) -> Callable[..., Any]:
 
 
 def _composite(made: Op[..., Any]) -> Callable[..., Any]:
-    on_raw_arrays = _general(made)
+    on_opened = _on_opened(made)
 
     def run(*arguments: Any) -> Any:
-        values, given, _, nodes, xp = open_arguments(made, arguments)
+        values, given, items, nodes, xp = open_arguments(made, arguments)
         if not mode.get() or all(n is None for n in nodes):
-            return on_raw_arrays(*arguments)
+            return on_opened(values, given, items, nodes, xp)
         some = next(v for v in given if isinstance(v, Tensor))
         put(made, values, [v if v is None or isinstance(v, Tensor) else wrap(v) for v in promote(xp, given)])
         return made.forward(some.__array_namespace__(), *values)
