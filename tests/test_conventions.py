@@ -35,6 +35,16 @@ def check(found, wanted):
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
 
+def test_special_functions_at_zero(xp):
+    pytest.importorskip("scipy")
+    sp = xp.special
+    check(gradients(xp, sp.xlogy, [0.0, 0.0], [0.0, -1.0]), [[0, 0], [0, 0]])
+    check(gradients(xp, sp.xlog1py, [0.0, 0.0], [-1.0, -2.0]), [[0, 0], [0, 0]])
+    check(gradients(xp, sp.rel_entr, [0.0, 0.0], [0.0, 1.0])[1], [0, 0])
+    check(gradients(xp, sp.kl_div, [0.0, 0.0], [0.0, 1.0])[1], [1, 1])
+    check([*gradients(xp, sp.i0e, [0.0]), *gradients(xp, sp.i1e, [0.0])], [[0], [0.5]])
+
+
 def test_extreme_values_share_the_gradient(xp):
     check(gradients(xp, xp.max, [1.0, 3.0, 3.0])[0], [0, 0.5, 0.5])
     check(gradients(xp, xp.min, [1.0, 1.0, 3.0])[0], [0.5, 0.5, 0])

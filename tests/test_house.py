@@ -32,7 +32,10 @@ FLOORS = [  # a module imports from its own floor and those before it
     {"anomaly", "graph_breaks", "nn", "optim", "optimize", "sparse", "visualize", "testing"},
 ]
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
-FOR_CHAPTERS = {"xgrad." + name for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")}
+FOR_CHAPTERS = {
+    "xgrad." + name
+    for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")
+}
 
 
 def imports(module: str, *, everywhere: bool = False) -> set[str]:
