@@ -15,7 +15,7 @@ from .backend import backend_of, inexact
 from .engine import Node, Tensor, _newest_first, wrap
 from .errors import GradientError
 from .grad_mode import recording
-from .transforms.call import node_of, renewed
+from .transforms.call import called, node_of, renewed
 from .tree import flatten
 
 __all__ = ["GraphBreak", "GraphBreaks", "find_graph_breaks"]
@@ -105,7 +105,7 @@ def find_graph_breaks(f: Callable[..., Any], /, *args: Any, **options: Any) -> G
     >>> xgrad.find_graph_breaks(xgrad.sum, np.ones(2))
     no graph breaks
     """
-    name = getattr(f, "__name__", "the function")
+    name = getattr(called("find_graph_breaks", f), "__name__", "the function")
     taken = [flatten(arg) for arg in args]
     leaves = [leaf for found, _ in taken for leaf in found]
     names = [f"argument {i}{path}" for i, (_, structure) in enumerate(taken) for path in structure.paths]
