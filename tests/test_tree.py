@@ -173,6 +173,18 @@ def test_a_module_stepped_by_an_optimizer() -> None:
         model.set_grad(nn.Linear(3, 1, bias=False))
 
 
+def test_a_stack_of_modules_is_a_batch_of_them() -> None:
+    models = [nn.MLP(3, [4, 1], activation="tanh").astype("float64") for _ in range(3)]
+    stacked = tree.map(lambda *ps: xgrad.stack([p.detach() for p in ps]), *models)
+    assert "Linear(3, 4)" in repr(stacked)
+    assert repr(tree.map(lambda p: 1.0, models[0].layers[0])) == "Linear(...)"
+    found = xgrad.vmap(xgrad.grad(loss), in_axes=(0, None))(stacked, X)
+    for k, model in enumerate(models):
+        g = xgrad.grad(loss)(model, X)
+        for p, q in zip(found.parameters(), g.parameters()):
+            np.testing.assert_allclose(p.numpy()[k], q.detach().numpy(), atol=1e-12)
+
+
 def test_frozen_parameters_are_constants() -> None:
     model = nn.MLP(3, [4, 1]).astype("float64")
     model.layers[0].freeze()

@@ -84,8 +84,7 @@ pi = 3.141592653589793
 __all__ = [
     # tensors and recording
     "Tensor", "Value", "ArrayLike", "GradientError", "composite", "op", "detect_anomaly", "enable_grad", "find_graph_breaks",
-    "guard_writes",
-    "is_grad_enabled", "no_grad", "offload_to_host", "saved_tensors_hooks",
+    "guard_writes", "is_grad_enabled", "no_grad", "offload_to_host", "saved_tensors_hooks",
     # backends
     "Backend", "BackendError", "BackendStatus", "DType", "available_backends", "find_backend", "get_backend",
     "get_default_dtype", "is_deterministic", "set_backend", "set_default_dtype", "set_deterministic", "use_backend", "namespace",

@@ -76,7 +76,7 @@ class Linear(Module):
         return y if self.bias is None else xgrad.add(y, self.bias)
 
     def facts(self) -> str:
-        nin, nout = self.weight.shape
+        nin, nout = self.weight.shape[-2:]  # of which there can be a stack, as in a Jacobian
         return f"{nin}, {nout}" + (", bias=False" if self.bias is None else "")
 
 

@@ -243,12 +243,20 @@ class Module:
         """What ``repr`` shows between the parentheses; for subclasses to override."""
         return ""
 
+    def _facts(self) -> str:
+        try:
+            return self.facts()
+        except Exception:
+            if self._stand_ins:  # where parameters were, there can be anything
+                return "..."
+            raise
+
     def __repr__(self) -> str:
         inside = [(name, one) for name, one in _children(self) if isinstance(one, Module)]
         lines = [f"  ({name}): " + repr(one).replace("\n", "\n  ") for name, one in inside]
         if not lines:
-            return f"{type(self).__name__}({self.facts()})"
-        return "\n".join([f"{type(self).__name__}({self.facts()}", *lines, ")"])
+            return f"{type(self).__name__}({self._facts()})"
+        return "\n".join([f"{type(self).__name__}({self._facts()}", *lines, ")"])
 
 
 def _items(one: Any) -> Iterator[tuple[str, Any]]:
