@@ -36,6 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     xgrad.set_default_dtype(xgrad.float64)  # as SciPy's conftest.py does with PyTorch
+    # The `devices` of SciPy 1.17's conftest.py is of the standard before 2025.12, which had a list here.
+    info = type(xgrad.namespace("numpy").__array_namespace_info__())
+    devices = info.devices
+    info.devices = lambda self: list(devices(self))  # type: ignore[method-assign]
     if config.getoption("--recording"):
         record_everything()
 
@@ -54,8 +58,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def record_everything() -> None:
     """Have the namespace make tensors that require grad, and SciPy's assertions look at what is in them."""
+    import scipy.fft
     from scipy._lib import _array_api
 
+    scipy.fft.register_backend("scipy")
+    scipy.fft.set_global_backend(xgrad.scipy.fft)  # the cosine and sine transforms have no other way
     namespace = xgrad.namespace("numpy")
     for name in MAKERS:
         setattr(namespace, name, recorded(getattr(namespace, name)))

@@ -3,12 +3,17 @@
 Each is a Fourier transform between two rotations: with ``c = 2 Re`` for cosines and ``-2 Im`` for sines,
 ``y_k = c(post_k sum_n pre_n x_n exp(-2 pi i k n / M))``. The rotations come of writing the product of the two shifted indices
 in ``cos(pi (k + s) (n + t) / N)`` out as ``k n + k t + s n + s t``.
+
+This module is a backend of `scipy.fft`, too: in ``with scipy.fft.set_backend(xgrad.scipy.fft):``, SciPy's own functions of
+these names take Tensors.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import xgrad
@@ -17,6 +22,17 @@ from ..engine import ArrayLike, Tensor
 from .inputs import floating, slices
 
 __all__ = ["dct", "dctn", "dst", "dstn", "idct", "idctn", "idst", "idstn"]
+
+__ua_domain__ = "numpy.scipy.fft"
+
+
+def __ua_function__(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: N807
+    """What `scipy.fft` asks of a backend: to do the work of its function `method`, or to leave it to the next backend."""
+    given = inspect.signature(method).bind(*args, **kwargs).arguments
+    if method.__name__ not in __all__ or not isinstance(given["x"], Tensor):
+        return NotImplemented
+    return globals()[method.__name__](**{name: value for name, value in given.items() if name not in ("overwrite_x", "workers")})
+
 
 # By family and type: the shifts s and t of the indices k and n; what is added to N; the elements that count half (and under
 # the orthogonal norm, by the square root of a half): first or last of the input, first or last of the output.
@@ -201,12 +217,22 @@ def _orthogonal(norm: str | None, orthogonalize: bool | None) -> bool:
     return norm == "ortho" if orthogonalize is None else orthogonalize
 
 
+def _integers(one: Any, value: Any, what: str) -> tuple[int, ...] | None:
+    """An integer, or a sequence or array of them, as a tuple."""
+    if value is None:
+        return None
+    try:
+        return tuple(map(operator.index, value)) if hasattr(value, "__len__") else (operator.index(value),)
+    except TypeError:
+        raise ValueError(f"{one.__name__}n: {what} must be a scalar or iterable of integers, not {value!r}") from None
+
+
 def _along_axes(one: Any, x: Any, type: int, s: Any, axes: Any, norm: str | None, orthogonalize: bool | None) -> Tensor:
     _, x = floating(x)
-    lengths: Sequence[int | None] = (s,) if isinstance(s, int) else s or ()
+    s, axes = (_integers(one, value, what) for value, what in ((s, "s"), (axes, "axes")))
+    lengths: Sequence[int | None] = s or ()
     if axes is None:
         axes = range(-len(lengths), 0) if lengths else range(x.ndim)
-    axes = (axes,) if isinstance(axes, int) else tuple(axes)
     if lengths and len(lengths) != len(axes):
         raise ValueError(f"{one.__name__}n: s has {len(lengths)} lengths for {len(axes)} axes")
     for axis, n in zip(axes, lengths or [None] * len(axes)):
