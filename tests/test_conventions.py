@@ -247,3 +247,25 @@ def test_dtypes_that_do_not_promote():
         strict.asarray([1, 2]) + strict.asarray([1.0, 2.0])
     with pytest.raises(TypeError, match="the dtypes do not promote"):
         xgrad.namespace("numpy").asarray([1, 2]) & xgrad.namespace("numpy").asarray([1.0, 2.0])
+
+
+def test_determinants_and_factorizations_of_singular_matrices(xp):
+    stack = [[[1.0, 1.0], [0.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]]]
+    np.testing.assert_allclose(gradients(xp, xp.linalg.det, stack)[0], [[[2.0, 0.0], [-1.0, 1.0]], np.zeros((2, 2))], atol=1e-12)
+    for f in (lambda x: xp.linalg.slogdet(x)[1], lambda x: xp.abs(xp.linalg.qr(x)[1])):
+        (got,) = gradients(xp, f, stack)
+        assert np.isfinite(got[0]).all() and np.isnan(got[1]).all()
+    (got,) = gradients(xp, lambda x: xp.linalg.pinv(x), [[2.0, 0.0], [0.0, 0.0]])
+    np.testing.assert_allclose(got[0, 0], -0.25)
+    assert np.isfinite(got).all()
+    np.testing.assert_array_equal(gradients(xp, xp.linalg.matrix_norm, np.zeros((2, 2)))[0], np.zeros((2, 2)))
+
+
+def test_repeated_eigenvalues(xp):
+    def trace_of_exp(x):
+        w, v = xp.linalg.eigh(x)
+        return xp.linalg.trace((v * xp.exp(w)[None, :]) @ v.mT)
+
+    np.testing.assert_allclose(gradients(xp, trace_of_exp, np.eye(2))[0], math.e * np.eye(2), atol=1e-12)
+    (got,) = gradients(xp, lambda x: xp.linalg.eigh(x)[1] ** 4, [[2.0, 1.0], [1.0, 3.0]])
+    np.testing.assert_allclose(got, got.T, atol=1e-12)
