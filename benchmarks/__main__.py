@@ -15,9 +15,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
-from . import cases, checkpoint, harness, memory, products  # noqa: E402
+from . import cases, checkpoint, harness, matrices, memory, products  # noqa: E402
 
-CASES = {**cases.CASES, **products.CASES}
+CASES = {**cases.CASES, **matrices.CASES, **products.CASES}
 OTHERS = ("memory", "checkpoint")  # which are not about time alone
 
 
