@@ -123,6 +123,13 @@ def types(session: nox.Session) -> None:
     session.run("pyright")
 
 
+@nox.session
+def scipy(session: nox.Session) -> None:
+    """Write docs/scipy.md anew: SciPy's functions on tensors, and its own tests pointed at xgrad (minutes)."""
+    install(session, "train", *group("tests"))
+    session.run("python", "-m", "tests.scipy.page", *(session.posargs or ["--suites"]), env={"PYTHONPATH": "."})
+
+
 def option(arguments: list[str], name: str, default: Any = None) -> Any:
     """The value of ``--name value`` or ``--name=value`` among `arguments`."""
     for k, argument in enumerate(arguments):
