@@ -122,6 +122,20 @@ def test_a_graph_before_and_after() -> None:
     np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-6)
 
 
+def test_several_outputs_of_an_op_are_captured() -> None:
+    def f(m: Any) -> Any:
+        w, v = xgrad.linalg.eigh(m + xgrad.matrix_transpose(m))
+        return root(lambda x: x**3 + w * x - xgrad.sum(v**4, axis=0), np.ones(3))
+
+    check_grads(f, (np.diag([1.0, 2.0, 3.5]) + 0.1 * A[:3, :3],), order=2, transpose_rtol=1e-8)
+
+
+def test_one_inside_another() -> None:
+    inner = lambda a, y: root(lambda x: x**3 + a * x - y, np.array(1.0))
+    outer = lambda a: root(lambda y: inner(a, y) + y - a, np.array(1.0))
+    check_grads(outer, (np.array(2.0),), order=3)
+
+
 def test_x0_gets_no_gradient() -> None:
     np.testing.assert_array_equal(grad(lambda x0: xgrad.sum(root(cubic, x0, P)))(np.ones(2)), 0)
 

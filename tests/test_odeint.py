@@ -138,6 +138,19 @@ def test_complex_states() -> None:
     assert grad(lambda w: xgrad.sum(xgrad.real(turn(w))))(2.0) == pytest.approx(-np.sin(2.0), rel=1e-7)
 
 
+@pytest.mark.parametrize("gradient", WAYS)
+def test_shooting(gradient: str) -> None:
+    """How fast must a pendulum of stiffness k start for an angle of 0.7 at time 1?"""
+
+    def shoot(k: Any) -> Any:
+        law = lambda t, y: xgrad.stack([y[1], -k * xgrad.sin(y[0])])
+        start = lambda v: xgrad.stack([xgrad.zeros_like(v), v])
+        end = lambda v: odeint(law, start(v), [0.0, 1.0], rtol=1e-9, atol=1e-10, gradient=gradient)[-1, 0]
+        return xgrad.root(lambda v: end(v) - 0.7, np.array(1.0), tol=1e-10)
+
+    check_grads(shoot, (np.array(2.0),), order=2 if gradient == "direct" else 1, modes=("rev",), atol=1e-6)
+
+
 def test_one_time_and_nothing_to_solve() -> None:
     np.testing.assert_array_equal(odeint(hunt, Y0, [0.0], P), [Y0])
     np.testing.assert_array_equal(jacobian(lambda y: odeint(hunt, y, [0.0], P))(Y0)[0], np.eye(2))
@@ -146,8 +159,8 @@ def test_one_time_and_nothing_to_solve() -> None:
 
 
 def test_the_hessian_by_both_ways() -> None:
-    f = lambda p, g: xgrad.sum(odeint(hunt, Y0, [0.0, 0.5], p, rtol=1e-9, atol=1e-10, gradient=g)[-1] ** 2)
-    np.testing.assert_allclose(hessian(lambda p: f(p, "adjoint"))(P), hessian(lambda p: f(p, "direct"))(P), rtol=1e-4, atol=1e-6)
+    f = lambda p, g: xgrad.sum(odeint(hunt, Y0, [0.0, 0.3], p, rtol=1e-7, atol=1e-8, gradient=g)[-1] ** 2)
+    np.testing.assert_allclose(hessian(lambda p: f(p, "adjoint"))(P), hessian(lambda p: f(p, "direct"))(P), rtol=1e-3, atol=1e-5)
 
 
 def test_nothing_is_kept_between_the_times() -> None:

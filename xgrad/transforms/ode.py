@@ -12,7 +12,7 @@ from ..engine import Node, Tensor, wrap
 from ..errors import GradientError
 from ..grad_mode import mode, recording
 from .call import node_of, renewed, zeros
-from .outside import Recording, pulled, put_back
+from .outside import Recording, parts, pulled, put_back
 from .packing import Packing
 from .unknown import Unknown, from_scipy
 
@@ -207,7 +207,7 @@ class _Way:
     def __init__(self, flow: Flow, captured: Sequence[Node], like: Any, settings: _Settings) -> None:
         self.flow, self.captured, self.settings = flow, captured, settings
         new = raw_namespace(like).new_zeros
-        self.blank = [new(like, node.shape, dtype=node.dtype) for node in captured]
+        self.blank = [new(like, shape, dtype=dtype) for node in captured for _, shape, dtype in parts(node)]
         self.packing = Packing([like, like, *self.blank])
 
     def back(self, g: Tensor, path: Tensor, times: Tensor, stops: _Stops) -> tuple[Tensor, Sequence[Tensor], Any]:

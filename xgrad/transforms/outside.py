@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from ..backend import raw_namespace
-from ..engine import Node, Tensor, next_age, pullback, wrap
+from ..backend import dtype_of, raw_namespace
+from ..engine import OUTPUT, Node, Tensor, next_age, pullback, wrap
 from ..errors import GradientError
 from ..grad_mode import mode, recording
 from ..rules import Op
 from .attach import attach
 from .call import node_of
 
-__all__ = ["Recording", "frontier", "pulled", "put_back"]
+__all__ = ["Recording", "frontier", "parts", "pulled", "put_back"]
 
 
 class Recording:
     """A call recorded whatever the mode: its results, and the nodes from before the call that they depend on.
 
-    Those nodes are of the function's arguments and of every tensor that it captured, so that none is forgotten.
+    Those nodes are of the function's arguments and of every tensor that it captured, so that none is forgotten. For one of
+    several outputs of an op stands the node of the op itself, since a walk back may meet the others too.
     """
 
     def __init__(self, f: Callable[[], Sequence[Tensor]]) -> None:
         start = next_age()
         with recording(mode.get() or True):
             self.results = list(f())
-        self.outside = frontier((y for y in self.results if y._node is not None), start)
+        found = frontier((y for y in self.results if y._node is not None), start)
+        self.outside = list(dict.fromkeys(cast(Node, n.parents[0]) if n.op is OUTPUT else n for n in found))
 
     def depends_only_on(self, known: Iterable[Node | None], what: str) -> None:
         """Raise if a call depends on other nodes, which a first call did not meet."""
@@ -52,6 +54,13 @@ def frontier(outputs: Iterable[Tensor], start: int) -> list[Node]:
     return old
 
 
+def parts(node: Node) -> list[tuple[int | None, Any, Any]]:
+    """The number, shape and dtype of each floating output of a node; the number of a single one is None."""
+    if not isinstance(node.shape, list):
+        return [(None, node.shape, node.dtype)]
+    return [(k, s, d) for k, (s, d) in enumerate(zip(node.shape, node.dtype)) if dtype_of(d).inexact]
+
+
 def put_back(
     name: str,
     data: Sequence[Any],
@@ -60,9 +69,9 @@ def put_back(
 ) -> list[Tensor]:
     """Tensors around the arrays `data`, which depend on the nodes `outside` with the derivative that `replay` knows.
 
-    ``replay(gs, ys)`` returns the cotangent of each node of `outside`, given the results `ys` and their cotangents. All of
-    them are Tensors. It runs in the mode of the walk: when the walk is recorded, `ys` are in their places in the graph,
-    and what it computes must be differentiable.
+    ``replay(gs, ys)`` returns the cotangents of all `parts` of the nodes, given the results `ys` and their cotangents. All of
+    them are Tensors. It runs in the mode of the walk: when the walk is recorded, `ys` are in their places in the graph, and
+    what it computes must be differentiable.
     """
     if not outside or not mode.get():
         return [wrap(x) for x in data]
@@ -75,14 +84,20 @@ def put_back(
     made: Op[..., Any] = Op(lambda xp, *arrays, rule: arrays)
     made.name = name
     made.vjp(arrays=lambda g, y, rule: rule(g, y))
-    return attach(made, outside, (None, rule, tuple(data), None), data, ())
+    parents = [n if k is None else Node(OUTPUT, (n,), k, s, d) for n in outside for k, s, d in parts(n)]
+    return attach(made, parents, (None, rule, tuple(data), None), data, ())
 
 
 def pulled(ys: Sequence[Tensor], gs: Sequence[Tensor], nodes: Sequence[Node]) -> list[Tensor]:
-    """The cotangent of each of `nodes`, while the others are held fixed; recorded if calls are recorded now."""
+    """The cotangents of all `parts` of `nodes`, each while the others are held fixed; recorded if calls are recorded now."""
     record = bool(mode.get())
     found = pullback(ys, gs if record else [g._data for g in gs], inputs=nodes, retain_graph=True, create_graph=record)
     like = gs[0]._data
-    zeros = raw_namespace(like).new_zeros
-    out = [found[n] if n in found else zeros(like, n.shape, dtype=n.dtype) for n in nodes]
-    return [x if isinstance(x, Tensor) else wrap(x) for x in out]
+    out = []
+    for node in nodes:
+        got = found.get(node)
+        for k, shape, dtype in parts(node):
+            x = got if k is None or got is None else got[k]
+            x = raw_namespace(like).new_zeros(like, shape, dtype=dtype) if x is None else x
+            out.append(x if isinstance(x, Tensor) else wrap(x))
+    return out
