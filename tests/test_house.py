@@ -33,8 +33,7 @@ FLOORS = [  # a module imports from its own floor and those before it
 ]
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
 FOR_CHAPTERS = {
-    "xgrad." + name
-    for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")
+    "xgrad." + name for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")
 }
 
 

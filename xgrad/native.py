@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
-    """Make an op of a special function, elementwise on real floating arrays.
+    """Make an op of a special function, elementwise on real floating arrays, and on complex ones if it is holomorphic.
 
     Its value is the library's own where the backend has a function of this name, else what `forward` returns. Arrays are
     brought to one floating data type first, integers to that of their neighbours or the default, for rules too. Rules
@@ -35,6 +35,8 @@ def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
     @functools.wraps(forward)
     def run(xp: Any, *arguments: Any) -> Any:
         arguments = floats(xp, *arguments)
+        if not made.op.conjugates and _kind(xp, arguments[0].dtype) == "complex floating":
+            raise TypeError(f"{name}: takes real numbers, and was given complex ones, at which its derivative is not known")
         own = xp.__backend__.special(name)
         return forward(xp, *arguments) if own is None else own(*arguments)  # type: ignore[call-arg]
 
@@ -45,17 +47,18 @@ def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
         f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {', '.join(names)} : array{' or Python scalar' * several}\n"
         f"        Of real floating data type; integers are made floating.\n\n    Returns\n    -------\n    Tensor\n"
         f"        Of {'the shape that they broadcast to' if several else 'the shape of `x`'}.\n\n"
-        "    Raises\n    ------\n    NotImplementedError\n        If the backend of the arrays has no such function.\n\n"
+        "    Raises\n    ------\n    NotImplementedError\n        If the backend of the arrays has no such function.\n"
+        "    TypeError\n        If the arrays are complex, and the derivative is not known there.\n\n"
         f"    Examples\n    --------\n    >>>{example}"
     )
     made: Any = op(override=True)(run)
     made.op.pointwise = True
 
-    def vjp(**rules: Callable[..., Any]) -> None:
-        made.op.vjp(**{n: _of_floats(names, rule) for n, rule in rules.items()} if several else rules)
+    def declare(way: Callable[..., None], **rules: Callable[..., Any]) -> None:
+        way(**{n: _of_floats(names, rule) for n, rule in rules.items()} if several else rules)
         made.op.elementwise()
 
-    made.vjp = vjp
+    made.vjp, made.holomorphic = functools.partial(declare, made.op.vjp), functools.partial(declare, made.op.holomorphic)
     return cast("Op[P, R]", made)
 
 
@@ -88,7 +91,17 @@ def floats(xp: Any, *arrays: Any) -> tuple[Any, ...]:
 
 
 def _inexact(xp: Any, dtype: Any) -> bool:
-    return bool(xp.isdtype(dtype, ("real floating", "complex floating")))
+    return _kind(xp, dtype) != "exact"
+
+
+_kinds: dict[Any, dict[Any, str]] = {}  # by namespace, since dtypes of different libraries are not for comparing
+
+
+def _kind(xp: Any, dtype: Any) -> str:
+    known = _kinds.setdefault(xp, {})
+    if dtype not in known:
+        known[dtype] = next((k for k in ("real floating", "complex floating") if xp.isdtype(dtype, k)), "exact")
+    return known[dtype]
 
 
 def _default(xp: Any) -> Any:

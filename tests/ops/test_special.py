@@ -237,6 +237,24 @@ def test_logsumexp_with_factors(xp: Any) -> None:
     check(g, 0)
 
 
+@pytest.mark.parametrize("name", ["gamma", "loggamma", "erfc", "ndtr", "exp1", "expi"])
+def test_complex_numbers(name: str) -> None:
+    """The gradient of a real loss of a holomorphic function is that of its real and imaginary parts, as PyTorch has it."""
+    scipy = pytest.importorskip("scipy.special")
+    z, h = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j]), 1e-5
+    x = xgrad.Tensor(z, requires_grad=True)
+    xgrad.sum(xgrad.real(getattr(xgrad.special, name)(x))).backward()
+    f = getattr(scipy, name)
+    real, imag = ((f(z + step) - f(z - step)).real / (2 * h) for step in (h, 1j * h))
+    check(x.grad.numpy(), real + 1j * imag, 1e-7)
+
+
+def test_complex_numbers_are_refused_where_the_derivative_is_not_known() -> None:
+    pytest.importorskip("scipy")
+    with pytest.raises(TypeError, match="spence: takes real numbers"):
+        xgrad.special.spence(xgrad.Tensor([1j]))
+
+
 # --------------------------------------------------------------------------------------------------- where functions come from
 
 

@@ -365,7 +365,7 @@ def exp1(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "exp1", x)
 
 
-exp1.vjp(x=lambda xp, g, x: -g * (xp.exp(-x) / x))
+exp1.holomorphic(x=lambda xp, g, x: -g * (xp.exp(-x) / x))
 
 
 @function
@@ -380,7 +380,7 @@ def expi(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "expi", x)
 
 
-expi.vjp(x=lambda xp, g, x: g * (xp.exp(x) / x))
+expi.holomorphic(x=lambda xp, g, x: g * (xp.exp(x) / x))
 
 
 @function

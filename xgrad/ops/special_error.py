@@ -27,7 +27,7 @@ def erfc(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "erfc", x)
 
 
-erfc.vjp(x=lambda xp, g, x: g * (-2 / _ROOT * xp.exp(-(x * x))))
+erfc.holomorphic(x=lambda xp, g, x: g * (-2 / _ROOT * xp.exp(-(x * x))))
 
 
 @function
@@ -138,7 +138,7 @@ def ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
     return 0.5 * xp.special.erfc(x * -math.sqrt(0.5))
 
 
-ndtr.vjp(x=lambda xp, g, x: g * (xp.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)))
+ndtr.holomorphic(x=lambda xp, g, x: g * (xp.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)))
 
 
 @function

@@ -29,7 +29,7 @@ def gamma(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.special.gammasgn(x) * xp.exp(xp.special.gammaln(x))
 
 
-gamma.vjp(x=lambda xp, g, x, y: g * (y * xp.special.psi(x)))
+gamma.holomorphic(x=lambda xp, g, x, y: g * (y * xp.special.psi(x)))
 
 
 @function
@@ -59,7 +59,7 @@ def loggamma(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.where(x < 0, xp.full_like(x, math.nan), xp.special.gammaln(x))
 
 
-loggamma.vjp(x=lambda xp, g, x, y: xp.where(xp.isnan(y), y, g * xp.special.psi(x)))
+loggamma.holomorphic(x=lambda xp, g, x, y: xp.where(xp.isnan(y), y, g * xp.special.psi(x)))
 
 
 @function
@@ -119,7 +119,7 @@ def psi(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "psi", x)
 
 
-psi.vjp(x=lambda xp, g, x: g * xp.special.polygamma(1, x))
+psi.holomorphic(x=lambda xp, g, x: g * xp.special.polygamma(1, x))
 
 
 @op(override=True)
