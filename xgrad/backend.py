@@ -292,6 +292,13 @@ class Backend:
         """`x` as the library's array type, where operators of the library may have returned a scalar."""
         return x
 
+    def at_hand(self, x: Array) -> bool:
+        """Whether the values of `x` are known now, in the host's memory, so that looking at them costs next to nothing.
+
+        Warnings that depend on values are given only then.
+        """
+        return False
+
     def owns_memory(self, x: Array) -> bool:
         """Whether `x` holds its own memory and is no view of another array's. False is always safe: it costs a copy.
 

@@ -49,6 +49,9 @@ class Plugin(Backend):
     def as_array(self, x: Any) -> Any:
         return numpy.asarray(x)  # operators on 0-d arrays return NumPy scalars, which are faster to compute with
 
+    def at_hand(self, x: Any) -> bool:
+        return True
+
     def owns_memory(self, x: Any) -> bool:
         return isinstance(x, numpy.generic) or bool(x.flags.owndata)
 

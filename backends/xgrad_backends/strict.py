@@ -25,6 +25,9 @@ class Plugin(Backend):
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x._array)
 
+    def at_hand(self, x: Any) -> bool:
+        return True
+
     def owns_memory(self, x: Any) -> bool:
         return bool(x._array.flags.owndata)
 

@@ -44,6 +44,9 @@ class Plugin(Backend):
     def to_device(self, x: Any, device: Any) -> Any:
         return x.to(device)
 
+    def at_hand(self, x: Any) -> bool:
+        return bool(x.device.type == "cpu")
+
     def owns_memory(self, x: Any) -> bool:
         # A count of the tensors on the same memory; memory that is not torch's own cannot be resized.
         return bool(x.untyped_storage().resizable()) and 0 < _users(x) <= _ALONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -252,3 +253,17 @@ def test_repeated_eigenvalues_of_a_general_matrix_are_finite() -> None:
         got = gradient(lambda x: xgrad.sum(xgrad.real(xgrad.exp(xgrad.linalg.eigvals(x)))), x)
         np.testing.assert_allclose(got, np.diag(np.exp(np.diag(a))), atol=1e-12)
         assert np.isfinite(hessian(lambda x: xgrad.sum(xgrad.real(xgrad.exp(xgrad.linalg.eigvals(x)))), x)).all()
+
+
+def test_pitfall_15_what_the_cotangents_of_repeated_eigenvalues_do_not_tell_is_warned_of() -> None:
+    def power(x: Tensor) -> Tensor:
+        w, v = xgrad.linalg.eigh(x)
+        return (v * xgrad.exp(w)[None, :]) @ v.mT
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gradient(lambda x: xgrad.linalg.trace(power(x)), Tensor(np.eye(3), requires_grad=True))
+        gradient(lambda x: xgrad.sum(power(x)), Tensor(np.diag([1.0, 2.0, 3.0]), requires_grad=True))
+        gradient(lambda x: xgrad.sum(power(x)), Tensor(np.eye(1), requires_grad=True))
+    with pytest.warns(RuntimeWarning, match="eigh: x has a repeated eigenvalue"):
+        gradient(lambda x: xgrad.sum(power(x)), Tensor(np.eye(3), requires_grad=True))

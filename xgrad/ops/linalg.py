@@ -9,6 +9,7 @@ and, for QR, S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, NamedTuple, cast
 
 from ..engine import ArrayLike, Tensor, composite, op
@@ -104,13 +105,34 @@ def _nan_where(xp: Any, condition: Any, x: Any) -> Any:
 
 def _over_differences(xp: Any, x: Any, v: Any) -> Any:
     """``x[i, j] / (v[j] - v[i])``, zero where the values are equal to within rounding: there the factors may turn freely."""
-    gap = _rows(xp, v) - _columns(xp, v)
-    n = v.shape[-1]
-    if n == 0:
+    if v.shape[-1] == 0:
         return x
-    bound = n * float(xp.finfo(v.dtype).eps) * xp.max(xp.abs(v), axis=-1, keepdims=True)
-    equal = xp.abs(gap) <= _columns(xp, bound)
+    gap, equal = _differences(xp, v)
     return xp.where(equal, xp.zeros_like(x), x / _one_where(xp, equal, gap))
+
+
+def _differences(xp: Any, v: Any) -> tuple[Any, Any]:
+    """``v[j] - v[i]``, and where that is zero to within rounding."""
+    gap = _rows(xp, v) - _columns(xp, v)
+    bound = v.shape[-1] * float(xp.finfo(v.dtype).eps) * xp.max(xp.abs(v), axis=-1, keepdims=True)
+    return gap, xp.abs(gap) <= _columns(xp, bound)
+
+
+def _warn_of_repeated(xp: Any, inner: Any, gw: Any, w: Any) -> None:
+    """Warn if what comes back to the vectors of a repeated eigenvalue may not tell the derivative."""
+    n = w.shape[-1]
+    if n < 2 or isinstance(w, Tensor) or not xp.__backend__.at_hand(w):
+        return
+    _, equal = _differences(xp, w)
+    spread = xp.abs(_rows(xp, gw) - _columns(xp, gw)) + xp.abs(inner)
+    some = spread > math.sqrt(float(xp.finfo(w.dtype).eps)) * xp.max(spread, axis=(-2, -1), keepdims=True)
+    if bool(xp.any(equal & ~_band(xp, w, n, n) & some)):
+        warnings.warn(
+            "eigh: x has a repeated eigenvalue; the gradient is right if the loss depends on its eigenvectors only as on a "
+            "projection, but not if it depends on single elements of v f(w) v^H",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 # ------------------------------------------------------------------------------------------------------------- products
@@ -617,7 +639,7 @@ def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     phase is arbitrary, and so is the basis that stands for a repeated eigenvalue: within such a basis the quotient counts
     as zero. This is right for losses in which those vectors occur only together (a projection, a trace of a function of
     `x`), and finite always; single elements of ``v f(w) v^H`` have derivatives at repeated values that no cotangents of
-    ``w`` and ``v`` tell.
+    ``w`` and ``v`` tell. Where that cannot be ruled out, and values are at hand, there is a RuntimeWarning.
 
     >>> import xgrad
     >>> w, v = eigh(xgrad.Tensor([[2.0, 1.0], [1.0, 2.0]]))
@@ -631,7 +653,9 @@ def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
 def _eigh_x(xp: Any, g: Any, y: Any) -> Any:
     (gw, gv), (w, v) = g, y
     n = w.shape[-1]
-    inner = _over_differences(xp, _h(xp, v) @ gv, w) + xp.astype(_diag(xp, gw, n, n), v.dtype)
+    inner = _h(xp, v) @ gv
+    _warn_of_repeated(xp, inner, gw, w)
+    inner = _over_differences(xp, inner, w) + xp.astype(_diag(xp, gw, n, n), v.dtype)
     return v @ ((inner + _h(xp, inner)) / 2) @ _h(xp, v)
 
 
