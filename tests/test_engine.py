@@ -443,3 +443,16 @@ def test_an_op_that_calls_itself_without_end_says_so() -> None:
             going_round(xgrad.ones(2))
     finally:
         del registry["going_round"]
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6,), (2,), (2, 3, 2), (1,)])
+def test_a_rule_that_returns_another_shape_is_refused_and_never_reshaped(shape):
+    @xgrad.op
+    def doubled(xp, x, /):
+        return 2 * x
+
+    doubled.vjp(x=lambda xp, g: xp.new_zeros(g, shape))
+    xgrad.rules.registry.pop("doubled")
+    with pytest.raises(ValueError, match=r"a rule returned a cotangent of shape \(.*\) for an argument of shape \(2, 3\)") as caught:
+        doubled(leaf(np.ones((2, 3)))).sum().backward()
+    assert "in the gradient of doubled, called at" in caught.value.__notes__[0]

@@ -441,6 +441,8 @@ def _fit(xp: Any, d: Any, parent: Any) -> Any:
     if d.shape != shape:
         lead = len(d.shape) - len(shape)
         grown = tuple(i for i, n in enumerate(d.shape) if n != 1 and (i < lead or shape[i - lead] == 1))
+        if [n for i, n in enumerate(d.shape) if n != 1 and i not in grown] != [n for n in shape if n != 1]:
+            raise ValueError(f"a rule returned a cotangent of shape {tuple(d.shape)} for an argument of shape {tuple(shape)}")
         d = xp.reshape(xp.sum(d, axis=grown, keepdims=True) if grown else d, shape)
     if d.dtype != parent.dtype:
         if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(parent.dtype, "complex floating"):
