@@ -104,8 +104,9 @@ def root(
     *args
         Passed on to `f`; the answer depends on them.
     solver : str or callable
-        A method of `scipy.optimize.root`, which is given the Jacobian if it takes one; or ``solver(f, x0)``, which returns
-        the answer. Nothing that it computes is recorded.
+        A method of `scipy.optimize.root`: ``"hybr"`` and ``"lm"`` are given the whole Jacobian; ``"krylov"`` and others that
+        do without it suit thousands of unknowns. Or ``solver(f, x0)``, which returns the answer. Nothing that it computes is
+        recorded.
     linear_solver : str or callable
         What solves the linear equations of the derivatives: see `linear_solve`.
     tol : float, optional
