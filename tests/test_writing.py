@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import xgrad
 from xgrad import GradientError, Tensor
+from xgrad.backend import find_backend
 from xgrad.testing import check_grads
 
 HOST = np.cos(np.arange(24.0)).reshape(2, 3, 4)
@@ -116,6 +117,33 @@ def test_second_order_is_the_same_on_every_backend(name: str, xp: Any, device: A
 
     for got, wanted in zip(curvature(xp, device), curvature(xgrad.namespace("numpy"), None)):
         np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-13)
+
+
+def test_pitfall_14_the_last_write_wins_where_the_library_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = find_backend("numpy")
+
+    def backwards(x: np.ndarray, key: Any, value: Any) -> np.ndarray:
+        """A copy of `x` with ``x[key] = value``, written from the last to the first: as a GPU may do it."""
+        out, places = x.copy(), np.arange(x.size).reshape(x.shape)[key].reshape(-1)
+        out.reshape(-1)[places[::-1]] = np.broadcast_to(value, x[key].shape).reshape(-1)[::-1]
+        return out
+
+    monkeypatch.setattr(plugin, "writes_in_order", False)
+    monkeypatch.setitem(plugin.xp.__dict__, "set_item", backwards)
+    for key in ([0, 0, 1], ([0, 1, 0], [2, 2, 2]), (slice(None), [1, 1])):
+        host = np.cos(np.arange(12.0)).reshape(3, 4)
+        value = weights(host[key].shape, 0.3)
+        wanted = host.copy()
+        wanted[key] = value
+        assert not np.array_equal(backwards(host, key, value), wanted)
+        v = Tensor(value, requires_grad=True)
+        y = xgrad.setitem(Tensor(host), key, v)
+        np.testing.assert_array_equal(y.detach().numpy(), wanted)
+        (y * weights(host.shape)).sum().backward()
+        places = np.arange(host.size).reshape(host.shape)[key]
+        last = [p not in places.reshape(-1)[i + 1 :] for i, p in enumerate(places.reshape(-1))]
+        assert v.grad is not None
+        np.testing.assert_array_equal(v.grad.numpy(), weights(host.shape)[key] * np.reshape(last, places.shape))
 
 
 UPDATES: dict[str, Callable[[Any, Any], Any]] = {
