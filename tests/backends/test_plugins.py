@@ -161,6 +161,7 @@ def test_items(b: Any, which: str) -> None:
     added = host.copy()
     np.add.at(added, key, b.to_numpy(value))
     np.testing.assert_array_equal(b.to_numpy(b.scatter_add(x, at, value)), added)
+    np.testing.assert_array_equal(b.to_numpy(b.scatter(host.shape, at, value)), added - host)
 
     one = b.from_numpy(np.asarray(7.0))
     put = host.copy()
