@@ -10,14 +10,14 @@ from .. import random
 from ..backend import inexact
 from ..engine import Node, Tensor, next_age, pullback, wrap
 from ..errors import GradientError
-from ..grad_mode import mode
+from ..grad_mode import mode, recording
 from ..leaves import Leaf
 from ..pushforward import pushforward
 from ..rules import Op
 from ..tree import Structure, flatten
 from .attach import attach, class_of
 from .call import called
-from .outside import Recording, frontier
+from .outside import frontier
 
 __all__ = ["checkpoint"]
 
@@ -120,12 +120,19 @@ class _Segment:
                 f"checkpoint: a tensor that {name} uses was given other values after the call, so the gradient would be wrong; "
                 "call backward before, or change a copy"
             )
-        with random.replaying(self.state):
-            again = Recording(lambda: self._results(flatten(self.run(arrays))[0]))
-        again.depends_only_on(self.outside, f"checkpoint of {name}")
-        if [(y.shape, y._data.dtype) for y in again.results] != self.facts:
+        start = next_age()
+        with random.replaying(self.state), recording(mode.get() or True):
+            results = self._results(flatten(self.run(arrays))[0])
+        if [(y.shape, y._data.dtype) for y in results] != self.facts:
             raise GradientError(f"checkpoint: {name} returned something else when it was called again with the same arguments")
-        return again.results
+        outside = frontier([y for y in results if y._node is not None], start)
+        if changed := set(outside) ^ set(self.outside):
+            node = changed.pop()
+            raise GradientError(
+                f"checkpoint: {name} used other tensors that require grad when it was called again with the same arguments "
+                f"({node.op.name} at {node.line} was used once, but not both times), so the gradient would be wrong"
+            )
+        return results
 
     def _results(self, leaves: list[Any]) -> list[Tensor]:
         return [leaves[k] for k in self.at if k < len(leaves) and isinstance(leaves[k], Tensor)]
