@@ -78,7 +78,7 @@ def draw(times: Any, fine: Any, counts: Any, fitted: Any, slopes: Any, path: Pat
         for j, label in enumerate(NAMES):  # two of them coincide: dashes show both
             axes.plot(1900 + fine, slopes[:, k, j], "--" if j > 3 else "-", label=label)
         axes.set(xlabel="year", ylabel="thousands", title=f"derivative of {name} by the logarithm of each")
-    left.legend(fontsize="x-small", loc="lower left")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES), fontsize="small")
     for axes in (top, left, right):
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.savefig(path, dpi=120)
