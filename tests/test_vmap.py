@@ -523,5 +523,22 @@ def test_functions_with_rules_of_their_own() -> None:
 def test_functions_that_solve_equations() -> None:
     a = XS[0] ** 2 + 1
     close(jacobian(lambda a: xgrad.root(lambda x, a: x**3 - a, np.ones(3), a))(a), np.diag(a ** (-2 / 3) / 3))
-    with pytest.raises(NotImplementedError, match="cannot be batched"):
-        vmap(lambda a: xgrad.root(lambda x, a: x**3 - a, np.ones(3), a))(XS**2 + 1)
+    w = Tensor(2.0, dtype="float64", requires_grad=True)
+    for f in (
+        lambda a: xgrad.root(lambda x, a: x**3 - a, np.ones(3), a),
+        lambda a: xgrad.fixed_point(lambda x, a: xgrad.sqrt(a + x), np.ones(3), a * w),
+        lambda a: xgrad.linear_solve(lambda x: a * x, w * np.ones(3)),
+        lambda a: xgrad.odeint(lambda t, y, a: -a * y, np.ones(3), np.array([0.0, 1.0]), a),
+    ):
+        with pytest.raises(NotImplementedError, match="cannot be batched: it goes on until values say"):
+            vmap(f)(XS**2 + 1)
+
+
+def test_gauss_newton_within() -> None:
+    def f(w: Any) -> Any:
+        return xgrad.sum(vmap(lambda x: xgrad.ggnvp(lambda p: xgrad.tanh(w * p), lambda y: xgrad.sum(y**2), x, x))(XS))
+
+    def apart(w: Any) -> Any:
+        return sum(xgrad.sum(xgrad.ggnvp(lambda p: xgrad.tanh(w * p), lambda y: xgrad.sum(y**2), x, x)) for x in XS)
+
+    close(grad(f)(WS[0]), grad(apart)(WS[0]))

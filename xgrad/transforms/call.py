@@ -93,8 +93,7 @@ class Call:
         """`x` for the user: a Tensor, a raw array, or a number if that is what the arguments were."""
         if self.connected or (x._node is not None and x.is_leaf):
             return x
-        data = x._data if mode.get() else x.detach()._data  # which may have a graph inside, that of an outer batch
-        return wrap(data, None, type(x)) if kind is Tensor else plain(data, kind)
+        return cut(x) if kind is Tensor else plain(cut(x)._data, kind)
 
     def back(self, cotangents: Sequence[Tensor], *, retain: bool, record: bool) -> list[Tensor]:
         """One cotangent for each array of the arguments: as Tensors; recorded, if `record`; zeros where nothing depends."""
@@ -105,6 +104,11 @@ class Call:
         if record or self.kind is Tensor:
             return self.rebuild(found)
         return self.rebuild([plain(g._data, type(x)) for g, x in zip(found, self.given)])
+
+
+def cut(x: Tensor) -> Tensor:
+    """`x` without its node. In a batch the graph that is inside, of whoever stands outside, stays if calls are recorded."""
+    return wrap(x._data, None, type(x)) if mode.get() else x.detach()
 
 
 def walk(

@@ -10,7 +10,7 @@ from ..engine import Tensor, wrap
 from ..grad_mode import mode
 from ..pushforward import pushforward, route
 from ..tree import flatten
-from .call import Call, handed_out, like, walk
+from .call import Call, cut, handed_out, like, walk
 
 __all__ = ["Forward", "ggnvp", "hvp", "jvp", "linearize", "tangents_of"]
 
@@ -220,7 +220,7 @@ def ggnvp(f: Callable[..., Any], loss: Callable[[Any], Any], args: Any, v: Any) 
     """
     call, vs, record, several = _at("ggnvp", f, args, v)
     pushed = Forward(call)(vs, record=record)
-    ys = call.results if call.connected else [y.detach() for y in call.results]
+    ys = call.results if call.connected else [cut(y) for y in call.results]
     result = call.structure.unflatten(ys)
     (curved,) = _hvp("ggnvp", loss, (result,), (call.structure.unflatten(pushed),))
     return _like_args(call, call.back(flatten(curved)[0], retain=False, record=record), record, several)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backend import inexact, raw_namespace
+from ..batching import NotBatchable
 from ..engine import Tensor, wrap
+from ..grad_mode import batches
 from ..tree import flatten
 from .call import dtype_name, is_number, kind_of, like, plain, renewed
 from .packing import Packing
@@ -29,6 +31,12 @@ class Unknown:
     """What `x` is in the function `what`, where it is called `name`; `args` are the other arguments."""
 
     def __init__(self, what: str, name: str, x: Any, args: Sequence[Any] = ()) -> None:
+        if batches.get():
+            raise NotBatchable(
+                what,
+                "it goes on until values say that it is done, and each example has values of its own; call it in a loop over "
+                "the examples, or outside of the vmap",
+            )
         self.what = what
         self.leaves, self.structure = flatten(x)
         self.names = [f"{name}{path}" for path in self.structure.paths]
