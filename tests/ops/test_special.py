@@ -136,6 +136,13 @@ def test_betainc_at_its_ends(xp: Any) -> None:
         check([*a, *b, *x], 0)
 
 
+def test_second_derivatives_at_the_ends(xp: Any) -> None:
+    a, ones, zeros = [1.0, 2.0, 3.0], np.ones(3), np.zeros(3)
+    check(slopes(xp, lambda x: xp.special.gammainc(xp.asarray(a, dtype=x.dtype), x), zeros), [[1, 0, 0], [-1, 1, 0]])
+    check(slopes(xp, lambda x: xp.special.betainc(xp.asarray(a, dtype=x.dtype), 2.0, x), zeros), [[2, 0, 0], [-2, 6, 0]])
+    check(slopes(xp, lambda x: xp.special.betainc(2.0, xp.asarray(a, dtype=x.dtype), x), ones), [[2, 0, 0], [2, -6, 0]])
+
+
 def test_zeta_by_its_first_argument(xp: Any) -> None:
     x, q, wanted = zip((1.1, 1, -99.92816307577054), (2, 0.5, 1.7480808796238798), (10, 0.25, 1453634.9717920749))
     check(gradients(xp, xp.special.zeta, x, q)[0], wanted)

@@ -51,9 +51,31 @@ def gamma_density(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     return xp.exp(xp.special.xlogy(a - 1, x) - x - xp.special.gammaln(a))
 
 
+def _log(xp: Any, x: Any, y: Any) -> Any:
+    """The logarithm of `x`, or any number where `y`, which it is to be a factor of, is 0 with it."""
+    return xp.log(one_where(xp, (x == 0) & (y == 0), x))
+
+
+def _log1m(xp: Any, x: Any, y: Any) -> Any:
+    """The logarithm of ``1 - x``, likewise."""
+    return xp.log1p(-xp.where((x == 1) & (y == 0), xp.zeros_like(x), x))
+
+
+def _edge(xp: Any, a: Any, end: Any) -> Any:
+    """``(a - 1) 0**(a - 2)``, and 0 for `a` 1, where `end` holds."""
+    flat, base = a == 1, xp.where(end, xp.zeros_like(a), xp.ones_like(a))
+    return xp.zero_where_not((a - 1) * xp.pow(base, xp.where(flat, xp.ones_like(a), a - 2)), ~flat)
+
+
+def _gamma_density_x(xp: Any, g: Any, a: Any, x: Any, y: Any) -> Any:
+    end = x == 0
+    inside = y * ((a - 1) / one_where(xp, end, x) - 1)
+    return g * xp.where(end, _edge(xp, a, end) * xp.special.rgamma(a) - y, inside)
+
+
 gamma_density.vjp(
-    a=lambda xp, g, a, x, y: g * (y * (xp.log(x) - xp.special.psi(a))),
-    x=lambda xp, g, a, x, y: g * (y * ((a - 1) / x - 1)),
+    a=lambda xp, g, a, x, y: g * (y * (_log(xp, x, y) - xp.special.psi(a))),
+    x=_gamma_density_x,
 )
 gamma_density.elementwise()
 
@@ -87,10 +109,18 @@ def beta_density(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor
     return xp.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b))
 
 
+def _beta_density_x(xp: Any, g: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    zero, one = x == 0, x == 1
+    scale = xp.special.beta(a, b)
+    start, end = y * (1 - b) + _edge(xp, a, zero) / scale, y * (a - 1) - _edge(xp, b, one) / scale
+    inside = y * ((a - 1) / one_where(xp, zero, x) - (b - 1) / one_where(xp, one, 1 - x))
+    return g * xp.where(zero, start, xp.where(one, end, inside))
+
+
 beta_density.vjp(
-    a=lambda xp, g, a, b, x, y: g * (y * (xp.log(x) - xp.special.psi(a) + xp.special.psi(a + b))),
-    b=lambda xp, g, a, b, x, y: g * (y * (xp.log1p(-x) - xp.special.psi(b) + xp.special.psi(a + b))),
-    x=lambda xp, g, a, b, x, y: g * (y * ((a - 1) / x - (b - 1) / (1 - x))),
+    a=lambda xp, g, a, b, x, y: g * (y * (_log(xp, x, y) - xp.special.psi(a) + xp.special.psi(a + b))),
+    b=lambda xp, g, a, b, x, y: g * (y * (_log1m(xp, x, y) - xp.special.psi(b) + xp.special.psi(a + b))),
+    x=_beta_density_x,
 )
 beta_density.elementwise()
 
