@@ -126,7 +126,7 @@ def reasons(file: Path) -> list[tuple[str, list[str]]]:
     return groups
 
 
-def page(results: list[Result], suite: Path, examples: int, date: str) -> str:
+def page(results: list[Result], suite: Path, at: str, examples: int, date: str) -> str:
     """The page that tells the counts."""
     from .modes import MODES as MEANING
 
@@ -135,7 +135,7 @@ def page(results: list[Result], suite: Path, examples: int, date: str) -> str:
         "The namespace of each backend, `xgrad.namespace(name)`, is judged by the array API consortium's own test suite, "
         "[array-api-tests](https://github.com/data-apis/array-api-tests), in three modes:",
         "\n".join(f"* **{mode}**: {meaning}." for mode, meaning in MEANING.items()),
-        f"This page is written by `nox -s conformance -- --page`. Its counts are of {date}: xgrad at {commit(ROOT)}, the suite "
+        f"This page is written by `nox -s conformance -- --page`. Its counts are of {date}: xgrad at {at}, the suite "
         f"at {commit(suite)} with the standard at {commit(suite / 'array-api')}, {examples} examples a test.",
         "\n".join([*HEAD, *map(line, results)]),
         "*failing* counts all tests that fail, *unexpected* those of them that are not listed below; *gradients* is how many "
@@ -164,7 +164,7 @@ def main(arguments: Any = None) -> int:
     suite = Path(os.environ.get("ARRAY_API_TESTS_DIR", ""))
     if not (suite / "array_api_tests").is_dir() or not (suite / "array-api" / "src").is_dir():
         parser.error("ARRAY_API_TESTS_DIR must name a checkout of array-api-tests with its submodule array-api")
-    results = []
+    results, at = [], commit(ROOT)
     print(*HEAD, sep="\n", flush=True)
     for backend in wanted.backend or BACKENDS:
         for mode in wanted.mode or MODES:
@@ -174,7 +174,7 @@ def main(arguments: Any = None) -> int:
         for test in result.failed:
             print(f"{result.backend}, {result.mode}: {test}")
     if wanted.page:
-        PAGE.write_text(page(results, suite, wanted.examples, wanted.date), encoding="utf-8")
+        PAGE.write_text(page(results, suite, at, wanted.examples, wanted.date), encoding="utf-8")
     return int(any(result.failed for result in results))
 
 
