@@ -537,8 +537,9 @@ def write(name: str, backend: BatchBackend, x: Any, key: Any, value: Any, /) -> 
     if is_basic(key):
         batch = joint([x, value])
         there = backend.cls(full(x, batch), batch)
-        room = get_item(backend, there, key)
-        return like(there, put(there.payload, grid_of(there, key), _fitting(value, room.ndim)))
+        parts = key if isinstance(key, tuple) else (key,)
+        ndim = x.ndim - sum(part.__class__ is int for part in parts) + sum(part is None for part in parts)  # of x[key]
+        return like(there, put(there.payload, grid_of(there, key), _fitting(value, ndim)))
     k = Key(backend, x, key)
     batch = joint([x, value, *k.arrays])
     there = backend.cls(full(x, batch), batch)
