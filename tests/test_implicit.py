@@ -136,6 +136,20 @@ def test_one_inside_another() -> None:
     check_grads(outer, (np.array(2.0),), order=3)
 
 
+def test_a_tensor_that_comes_late_is_not_lost() -> None:
+    w, calls = Tensor(2.0, dtype="float64", requires_grad=True), []
+
+    def f(x: Any, a: Any) -> Any:
+        calls.append(1)
+        return x * x - (a * w if late and len(calls) > late else a)
+
+    late = 0
+    x = root(f, 1.0, Tensor(2.0, dtype="float64", requires_grad=True))
+    late = len(calls)
+    with pytest.raises(xgrad.GradientError, match="not in its first call"):
+        x.backward()
+
+
 def test_x0_gets_no_gradient() -> None:
     np.testing.assert_array_equal(grad(lambda x0: xgrad.sum(root(cubic, x0, P)))(np.ones(2)), 0)
 

@@ -273,7 +273,9 @@ def implicit(name: str, residual: Map, data: Sequence[Any], linear: _Linear) -> 
     def replay(gs: Sequence[Tensor], ys: Sequence[Tensor]) -> Sequence[Tensor]:
         xs = [renewed(name, "the answer", y) for y in ys]
         nodes = [node_of(x) for x in xs]
-        results = Recording(lambda: residual(xs)).results
+        made = Recording(lambda: residual(xs))
+        made.depends_only_on([*nodes, *outside], name)
+        results = made.results
         ws = linear.solve(lambda vs: pulled(results, vs, nodes), gs)
         return pulled(results, [-w for w in ws], [*nodes, *outside])[len(nodes) :]
 

@@ -32,7 +32,8 @@ class Recording:
 
     def depends_only_on(self, known: Iterable[Node | None], what: str) -> None:
         """Raise if a call depends on other nodes, which a first call did not meet."""
-        if lost := [node for node in self.outside if node not in {*known}]:
+        met = {*known}
+        if lost := [node for node in self.outside if node not in met]:
             raise GradientError(
                 f"{what}: the function used a tensor that requires grad ({lost[0].op.name} at {lost[0].line}), but not in its "
                 "first call, so that its gradient would be lost; use it in every call, times zero where it has no part"
