@@ -121,7 +121,7 @@ trapezoid: np.trapezoid(x) | np.trapezoid(v, V) | np.trapezoid(V, v)
 tril triu: np.tril(m) | np.triu(m, 1)
 tril_indices_from triu_indices_from diag_indices_from: np.tril_indices_from(m)[0] | np.triu_indices_from(m, 1)[1]
     | np.diag_indices_from(m)[0]
-union1d unique: np.unique(v) | np.union1d(v, V)
+union1d unique: np.unique(v) | np.union1d(v, V) | np.unique(v, True, True, True)[3]
 unique_all unique_counts unique_inverse unique_values: np.unique_values(v) | np.unique_counts(v).counts
     | np.unique_all(v).indices | np.unique_inverse(v).inverse_indices
 unstack: np.unstack(x)[1]
@@ -188,7 +188,8 @@ ufuncs' methods: np.add.reduce(x) | np.multiply.reduce(x, axis=1, keepdims=True)
     | np.subtract.outer(V, v)
 """
 
-WITHOUT_A_VALUE = "array2string array_repr array_str copyto fill_diagonal put putmask".split()  # tested by themselves, below
+# Tested by themselves, below.
+WITHOUT_A_VALUE = "array2string array_repr array_str copyto fill_diagonal may_share_memory put putmask".split()
 
 EXPRESSIONS = [
     (line.partition(": ")[0], expression.strip())
@@ -279,6 +280,11 @@ def test_functions_that_write() -> None:
     for write in (lambda: np.copyto(host, x), lambda: np.put(host, 0, x), lambda: np.add.at(host, 0, x)):
         with pytest.raises(GradientError, match="NumPy array"):
             write()
+
+
+def test_tensors_share_memory_where_their_arrays_do() -> None:
+    x = Tensor(X, requires_grad=True)
+    assert np.may_share_memory(x, x[:1]) and not np.may_share_memory(x, x * 1)
 
 
 def test_text_is_that_of_the_tensor() -> None:

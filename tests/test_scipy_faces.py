@@ -15,11 +15,11 @@ from xgrad.scipy import fft, interpolate, linalg, ndimage, signal
 from xgrad.testing import check_grads
 
 pytest.importorskip("scipy")
-import scipy.fft  # noqa: E402
-import scipy.interpolate  # noqa: E402
-import scipy.linalg  # noqa: E402
-import scipy.ndimage  # noqa: E402
-import scipy.signal  # noqa: E402
+import scipy.fft
+import scipy.interpolate
+import scipy.linalg
+import scipy.ndimage
+import scipy.signal
 
 RNG = np.random.default_rng(3)
 X, K, K4 = RNG.normal(size=(5, 6)), RNG.normal(size=(3, 2)), RNG.normal(size=(4, 3))

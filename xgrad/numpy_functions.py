@@ -194,6 +194,25 @@ for _name in "allclose isclose array_equal array_equiv array2string".split():
 
 
 @_numpy
+def _may_share_memory(a: Any, b: Any, max_work: int | None = None) -> bool:
+    import numpy
+
+    raw = [x.data if isinstance(x, Methods) else x for x in (a, b)]
+    if all(isinstance(x, numpy.ndarray) for x in raw):
+        return bool(numpy.may_share_memory(*raw))
+    return raw[0] is raw[1]
+
+
+@_numpy
+def _unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    wanted = (return_index, return_inverse, return_counts)
+    if not any(wanted):
+        return xgrad.unique_values(ar)
+    values, *others = xgrad.unique_all(ar)
+    return (values, *(x for x, asked in zip(others, wanted) if asked))
+
+
+@_numpy
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     found = default
     for condition, choice in list(zip(condlist, choicelist, strict=True))[::-1]:
@@ -398,7 +417,6 @@ _lambdas(
     partition=lambda a, kth, axis=-1: FUNCTIONS["sort"](a, axis),  # what is sorted is partitioned at every place
     argpartition=lambda a, kth, axis=-1: FUNCTIONS["argsort"](a, axis),
     searchsorted=lambda a, v, side="left", sorter=None: xgrad.searchsorted(*_tensors((a, v)), side=side, sorter=sorter),
-    unique=lambda ar: xgrad.unique_values(ar),
     union1d=lambda ar1, ar2: xgrad.unique_values(FUNCTIONS["append"](ar1, ar2)),
     tril_indices_from=lambda arr, k=0: xgrad.tril_indices(arr.shape[-2], k, arr.shape[-1], device=arr.device),
     triu_indices_from=lambda arr, k=0: xgrad.triu_indices(arr.shape[-2], k, arr.shape[-1], device=arr.device),

@@ -16,6 +16,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "scipy.md"
+SKLEARN = (
+    "decomposition", "linear_model", "metrics", "mixture", "model_selection", "preprocessing", "tests.test_naive_bayes",
+    "utils.tests.test_array_api",
+)  # fmt: skip
 SUITES = ("stats", "spatial", "linalg", "integrate", "optimize", "differentiate", "fft", "constants")
 STATUSES = {
     "right": "works, and its gradient agrees with SciPy's central differences",
@@ -114,13 +118,28 @@ def suites_part(recorded: Sequence[bool] = (False, True)) -> Iterator[str]:
     yield "| all | " + " | ".join(map(str, total)) + " |"
 
 
+def sklearn_part() -> Iterator[str]:
+    yield f"\nAnd those of scikit-learn {version('scikit-learn')} (`tests/scipy/sklearn_plugin.py`), unrecorded:\n"
+    yield "| tests of | passed | failed | skipped |\n|---|---|---|---|"
+    total = [0] * 3
+    for module in SKLEARN:
+        row = outcome("tests.scipy.sklearn_plugin", f"sklearn.{module}", "-k", "array_api")
+        total = [a + b for a, b in zip(total, row)]
+        yield f"| sklearn.{module} | " + " | ".join(map(str, row)) + " |"
+    yield "| all | " + " | ".join(map(str, total)) + " |"
+
+
 def suite(module: str, recording: bool) -> list[int]:
     """How many of SciPy's own tests of a module pass, fail and are skipped."""
-    command = [sys.executable, "-m", "pytest", "-p", "tests.scipy.plugin", "--pyargs", f"scipy.{module}", "-q", "--tb=no"]
-    command += ["-m", "array_api_backends", "-p", "no:cacheprovider", "--disable-warnings", *["--recording"] * recording]
+    return outcome("tests.scipy.plugin", f"scipy.{module}", "-m", "array_api_backends", *["--recording"] * recording)
+
+
+def outcome(plugin: str, package: str, *options: str) -> list[int]:
+    """How many of a package's tests pass, fail and are skipped under a plugin."""
+    command = [sys.executable, "-m", "pytest", "-p", plugin, "--pyargs", package, "-q", "--tb=no", *options]
+    command += ["-p", "no:cacheprovider", "--disable-warnings"]
     done = subprocess.run(command, cwd="/", env=environment(), capture_output=True, text=True, check=False)
-    last = done.stdout.splitlines()[-1]
-    found = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", last)}
+    found = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", done.stdout.splitlines()[-1])}
     return [found.get(word, 0) for word in ("passed", "failed", "skipped")]
 
 
@@ -135,7 +154,9 @@ def between(text: str, start: str, end: str) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     old = PAGE.read_text() if PAGE.exists() else ""
-    suites = "\n".join(suites_part()) if "--suites" in arguments else between(old, "point at xgrad.\n", "\n## ")
+    suites = (
+        "\n".join([*suites_part(), *sklearn_part()]) if "--suites" in arguments else between(old, "point at xgrad.\n", "\n## ")
+    )
     parts = [
         HEAD,
         "`python -m nox -s scipy` writes this page anew.\n",
