@@ -507,7 +507,11 @@ class Methods:
             non-scalar, or if an array that the graph saved was written to.
         """
         if self._node is None:
-            raise GradientError("backward: this tensor does not require grad, and no tensor that it was made from does")
+            outside = "; under vmap that counts for tensors from outside: take their gradients there, or with xgrad.grad"
+            raise GradientError(
+                "backward: this tensor does not require grad, and no tensor that it was made from does"
+                + outside * (raw_namespace(self._data).__backend__.depth > 0)
+            )
         if gradient is None:
             if self._data.shape != () and self.size != 1:
                 raise GradientError(
