@@ -324,7 +324,7 @@ class Methods:
 
     @property
     def at(self) -> Any:
-        """``x.at[key].set(v)`` is a copy with ``x[key] = v``; likewise ``add``, ``multiply``, ``max`` and others of `xgrad.at`."""
+        """``x.at[key].set(v)`` is a copy with ``x[key] = v``; so are ``add``, ``multiply``, ``max`` and others of `xgrad.at`."""
         return xgrad.at(self)
 
     def __len__(self) -> int:

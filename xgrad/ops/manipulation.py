@@ -387,7 +387,7 @@ def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
         known = {n for n in lengths if n is not None and n != 1}
         if len(known) > 1:
             raise ValueError(
-                f"broadcast_shapes: {', '.join(map(str, shapes))} cannot be broadcast together; axes must be equal, or one of them 1"
+                f"broadcast_shapes: {', '.join(map(str, shapes))} cannot be broadcast together; axes must be equal, or one be 1"
             )
         out.append(known.pop() if known else None if None in lengths else 1)
     return tuple(out)
