@@ -22,8 +22,8 @@ the output is, argument by argument:
 * **elementwise**: the rule for the way back, which is diagonal and so its own transpose;
 * **linear**: the op itself, of the change;
 * **direct**: a rule of its own;
-* **transposed twice**: the pullback of the pullback, on that one node. It takes no declaration, and several times as long (three times in a net,
-  ten times in a chain of small ops).
+* **transposed twice**: the pullback of the pullback, on that one node. It takes no declaration, and
+  several times as long (three times in a net, ten times in a chain of small ops).
 
 An op that is **composed** has forward mode through the ops that it is made of; the derivative of others is **zero** wherever
 it exists, or there is **none**. A rule of forward mode uses what the graph keeps for the way back, and nothing else.
