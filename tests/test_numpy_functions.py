@@ -282,6 +282,14 @@ def test_functions_that_write() -> None:
             write()
 
 
+def test_unique_takes_nans_for_equal_as_numpy_does() -> None:
+    x = np.array([2.0, np.nan, 1.0, np.nan])
+    np.testing.assert_array_equal(np.unique(Tensor(x)).numpy(), np.unique(x))  # type: ignore[attr-defined]
+    assert np.unique(Tensor(x), equal_nan=False).shape == (4,)
+    with pytest.raises(TypeError, match="equal_nan=False"):
+        np.unique(Tensor(x), return_counts=True)
+
+
 def test_tensors_share_memory_where_their_arrays_do() -> None:
     x = Tensor(X, requires_grad=True)
     assert np.may_share_memory(x, x[:1]) and not np.may_share_memory(x, x * 1)

@@ -204,12 +204,16 @@ def _may_share_memory(a: Any, b: Any, max_work: int | None = None) -> bool:
 
 
 @_numpy
-def _unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False) -> Any:
+def _unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, *, equal_nan: bool = True
+) -> Any:
     wanted = (return_index, return_inverse, return_counts)
-    if not any(wanted):
-        return xgrad.unique_values(ar)
-    values, *others = xgrad.unique_all(ar)
-    return (values, *(x for x, asked in zip(others, wanted) if asked))
+    values, *others = xgrad.unique_all(ar) if any(wanted) else (xgrad.unique_values(ar),)
+    if equal_nan and values.dtype.inexact and (several := int(xgrad.count_nonzero(values != values))) > 1:
+        if others:
+            raise TypeError("numpy.unique on xgrad tensors: several elements are NaN; pass equal_nan=False")
+        values = xgrad.sort(values)[: 1 - several]  # NaNs stand last
+    return (values, *(x for x, asked in zip(others, wanted) if asked)) if others else values
 
 
 @_numpy
