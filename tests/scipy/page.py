@@ -92,7 +92,8 @@ def calls_part(outcomes: dict[str, tuple[str, str]]) -> Iterator[str]:
     counts = {m: Counter(s for name, (s, _) in outcomes.items() if name.startswith(f"{m}.")) for m in modules}
     total = sum(counts.values(), Counter())
     yield f"Tried are {len(outcomes)} calls, written down before the first was tried (`tests/scipy/calls.py`), on NumPy,"
-    yield f"in a process without any other array library, with {versions()}.\n"
+    yield f"in a process without any other array library, with {versions()}. (Six calls that measured nothing as they were first"
+    yield "written were corrected; the file says which.)\n"
     yield "| | calls | |\n|---|---|---|"
     for status, meaning in STATUSES.items():
         yield f"| {status} | {total[status]} | {meaning} |"
@@ -155,13 +156,14 @@ def between(text: str, start: str, end: str) -> str:
 def main(arguments: Sequence[str]) -> None:
     old = PAGE.read_text() if PAGE.exists() else ""
     suites = (
-        "\n".join([*suites_part(), *sklearn_part()]) if "--suites" in arguments else between(old, "point at xgrad.\n", "\n## ")
+        "\n".join([*suites_part(), *sklearn_part()]) if "--suites" in arguments else between(old, "set_backend`).\n", "\n## ")
     )
     parts = [
         HEAD,
         "`python -m nox -s scipy` writes this page anew.\n",
         "## SciPy's own tests\n",
         "Those that take the namespace to test as an argument, with `tests/scipy/plugin.py`, which makes them point at xgrad.\n",
+        "With all tensors recorded, `scipy.fft` has `xgrad.scipy.fft` for a backend, by its own protocol (`scipy.fft.set_backend`).\n",
         suites or "Not run yet.",
         "\n## Calls\n",
         *calls_part(measured()),
