@@ -163,7 +163,8 @@ def main(arguments: Sequence[str]) -> None:
         "`python -m nox -s scipy` writes this page anew.\n",
         "## SciPy's own tests\n",
         "Those that take the namespace to test as an argument, with `tests/scipy/plugin.py`, which makes them point at xgrad.\n",
-        "With all tensors recorded, `scipy.fft` has `xgrad.scipy.fft` for a backend, by its own protocol (`scipy.fft.set_backend`).\n",
+        "With all tensors recorded, `scipy.fft` has `xgrad.scipy.fft` for a backend, by its own protocol "
+        "(`scipy.fft.set_backend`).\n",
         suites or "Not run yet.",
         "\n## Calls\n",
         *calls_part(measured()),
