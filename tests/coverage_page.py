@@ -32,6 +32,14 @@ class CoveragePage:
     def __init__(self, config: pytest.Config, path: Path) -> None:
         self.config, self.path, self.found = config, path, Found()
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if self.concerns(item)]
+
+    @staticmethod
+    def concerns(item: pytest.Item) -> bool:
+        """Whether a test is one of those that the page tells of."""
+        return any(name == "table" and facts[1].partition("-")[0] in standard.ALL for name, facts in item.user_properties)
+
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         check, call = CHECKS.get(getattr(item, "originalname", "")), getattr(item, "callspec", None)
         if check is not None and call is not None:

@@ -37,6 +37,9 @@ EXTENSIONS: dict[str, str] = {
 
 FUNCTIONS = sorted(" ".join([*CHAPTERS.values(), *ADDED.values()]).split())
 
+ALL = frozenset(" ".join([*FUNCTIONS, *EXTENSIONS.values()]).split())
+"""The functions of the standard and of its extensions."""
+
 CONSTANTS = "e inf nan newaxis pi".split()
 
 DTYPES = """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128""".split()

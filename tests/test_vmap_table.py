@@ -100,7 +100,6 @@ def check(row: Row, backend: str, batched: tuple[bool, ...], *, gradients: bool 
 
 
 FULL = ("numpy", "strict")  # every argument alone, and all together
-SLOW = ("jax", "dask")  # every tenth row
 
 
 @pytest.mark.parametrize("row", list(ROWS))
@@ -110,8 +109,6 @@ def test_vmap_is_a_loop(row: str, backend: str) -> None:
         pytest.skip(f"{backend}: {one.skip[backend]}")
     if not one.args:
         pytest.skip("it takes no arrays")
-    if backend in SLOW and list(ROWS).index(row) % 10:
-        pytest.skip(f"{backend} is slow on small arrays: every tenth row must do")
     together, *apart = choices(one)
     reason = CANNOT.get(one.id) or CANNOT.get(one.name)
     if reason is not None and not (one.name == "to_backend" and backend == "numpy"):  # it is there already
