@@ -17,7 +17,7 @@ import xgrad
 from xgrad.rules import Op, registry
 
 from . import standard
-from .conftest import chosen, statuses
+from .conftest import SLOW, chosen, statuses
 from .driver import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
@@ -32,17 +32,9 @@ class CoveragePage:
     def __init__(self, config: pytest.Config, path: Path) -> None:
         self.config, self.path, self.found = config, path, Found()
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if self.concerns(item)]
-
-    @staticmethod
-    def concerns(item: pytest.Item) -> bool:
-        """Whether a test is one of those that the page tells of."""
-        return any(name == "table" and facts[1].partition("-")[0] in standard.ALL for name, facts in item.user_properties)
-
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         check, call = CHECKS.get(getattr(item, "originalname", "")), getattr(item, "callspec", None)
-        if check is not None and call is not None:
+        if check is not None and call is not None and call.params["row"].partition("-")[0] in standard.ALL:
             facts = (check, call.params["row"], call.params["backend"], call.params.get("dtype", "float64"))
             item.user_properties.append(("table", facts))
 
@@ -125,7 +117,7 @@ def page(found: Found, backends: list[str]) -> str:
     missing = [f"{s.name} ({s.reason or 'not asked for'})" for s in statuses().values() if s.name not in backends]
     header += [
         "",
-        "What a letter says of a name on a backend, in float64 and where there is one in float32:",
+        f"What a letter says of a name on a backend, in float64 and in float32 (on {' and '.join(SLOW)} in a quarter of the cases):",
         "**v** its values agree with the oracle; **g** its gradients do, with their dtype, shape and device, on raw arrays and",
         "on Tensors; **2** its second derivatives do; **f** forward mode agrees with reverse mode by the dot-product identity.",
         "Differences are central, of fourth order. Special points are tested beside: docs/conventions.md.",
