@@ -103,7 +103,7 @@ def coverage(session: nox.Session) -> None:
     if not torch_is_there(session):
         session.skip("the page tells what was compared with PyTorch")
     install(session, "strict,jax,dask,torch,einsum,tree,train", *group("tests"))
-    table = ("tests/test_table.py", "--coverage-page", "docs/coverage.md")
+    table = ("tests/test_table.py", "--thorough", "--coverage-page", "docs/coverage.md")
     session.run("python", "-m", "pytest", *table, "--numprocesses=auto", *session.posargs, env=ENVIRONMENT)
 
 

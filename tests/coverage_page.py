@@ -117,7 +117,7 @@ def page(found: Found, backends: list[str]) -> str:
     missing = [f"{s.name} ({s.reason or 'not asked for'})" for s in statuses().values() if s.name not in backends]
     header += [
         "",
-        f"What a letter says of a name on a backend, in float64 and float32 (on {' and '.join(SLOW)} a quarter of that):",
+        f"What a letter says of a name on a backend, in float64 and float32 (on {' and '.join(SLOW)} a part of that):",
         "**v** its values agree with the oracle; **g** its gradients do, with their dtype, shape and device, on raw arrays and",
         "on Tensors; **2** its second derivatives do; **f** forward mode agrees with reverse mode by the dot-product identity.",
         "Differences are central, of fourth order. Special points are tested beside: docs/conventions.md.",
