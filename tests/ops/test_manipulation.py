@@ -18,9 +18,9 @@ def test_refusals(xp: Any) -> None:
         xp.permute_dims(x, (0, 0))
     with pytest.raises(ValueError, match="only axes of length 1"):
         xp.squeeze(x, axis=0)
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises(IndexError, match="out of (bounds|range)"):
         xp.squeeze(x, axis=2)
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises(IndexError, match="out of (bounds|range)"):
         xp.expand_dims(x, axis=4)
     with pytest.raises(ValueError, match="twice"):
         xp.expand_dims(x, axis=(0, -4))
@@ -32,7 +32,7 @@ def test_refusals(xp: Any) -> None:
         xp.concat([])
     with pytest.raises(ValueError, match="at least one"):
         xp.stack([])
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises(IndexError, match="out of (bounds|range)"):
         xp.unstack(x, axis=2)
 
 
@@ -40,7 +40,7 @@ def test_broadcast_shapes() -> None:
     assert xgrad.broadcast_shapes() == () and xgrad.broadcast_shapes((3, 1), (4,)) == (3, 4)
     assert xgrad.broadcast_shapes((0, 1), (1, 3)) == (0, 3)
     assert xgrad.broadcast_shapes((None, 1), (4,)) == (None, 4) and xgrad.broadcast_shapes((None,), (4,)) == (4,)
-    with pytest.raises(ValueError, match="do not broadcast"):
+    with pytest.raises(ValueError, match="cannot be broadcast"):
         xgrad.broadcast_shapes((2,), (3,))
 
 
