@@ -32,3 +32,14 @@ def test_the_coverage_page_lists_every_name_of_the_standard():
     listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8"), re.MULTILINE)
     wanted = " ".join([*standard.CHAPTERS.values(), *standard.ADDED.values(), *standard.EXTENSIONS.values()]).split()
     assert sorted(listed) == sorted(wanted), "docs/coverage.md is stale: run python -m nox -s coverage"
+
+
+def test_the_readme_counts_what_the_coverage_page_counts():
+    page = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    gradients = {name: count for name, count in re.findall(r"^\| (\w+) \S+ \| \d+ \| (\d+) \|", page, re.MULTILINE)}
+    total = re.search(r"of the (\d+) differentiable", page)[1]
+    row = re.search(r"^\| gradients checked, of the (\d+) differentiable .*$", readme, re.MULTILINE)
+    cells = [cell.strip() for cell in row[0].split("|")[2:-1]]
+    assert row[1] == total
+    assert cells == [gradients["numpy"], cells[1], *(gradients[name] for name in ("torch", "jax", "dask", "strict"))]
