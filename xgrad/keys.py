@@ -9,10 +9,17 @@ from .backend import Array, is_numpy_scalar, raw_namespace
 from .engine import Tensor
 from .namespaces import namespace
 
-__all__ = ["is_basic", "last_writes", "places", "raw_key", "value_for"]
+__all__ = ["axis_from_0", "is_basic", "last_writes", "places", "raw_key", "value_for"]
 
 
 # --------------------------------------------------------------------------------------------------------------- keys
+
+
+def axis_from_0(name: str, axis: int, ndim: int) -> int:
+    """`axis` of an array of `ndim` axes counted from 0; an error of the function `name` if there is none such."""
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"{name}: axis {axis} is out of bounds for an array of {ndim} axes")
+    return axis % ndim
 
 
 def is_basic(key: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import xgrad
 
 from ..engine import Tensor
+from ..keys import axis_from_0
 from ..ops import elementwise as chapter
 from ..rules import Op, registry
 from .arrays import Batch, BatchBackend, Batched, NotBatchable
@@ -88,12 +89,6 @@ def every(axis: Any, x: Batched) -> tuple[int, ...]:
         first = 0 if x.batch is None else 1
         return tuple(range(first, first + x.ndim))
     return tuple(at(a, x) for a in axis) if isinstance(axis, (tuple, list)) else (at(axis, x),)
-
-
-def checked(name: str, axis: int, ndim: int) -> int:
-    if not -ndim <= axis < ndim:
-        raise IndexError(f"{name}: axis {axis} is out of bounds for an array of {ndim} axes")
-    return axis % ndim
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -183,7 +178,7 @@ def search(name: str, backend: BatchBackend, x: Any, /, *, axis: int | None = No
 @rule("sort", "argsort")
 def sort(name: str, backend: BatchBackend, x: Any, /, *, axis: int = -1, **options: Any) -> Any:
     x = backend.enclose(x)
-    return like(x, function(name)(x.payload, axis=at(checked(name, axis, x.ndim), x), **options))
+    return like(x, function(name)(x.payload, axis=at(axis_from_0(name, axis, x.ndim), x), **options))
 
 
 @rule("cumulative_sum", "cumulative_prod")
@@ -191,7 +186,7 @@ def accumulate(name: str, backend: BatchBackend, x: Any, /, *, axis: int | None 
     x = backend.enclose(x)
     if axis is None and x.ndim != 1:
         raise ValueError(f"{name}: x has {x.ndim} axes, so axis must be given; it may be left out only for one axis")
-    return like(x, function(name)(x.payload, axis=at(checked(name, axis or 0, x.ndim), x), **options))
+    return like(x, function(name)(x.payload, axis=at(axis_from_0(name, axis or 0, x.ndim), x), **options))
 
 
 @rule("fft.fft", "fft.ifft", "fft.rfft", "fft.irfft", "fft.hfft", "fft.ihfft")
@@ -291,7 +286,7 @@ def join(name: str, backend: BatchBackend, arrays: Sequence[Any], /, *, axis: in
 @rule("unstack")
 def unstack(backend: BatchBackend, x: Any, /, *, axis: int = 0) -> Any:
     x = backend.enclose(x)
-    return like(x, xgrad.unstack(x.payload, axis=at(checked("unstack", axis, x.ndim), x)))
+    return like(x, xgrad.unstack(x.payload, axis=at(axis_from_0("unstack", axis, x.ndim), x)))
 
 
 @rule("tile")
@@ -572,7 +567,7 @@ def take_along_axis(backend: BatchBackend, x: Any, indices: Any, /, *, axis: int
     x, indices = backend.enclose(x), backend.enclose(indices)
     if x.ndim != indices.ndim:
         raise ValueError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have the same number")
-    batch, axis = joint([x, indices]), checked("take_along_axis", axis, x.ndim)
+    batch, axis = joint([x, indices]), axis_from_0("take_along_axis", axis, x.ndim)
     if batch is None:
         return like(x, xgrad.take_along_axis(x.payload, indices.payload, axis=axis))
     return backend.cls(xgrad.take_along_axis(full(x, batch), full(indices, batch), axis=axis + 1), batch)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..backend import device_of
 from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import axis_from_0
 
 __all__ = ["convolve", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid"]
 
@@ -21,8 +22,7 @@ Mode = Literal["full", "same", "valid"]
 
 def _areas(xp: Any, name: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
     """The area below each step along `axis`, moved to be the last."""
-    if not -y.ndim <= axis < y.ndim:
-        raise IndexError(f"{name}: axis {axis} is out of bounds for an array of {y.ndim} axes")
+    axis_from_0(name, axis, y.ndim)  # or an error
     width = dx
     if x is not None:
         if x.ndim == 1 and x.shape[0] != y.shape[axis]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..engine import ArrayLike, Tensor, op
+from ..native import one_where
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
@@ -66,11 +67,6 @@ def is_complex(xp: Any, x: Any) -> bool:
     if found is None:
         found = known[dtype] = bool(xp.isdtype(dtype, "complex floating"))
     return found
-
-
-def one_where(xp: Any, condition: Any, x: Any) -> Any:
-    """`x` with ones where `condition` holds: for a divisor or a logarithm's argument that must not be zero there."""
-    return xp.where(condition, xp.ones_like(x), x)
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
-from ..keys import is_basic, last_writes, raw_key, value_for
+from ..keys import axis_from_0, is_basic, last_writes, raw_key, value_for
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
 
@@ -177,12 +177,6 @@ def _numbers(like: Any, n: int) -> Array:
     return xp.arange(n, dtype=raw.dtype, device=xp.__backend__.device(raw))
 
 
-def _axis(name: str, axis: int, ndim: int) -> int:
-    if not -ndim <= axis < ndim:
-        raise IndexError(f"{name}: axis {axis} is out of bounds for an array of {ndim} axes")
-    return axis % ndim
-
-
 @composite
 def take_(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Tensor:
     """The slices of `x` at an array of indices along an axis."""
@@ -190,7 +184,7 @@ def take_(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = No
         if x.ndim != 1:
             raise ValueError(f"take: x has {x.ndim} axes, so axis must be given; it may be left out only for one axis")
         axis = 0
-    return xp.getitem(x, (slice(None),) * _axis("take", axis, x.ndim) + (indices,))
+    return xp.getitem(x, (slice(None),) * axis_from_0("take", axis, x.ndim) + (indices,))
 
 
 def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Tensor:
@@ -273,7 +267,7 @@ def take_along_axis(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int =
     """
     if indices.ndim != x.ndim:
         raise ValueError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have the same number")
-    axis = _axis("take_along_axis", axis, x.ndim)
+    axis = axis_from_0("take_along_axis", axis, x.ndim)
     lead = [(1,) * d + (-1,) + (1,) * (x.ndim - 1 - d) for d in range(x.ndim)]
     places: list[Any] = [raw_namespace(n).reshape(n, s) for n, s in ((_numbers(indices, n), s) for n, s in zip(x.shape, lead))]
     places[axis] = indices

@@ -18,8 +18,8 @@ from ..pushforward import ARGUMENT
 from ..tree import Structure, flatten
 
 __all__ = [
-    "Call", "a_kind", "called", "dtype_name", "handed_out", "is_number", "kind_of", "like", "node_of", "numbers", "plain",
-    "renewed", "walk", "zeros",
+    "Call", "a_kind", "called", "dtype_name", "handed_out", "is_number", "kind_of", "like", "nested", "node_of", "numbers",
+    "plain", "renewed", "walk", "zeros",
 ]  # fmt: skip
 
 
@@ -63,12 +63,7 @@ class Call:
 
     def rebuild(self, leaves: Sequence[Any]) -> list[Any]:
         """The arguments with `leaves` in place of their arrays."""
-        out, at = [], 0
-        for structure in self.structures:
-            count = len(structure.paths)
-            out.append(structure.unflatten(leaves[at : at + count]))
-            at += count
-        return out
+        return nested(self.structures, leaves)
 
     def scalar(self) -> Tensor:
         """The result, if it is a real scalar."""
@@ -104,6 +99,16 @@ class Call:
         if record or self.kind is Tensor:
             return self.rebuild(found)
         return self.rebuild([plain(g._data, type(x)) for g, x in zip(found, self.given)])
+
+
+def nested(structures: Iterable[Structure], leaves: Sequence[Any]) -> list[Any]:
+    """Containers of these structures, one after the other, of `leaves`."""
+    out, at = [], 0
+    for structure in structures:
+        count = len(structure.paths)
+        out.append(structure.unflatten(leaves[at : at + count]))
+        at += count
+    return out
 
 
 def cut(x: Tensor) -> Tensor:

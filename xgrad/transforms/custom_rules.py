@@ -21,7 +21,7 @@ from ..grad_mode import batches, mode, recording
 from ..rules import Op
 from ..tree import Structure, flatten
 from .attach import attach, class_of
-from .call import dtype_name, is_number, kind_of, renewed, walk, zeros
+from .call import dtype_name, is_number, kind_of, nested, renewed, walk, zeros
 from .lowering import Lowered, is_lowered, level
 
 __all__ = ["custom_jvp", "custom_vjp"]
@@ -141,11 +141,7 @@ class Arguments:
 
     def rebuild(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments, made of such leaves."""
-        out, at = [], 0
-        for structure in self.structures:
-            out.append(structure.unflatten(leaves[at : at + len(structure.paths)]))
-            at += len(structure.paths)
-        return tuple(out)
+        return tuple(nested(self.structures, leaves))
 
 
 def _tensors(arrays: Sequence[Any]) -> list[Tensor]:
