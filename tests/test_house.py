@@ -22,7 +22,7 @@ FLOORS = [  # a module imports from its own floor and those before it
     {"errors", "grad_mode"},
     {"backend"},
     {"memory", "rules", "views"},
-    {"arguments", "methods", "printing"},
+    {"arguments", "methods", "printing", "scalar_conversion"},
     {"engine", "fast", "hooks", "leaves", "pushforward"},  # parts of one thing, set apart for reading
     {"keys", "namespaces", "native", "value", "numpy_functions", "numpy_protocols"},
     {"ops"},

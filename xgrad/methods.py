@@ -16,6 +16,7 @@ from . import memory, views
 from .backend import DType, raw_namespace
 from .errors import GradientError, NotAnArray
 from .grad_mode import is_grad_enabled
+from .scalar_conversion import is_explicit
 
 if TYPE_CHECKING:
     import xgrad.hooks
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from .engine import Tensor
 
 __all__ = ["Methods"]
-
-_SWALLOW = ("scipy", "sklearn")  # libraries whose compiled code takes numbers out of tensors to compute with them
 
 
 class Methods:
@@ -643,10 +642,14 @@ class Methods:
                 f"{what}: this tensor requires grad, and the array would leave its graph silently; use x.detach().numpy()"
             )
 
-    def _refuse_to_libraries(self, what: str) -> None:
-        # Users may look at a loss with float(loss); but scipy.integrate.quad, say, would go on with the number alone.
-        if self._node is not None and sys._getframe(2).f_globals.get("__name__", "").partition(".")[0] in _SWALLOW:
-            self._refuse(what)
+    def _check_number(self, what: str) -> None:
+        # NumPy's a[i] = x calls float(x) from C: what it stores would have no gradient.
+        if self._node is not None and is_grad_enabled() and not is_explicit(sys._getframe(2)):
+            raise GradientError(
+                f"{what}: this tensor requires grad, and the number would leave its graph silently: an assignment into an array, "
+                "or a library that computes with numbers, asked for it. To keep the gradient, build the array with "
+                "xgrad.stack([...]), or write into a = xgrad.zeros(...); for the number alone use x.item()"
+            )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._refuse("numpy.asarray(x)")
@@ -688,11 +691,11 @@ class Methods:
         return int(self._data)
 
     def __float__(self) -> float:
-        self._refuse_to_libraries("float(x)")
+        self._check_number("float(x)")
         return float(self._data)
 
     def __complex__(self) -> complex:
-        self._refuse_to_libraries("complex(x)")
+        self._check_number("complex(x)")
         return complex(self._data)
 
     def __index__(self) -> int:
