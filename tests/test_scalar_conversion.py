@@ -56,7 +56,7 @@ def by_attribute(x: Any) -> Any:
 
 def in_a_loop(x: Any) -> Any:
     a = np.zeros(3)
-    for i, a[i] in enumerate([x, x]):
+    for a[0] in [x, x]:
         pass
     return a
 
@@ -85,7 +85,7 @@ LOSSES: dict[str, Callable[[Any], Any]] = {
     "a[0], a[1] = x, y": unpack,
     "a[k] *= x": augmented,
     "a.real[i] = x": by_attribute,
-    "for i, a[i] in ...": in_a_loop,
+    "for a[0] in ...": in_a_loop,
     "a.fill(x)": lambda x: np.zeros(2).fill(x),
     "a.__setitem__": lambda x: np.zeros(2).__setitem__(0, x),
     "a.put": lambda x: np.zeros(2).put(0, x),
@@ -213,9 +213,9 @@ LOOKS: dict[str, Callable[[Any], Any]] = {
     "dictionary": lambda x: {"loss": float(x), "other": [float(x)]},
     "math.sin": lambda x: math.sin(x),
     "math.isnan": lambda x: math.isnan(x) or math.isclose(x, 1.0, rel_tol=1e-3),
-    "% formatting": lambda x: "%.3f %5.2e" % (x, x),
+    "% formatting": lambda x: "%.3f %5.2e" % (x, x),  # noqa: UP031
     "f-string": lambda x: f"{x:.3f} {x}",
-    "format": lambda x: "{:.3f}".format(x) + format(x, ".2f"),
+    "format": lambda x: "{:.3f}".format(x) + format(x, ".2f"),  # noqa: UP032
     "eval": lambda x: eval("float(x)", {"x": x}),
     "stored as a float": lambda x: np.zeros(2).__setitem__(0, float(x)),
     "item": lambda x: x.item(),

@@ -39,7 +39,7 @@ def is_explicit(frame: types.FrameType) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _instruction(code: types.CodeType, position: int) -> str | tuple[str, ...] | None:
-    """What is executed at `position`: ``"format"``, the dotted name of the function that is called, or None if it cannot be told."""
+    """What is executed at `position`: ``"format"``, the name of the function that is called, or None if it cannot be told."""
     instructions = [one for one in dis.get_instructions(code) if one.offset <= position]
     last = instructions[-1]
     if last.opname == "BINARY_OP":
