@@ -210,6 +210,9 @@ class Backend:
     """Whether the last value wins where `set_item` is given several for one element. If not, they are made equal first."""
     weak_scalars: bool = False
     """Whether, against the standard, operators give an array without axes no say in the dtype of the result."""
+    copied_bytes: int = 0
+    """The size in bytes of the arrays that a graph copies when it captures them as constants: so small that it costs next to
+    nothing. Of larger ones the `fingerprint` is compared."""
     cache_bytes: int = 0
     """How many bytes of an array to update at a time, so that the temporaries stay in the processor's cache. Zero means
     all at once: on devices, and where ``x[i:j] += v`` does not write into `x`."""
@@ -305,6 +308,14 @@ class Backend:
         The backward pass asks this of a gradient before it hands it out as ``x.grad``, which users may write into.
         """
         return not self.mutable
+
+    def copy(self, x: Array) -> Array:
+        """A copy of `x`."""
+        return self.xp.asarray(x, copy=True)
+
+    def fingerprint(self, x: Array) -> Any:
+        """Something that is different after `x` was written to; None where that cannot happen, or cannot be told cheaply."""
+        return None
 
     def get_item(self, x: Array, key: Any) -> Array:
         """``x[key]``."""

@@ -108,7 +108,7 @@ def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> T
 
 # --------------------------------------------------------------------------------------------------------------- Node
 
-next_age = itertools.count(1).__next__
+next_age = memory.next_age
 _frame = sys._getframe
 
 
@@ -317,12 +317,14 @@ def pullback(
             grads[y._node] = grads[y._node] + g if y._node in grads else g
     node: Node | None = None
     real: Any = None  # a dtype that was found not to be complex
-    last_write = memory.last_write
     how = mode.get()
     token = mode.set((how or True) if create_graph else bool(batches.get()) and how)  # in a batch, arrays hold graphs
     try:
         between = None if inputs is None else _between(grads, inputs)
-        for node in _newest_first(grads) if between is None else between:
+        order = _newest_first(grads) if between is None else between
+        memory.look(reversed(order))
+        last_write = memory.last_write
+        for node in order:
             g = grads.pop(node, None)
             if g is None:
                 continue

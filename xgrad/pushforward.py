@@ -73,7 +73,9 @@ def pushforward(
     on_tensors = create_graph or any(isinstance(t, Tensor) for t in tangents)
     token = mode.set(create_graph or (bool(batches.get()) and mode.get()))  # as in `pullback`
     try:
-        for node, last in route(inputs, outputs) if along is None else along:
+        steps = route(inputs, outputs) if along is None else along
+        memory.look(node for node, _ in steps)
+        for node, last in steps:
             if node.op is OUTPUT:
                 parts = changes.get(node.parents[0])  # type: ignore[arg-type]
                 change = None if parts is None else parts[node.saved]

@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
+from . import memory
 from .backend import extend_namespaces
 from .errors import GradientError
 
@@ -211,8 +212,14 @@ class Op(Generic[P, R]):
                 needed |= self.needs[i]
         shape = "[_shape(v) for v in {}]" if self.sequence else "_shape({})"
         kept = [*self.names, "y", *(shape.format(self.names[i]) for i in self.arrays)]
+        for i, tracks in zip(self.arrays, tracked):
+            if not tracks:  # a constant, which its owner may write to
+                kept[i] = f"_keep({kept[i]})"
+        if self.key_at is not None:
+            kept[self.key_at] = f"_keep_key({kept[self.key_at]})"
         entries = ", ".join(entry if k in needed else "None" for k, entry in enumerate(kept))
-        self.savers[tracked] = save = eval(f"lambda {', '.join(self.names)}, y: ({entries},)", {"_shape": _shape})
+        scope = {"_shape": _shape, "_keep": memory.keep, "_keep_key": memory.keep_key}
+        self.savers[tracked] = save = eval(f"lambda {', '.join(self.names)}, y: ({entries},)", scope)
         return cast(Callable[..., tuple[Any, ...]], save)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
