@@ -120,9 +120,8 @@ def test_a_number_stored_outside_raises_or_keeps_its_gradient(name: str) -> None
         try:
             transform(loss)(POINT)
         except (GradientError, TypeError, ValueError, struct.error) as error:
-            assert any(word in said(error) for word in ("xgrad.stack", "detach", "Tensor", "not a float", "single item")), said(
-                error
-            )
+            reason = said(error)
+            assert re.search("xgrad.stack|detach|Tensor|not a float|single item", reason), reason
         else:
             assert isinstance(LOSSES[name](Tensor(POINT, requires_grad=True)[0]), Tensor), "the gradient was lost silently"
 
