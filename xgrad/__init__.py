@@ -73,6 +73,7 @@ from .ops.updates import at, scatter_max, scatter_min, scatter_multiply
 from . import fft, linalg, numpy_protocols, printing, scipy, special
 from . import optimize, sparse
 
+__version__ = "0.1.0"
 __array_api_version__ = "2025.12"
 
 e = 2.718281828459045
@@ -154,3 +155,7 @@ __all__ = [
 for _name, _module in list(sys.modules.items()):
     if _name.partition(".")[0] == "xgrad":
         _module.__dict__["__xgrad__"] = True  # lets an error name the user's line instead of one of ours
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__array_api_version__", "__version__"]
