@@ -9,7 +9,7 @@ import array_api_strict
 import numpy
 
 from xgrad.backend import Backend
-from xgrad_backends.numpy import scipy_special
+from xgrad_backends.numpy import add_at, scipy_special
 
 
 class Plugin(Backend):
@@ -47,7 +47,7 @@ class Plugin(Backend):
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         out = self.xp.asarray(x, copy=True)
-        numpy.add.at(out._array, self._key(key), _inside(value))
+        add_at(out._array, self._key(key), _inside(value))
         return out
 
     def special(self, name: str) -> Callable[..., Any] | None:

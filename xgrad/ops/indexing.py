@@ -6,6 +6,7 @@ overwritten. ``x[key]`` with integers, slices, None and Ellipsis alone is a view
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
@@ -105,9 +106,9 @@ def _grad_of_value(xp: Any, g: Any, key: Any, value_shape: tuple[int, ...]) -> A
         return _trim(xp, got, value_shape)
     # Where an element is written twice, one write wins, and only that one has an influence: number the writes, and write
     # the numbers in the same way to see whose is found.
-    ones = xp.astype(xp.reshape(xp.ones_like(got), (-1,)), xp.int64)
+    ones = xp.new_zeros(g, (math.prod(got.shape),), dtype=xp.int64) + 1
     number = xp.reshape(xp.cumulative_sum(ones), got.shape)
-    found = xp.getitem(xp.setitem(xp.astype(xp.zeros_like(g), xp.int64), key, number), key)
+    found = xp.getitem(xp.setitem(xp.new_zeros(g, g.shape, dtype=xp.int64), key, number), key)
     return _trim(xp, xp.where(found == number, got, xp.zeros_like(got)), value_shape)
 
 
