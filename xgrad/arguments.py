@@ -10,7 +10,7 @@ from .errors import NotAnArray
 from .methods import Methods
 from .rules import Op
 
-__all__ = ["agree", "lift", "open_arguments", "promote", "put", "same_dtype"]
+__all__ = ["agree", "in_key", "lift", "open_arguments", "promote", "put", "same_dtype"]
 
 
 def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any], list[Any], Any]:
@@ -23,7 +23,7 @@ def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list
         error.args = (f"{made.name}: {error}",)
         raise
     items, nodes = [a for a, _ in lifted], [n for _, n in lifted]
-    xp = agree(made, items if made.key_at is None else [*items, *_in_key(values[made.key_at])])
+    xp = agree(made, items if made.key_at is None else [*items, *in_key(values[made.key_at])])
     if xp.__backend__.depth:  # what comes from outside of the batch keeps its node, but inside
         for k, item in enumerate(items):
             if hasattr(item, "dtype") and raw_namespace(item) is not xp:
@@ -31,7 +31,7 @@ def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list
     return values, given, items, nodes, xp
 
 
-def _in_key(key: Any) -> list[Any]:
+def in_key(key: Any) -> list[Any]:
     """The arrays in an index that differ between the examples of a batch."""
     arrays = [getattr(part, "_data", part) for part in (key if isinstance(key, tuple) else (key,)) if hasattr(part, "dtype")]
     return [a for a in arrays if not is_numpy_scalar(a) and raw_namespace(a).__backend__.depth]

@@ -34,6 +34,7 @@ class Methods:
 
     __slots__: tuple[str, ...] = ()
     __array_priority__ = 1000
+    __xgrad_tensor__ = True  # what annotations of arrays are known by
     _prints_facts = True
     _data: Any
     _node: Any
