@@ -203,13 +203,20 @@ class Methods:
         try:
             return xgrad.equal(self, other)
         except NotAnArray:
-            return NotImplemented
+            return self._unlike(other, False)
 
     def __ne__(self, other: Any, /) -> Tensor:  # type: ignore[override]
         try:
             return xgrad.not_equal(self, other)
         except NotAnArray:
+            return self._unlike(other, True)
+
+    def _unlike(self, other: Any, differs: bool) -> Any:
+        # What is no array and has no opinion of its own, such as None and strings, equals no element.
+        kind: Any = type(other)
+        if kind.__module__ != "builtins" and kind.__eq__ is not object.__eq__:
             return NotImplemented
+        return xgrad.full_like(self, differs, dtype=xgrad.bool)
 
     def __lt__(self, other: Any, /) -> Tensor:
         try:

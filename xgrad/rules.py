@@ -36,6 +36,9 @@ def enter(op: Op[..., Any]) -> None:
         registry[op.name] = op
 
 
+_INDICES = frozenset({"fweights", "indices", "segment_ids", "sorter"})
+
+
 class Push(NamedTuple):
     """How an op is pushed forward in one of its array arguments."""
 
@@ -64,6 +67,7 @@ class Op(Generic[P, R]):
         self.sequence = "sequence" in kinds
         self.optional = "optional" in kinds  # whether an array argument may be None
         self.pointwise = False  # whether it acts on single elements of its arguments, which broadcast
+        self.indices = _INDICES.intersection(self.names)  # array arguments that are indices: integers beside floats, too
         self.key_at = self.names.index("key") if "key" in self.names else None  # an index may have arrays in it
         self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
         self.slots = [*self.names, "y", *(f"{self.names[i]}_shape" for i in self.arrays)]

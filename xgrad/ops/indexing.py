@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op
+from ..engine import ArrayLike, Tensor, composite, op, operand
 from ..keys import axis_from_0, is_basic, last_writes, raw_key, value_for
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
@@ -84,6 +84,7 @@ def getitem(x: ArrayLike, key: Any, /) -> Tensor:
     """
     if key.__class__ is int or key.__class__ is slice or is_basic(key):
         return getitem_(x, key)
+    x = operand(x)
     key = raw_key(getattr(x, "_data", x), key)
     return getitem_(x, key) if is_basic(key) else gather(x, key)
 
@@ -164,6 +165,7 @@ def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     >>> xgrad.setitem(xgrad.asarray([1.0, 2.0, 3.0]), slice(0, 2), 5.0)
     Tensor([5., 5., 3.])
     """
+    x = operand(x)
     data = getattr(x, "_data", x)
     return setitem_(x, raw_key(data, key), value_for(data, value))
 
@@ -222,6 +224,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Ten
     >>> xgrad.take(xgrad.asarray([1.0, 2.0, 3.0]), xgrad.asarray([2, 0, -1]))
     Tensor([3., 1., 3.])
     """
+    x = operand(x)
     if not hasattr(indices, "shape") or is_numpy_scalar(indices):
         data = getattr(x, "_data", x)
         backend = raw_namespace(data).__backend__
