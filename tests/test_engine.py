@@ -202,7 +202,7 @@ def test_unknown_operands_get_their_turn():
     assert leaf(1.0) + Other() == "other's turn"
     with pytest.raises(TypeError, match=r"unsupported operand type\(s\) for \+: 'Tensor' and 'str'"):
         leaf(1.0) + "a"
-    assert (leaf(1.0) == None) is False  # noqa: E711
+    assert (leaf([1.0, 2.0]) == None).tolist() == [False, False]  # noqa: E711  (as in NumPy)
 
 
 def test_shapes_that_do_not_broadcast():

@@ -119,6 +119,31 @@ def test_second_order_is_the_same_on_every_backend(name: str, xp: Any, device: A
         np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("value_dtype", ["float32", "complex128"])
+@pytest.mark.parametrize("key", [[0, 1, 2], [0, 1, 0], [[0, 1, 0]], slice(None, None, -1)], ids=str)
+def test_values_written_into_any_dtype_can_be_differentiated_twice(key: Any, dtype: str, value_dtype: str, xp: Any) -> None:
+    if value_dtype == "complex128" and not dtype.startswith("complex"):
+        pytest.skip("complex values do not fit into real arrays")
+    places = np.arange(3)[key].reshape(-1)
+    value = np.array([1 + 2j, 3 - 1j, 0.5j]) if value_dtype == "complex128" else np.array([1.0, 2.0, 3.0])
+    wins = np.array([place not in places[i + 1 :] for i, place in enumerate(places)])
+    weight = np.array([1.0, 2.0, 3.0])
+    x = xp.asarray(np.full(3, 0.5, dtype)).requires_grad_()
+    v = xp.asarray(value.astype(value_dtype)).requires_grad_()
+    y = x * 1
+    y[key] = v
+    scaled = y * xp.asarray(weight.astype(dtype))
+    xp.sum(xp.real(xp.conj(scaled) * scaled)).backward(create_graph=True)  # sum |w y|^2: its gradient is 2 |w|^2 v
+    first = v.grad
+    for leaf in (x, v):
+        leaf.zero_grad()
+    curvature = 2 * weight[places] ** 2 * wins
+    np.testing.assert_allclose(first.detach().numpy(), curvature * value, rtol=1e-6)
+    xp.sum(xp.real(xp.conj(xp.asarray(value.astype(value_dtype))) * first)).backward()
+    np.testing.assert_allclose(v.grad.numpy(), curvature * value, rtol=1e-6)
+
+
 def test_pitfall_14_the_last_write_wins_where_the_library_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = find_backend("numpy")
 

@@ -99,7 +99,7 @@ float16, float32, float64 = (DType(f"float{n}", "real floating", n) for n in (16
 bfloat16 = DType("bfloat16", "real floating", 16)
 complex64, complex128 = (DType(f"complex{n}", "complex floating", n) for n in (64, 128))
 
-_PYTHON_TYPES = {bool: "bool", int: "int64", complex: "complex128"}
+_PYTHON_TYPES = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}  # where they are named, as in NumPy
 
 
 def _dtype_name(dtype: object) -> str:
@@ -116,8 +116,6 @@ def dtype_of(dtype: object) -> DType:
     """The `DType` that a name, a Python type or any library's dtype object stands for."""
     if isinstance(dtype, DType):
         return dtype
-    if dtype is float:
-        return get_default_dtype()
     name = dtype if isinstance(dtype, str) else _dtype_name(dtype)
     try:
         return DType._by_name[name]
@@ -391,6 +389,8 @@ class Backend:
             raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
         if host.dtype.kind not in "biufc":
             raise TypeError(f"cannot make an array of {type(x).__name__} {x!r:.80}: it does not hold numbers")
+        if host.dtype.kind == "c" and dtype is not None and dtype_of(dtype).kind != "complex floating":
+            raise TypeError(f"{dtype_of(dtype).name} cannot hold complex numbers, of which {x!r:.60} has some")
         if dtype is not None and host.dtype.kind == "f" and dtype_of(dtype).kind.endswith("integer"):
             host = numpy.asarray(x, dtype=dtype_of(dtype).dtype)  # integers beyond int64 may have met smaller ones in float64
         if dtype is None:
@@ -413,7 +413,7 @@ class Backend:
             kinds = ("integral", "real floating", "complex floating")[(isinstance(x, float) + 2 * isinstance(x, complex)) :]
         if xp.isdtype(like.dtype, kinds):
             return xp.asarray(x, dtype=like.dtype, device=self.device(like))
-        if xp.isdtype(like.dtype, "real floating"):  # and `x` is complex
+        if isinstance(x, complex) and xp.isdtype(like.dtype, "real floating"):
             dtype = complex128 if self.dtype_of(like.dtype) is float64 else complex64
             return self.from_python(x, dtype, self.device(like))
         return self.from_python(x, None, self.device(like))

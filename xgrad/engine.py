@@ -11,7 +11,6 @@ wanted the very same rule runs on Tensors, which are recorded like any others: t
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import operator
 import sys
@@ -20,14 +19,14 @@ from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from . import memory, views
-from .arguments import open_arguments, promote, put, same_dtype
+from .arguments import SEQUENCES, array_of, open_arguments, promote, put, same_dtype
 from .backend import Array, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
-from .errors import GradientError, explain
+from .errors import GradientError, raise_explained
 from .grad_mode import Recorder, batches, mode
 from .methods import Methods
-from .rules import Op, enter, publish
+from .rules import Op, enter, publish, returns
 
-__all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "pullback", "wrap"]
+__all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "operand", "pullback", "wrap"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,6 +105,14 @@ def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> T
     return out
 
 
+def operand(x: Any) -> Any:
+    """`x` itself, or a Tensor of the numbers in it if it is a list, tuple or range of them."""
+    if not isinstance(x, SEQUENCES):
+        return x
+    made = array_of(x)
+    return made if isinstance(made, Tensor) else wrap(made)
+
+
 # --------------------------------------------------------------------------------------------------------------- Node
 
 next_age = memory.next_age
@@ -161,8 +168,8 @@ def op(forward: Any = None, /, *, scalars: bool = False, override: bool = False)
     Parameters
     ----------
     forward : callable
-        A function of a namespace and arrays of it. Parameters annotated ``ArrayLike`` and unannotated ones before the
-        ``/`` are arrays; the others are passed on as they are.
+        A function of a namespace and arrays of it. Parameters annotated ``ArrayLike`` or ``Tensor`` and unannotated ones
+        before the ``/`` are arrays; the others are passed on as they are.
     scalars : bool
         Whether `forward` takes Python scalars in place of arrays; else they are made arrays first.
     override : bool
@@ -189,8 +196,7 @@ def _make(forward: Callable[..., Any], scalars: bool, override: bool) -> Any:
     made: Op[..., Any] = Op(forward, scalars=scalars, override=override)
     enter(made)
     made.call = _general(made)
-    one_output = not str(inspect.signature(forward).return_annotation).startswith(("tuple", "list"))
-    if one_output and not made.sequence and not made.optional:
+    if returns(forward) != "several" and not made.sequence and not made.optional:
         from . import fast  # which builds on this module
 
         if made.arrays == [0]:
@@ -228,32 +234,36 @@ def _on_opened(made: Op[..., Any]) -> Callable[..., Any]:
         try:
             y = (made.forward if not xp.__backend__.depth else xp.__backend__.forward(made))(xp, *values)
         except Exception as error:
-            told = explain(error, made.name, [made.names[i] for i in made.arrays], items)
-            if told is error:
-                raise
-            raise told from error
-        cls = next((type(v) for v in given if isinstance(v, Tensor) and type(v) is not Tensor), Tensor)
-        how = mode.get() if made.kind != "none" and any(n is not None for n in nodes) else False
-        several = isinstance(y, (tuple, list))
-        if not how or not (several or inexact(y)):
-            out = _wrap_all(y, cls)
-        else:
-            tracked = (True,) if made.sequence else tuple(n is not None for n in nodes)
-            saved = (made.savers.get(tracked) or made.saver(tracked))(*values, y)
-            if several:
-                node = Node(made, tuple(nodes), saved, [v.shape for v in y], [v.dtype for v in y])
-            else:
-                node = Node(made, tuple(nodes), saved, y.shape, y.dtype)
-            out = _wrap_all(y, cls, node)
-            if isinstance(how, Recorder):
-                how.recorded(node, y, items)
-            if cls is not Tensor:
-                cls._recorded(out, node, given)
-        if made.write is not None:
-            views.link(out, given[0], made, tuple(values[1:]))
-        return out
+            raise_explained(error, made.name, [made.names[i] for i in made.arrays], items)
+        return recorded(made, values, given, items, nodes, y)
 
     return run
+
+
+def recorded(
+    made: Op[..., Any], values: list[Any], given: Sequence[Any], items: Sequence[Any], nodes: Sequence[Any], y: Any
+) -> Any:
+    """Tensors around `y`, what the op `made` returned, and a node for the call if it is to be recorded."""
+    cls = next((type(v) for v in given if isinstance(v, Tensor) and type(v) is not Tensor), Tensor)
+    how = mode.get() if made.kind != "none" and any(n is not None for n in nodes) else False
+    several = isinstance(y, (tuple, list))
+    if not how or not (several or inexact(y)):
+        out = _wrap_all(y, cls)
+    else:
+        tracked = (True,) if made.sequence else tuple(n is not None for n in nodes)
+        saved = (made.savers.get(tracked) or made.saver(tracked))(*values, y)
+        if several:
+            node = Node(made, tuple(nodes), saved, [v.shape for v in y], [v.dtype for v in y])
+        else:
+            node = Node(made, tuple(nodes), saved, y.shape, y.dtype)
+        out = _wrap_all(y, cls, node)
+        if isinstance(how, Recorder):
+            how.recorded(node, y, items)
+        if cls is not Tensor:
+            cls._recorded(out, node, given)
+    if made.write is not None:
+        views.link(out, given[0], made, tuple(values[1:]))
+    return out
 
 
 def _composite(made: Op[..., Any]) -> Callable[..., Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["GradientError", "NotAnArray", "explain"]
+__all__ = ["GradientError", "NotAnArray", "raise_explained"]
 
 
 class GradientError(RuntimeError):
@@ -20,7 +20,21 @@ class NotAnArray(TypeError):
         super().__init__(f"expected a Tensor, an array or a Python scalar, got {type(x).__name__}{advice}")
 
 
-def explain(error: Exception, name: str, names: Sequence[str], items: Sequence[Any]) -> Exception:
+def raise_explained(error: Exception, name: str, names: Sequence[str], items: Sequence[Any]) -> NoReturn:
+    """Raise the error for what a library refused: its own, or one in xgrad's terms where the reason is known.
+
+    The parameters are those of `_explain`.
+    """
+    explained = _explain(error, name, names, items)
+    try:
+        if explained is error:
+            raise explained
+        raise explained from error
+    finally:  # an error holds the frames that it passed: one that held it in turn would keep all operands alive
+        del explained, error
+
+
+def _explain(error: Exception, name: str, names: Sequence[str], items: Sequence[Any]) -> Exception:
     """The error to raise where a library refused arguments: its own, told in xgrad's terms where the reason is known.
 
     Parameters

@@ -1,7 +1,7 @@
 """The hot path: `engine` calls an op in general; these call ops on one or two exact Tensors, with no generality left.
 
 They do what ``engine._general`` does, line for line, and hand over to it whatever they do not expect: other arguments,
-an array type that is met for the first time, an error to explain.
+an array type that is met for the first time, several outputs. They ask first: a forward is run once, also where it raises.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from . import views
+from .arguments import in_key
 from .backend import batched_namespaces, namespaces, weak_types
-from .engine import Node, Tensor, wrap
-from .grad_mode import mode
-from .rules import Op
+from .engine import Node, Tensor, recorded, wrap
+from .errors import raise_explained
+from .grad_mode import batches, mode
+from .rules import Op, returns
 
 __all__ = ["in_batch", "one_array", "two_arrays"]
 
@@ -22,16 +24,22 @@ FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False
 
 def one_array(made: Op[..., Any]) -> Callable[..., Any]:
     forward, general, at, savers = made.forward, made.call, made.dtype_at, made.savers
-    new, mode_now, batched = Tensor.__new__, mode.get, in_batch(made)
+    new, mode_now, batched, known = Tensor.__new__, mode.get, in_batch(made), namespaces.get
+    keyed, unsure = made.key_at is not None, returns(made.source) != "one"
 
     def run(x: Any, /, *parameters: Any) -> Any:
         if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
             return general(x, *parameters)
         a, parent = x._data, x._node
-        try:
-            y = forward(namespaces[a.__class__], a, *parameters)
-        except Exception:  # an error to explain, a type of array that is met for the first time, a batch
+        xp = known(a.__class__)
+        if xp is None or (keyed and batches.get()):  # a type of array that is met for the first time, a batch
             return batched(x, *parameters)
+        try:
+            y = forward(xp, a, *parameters)
+        except Exception as error:
+            raise_explained(error, made.name, [made.names[0]], [a])
+        if unsure and isinstance(y, (tuple, list)):
+            return recorded(made, [a, *parameters], [x], [a], [parent], y)
         out = new(Tensor)
         out._data, out._view, out._name = y, None, None
         if parent is None or not (how := mode_now()) or made.kind == "none":
@@ -50,7 +58,8 @@ def one_array(made: Op[..., Any]) -> Callable[..., Any]:
 
 def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
     forward, general, scalars = made.forward, made.call, {float, int} if made.scalars else set()
-    new, savers, mode_now, batched = Tensor.__new__, made.savers, mode.get, in_batch(made)
+    new, savers, mode_now, batched, known = Tensor.__new__, made.savers, mode.get, in_batch(made), namespaces.get
+    unsure = returns(made.source) != "one"
 
     def run(x1: Any, x2: Any, /) -> Any:
         if x1.__class__ is Tensor:
@@ -58,22 +67,28 @@ def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
             if x2.__class__ is Tensor:
                 a2, n2 = x2._data, x2._node
                 kind = a1.__class__
-                if kind is not a2.__class__ and namespaces.get(kind) is not namespaces.get(a2.__class__):
+                xp = known(kind)
+                if kind is not a2.__class__ and known(a2.__class__) is not xp:
                     return batched(x1, x2)
                 if kind in weak_types and a1.dtype is not a2.dtype:
                     return general(x1, x2)
             elif x2.__class__ in scalars:
-                a2, n2 = x2, None
+                a2, n2, xp = x2, None, known(a1.__class__)
             else:
                 return general(x1, x2)
         elif x1.__class__ in scalars and x2.__class__ is Tensor:
             a1, n1, a2, n2 = x1, None, x2._data, x2._node
+            xp = known(a2.__class__)
         else:
             return general(x1, x2)
-        try:
-            y = forward(namespaces[(a1 if x1.__class__ is Tensor else a2).__class__], a1, a2)
-        except Exception:
+        if xp is None:  # a type of array that is met for the first time, a batch
             return batched(x1, x2)
+        try:
+            y = forward(xp, a1, a2)
+        except Exception as error:
+            raise_explained(error, made.name, made.names, [a1, a2])
+        if unsure and isinstance(y, (tuple, list)):
+            return recorded(made, [a1, a2], [x1, x2], [a1, a2], [n1, n2], y)
         out = new(Tensor)
         out._data, out._view, out._name = y, None, None
         if (n1 is n2 and n1 is None) or not (how := mode_now()) or made.kind == "none":
@@ -98,7 +113,7 @@ def in_batch(made: Op[..., Any]) -> Callable[..., Any]:
         for x in arguments[:count]:
             if x.__class__ is Tensor and (xp := batched_namespaces.get(x._data.__class__)) is not None:
                 backend = xp.__backend__ if backend is None or xp.__backend__.depth > backend.depth else backend
-        if backend is None:
+        if backend is None or (made.key_at is not None and in_key(arguments[made.key_at])):
             return general(*arguments)
         items = list(arguments)
         for k, x in enumerate(arguments[:count]):
@@ -113,8 +128,10 @@ def in_batch(made: Op[..., Any]) -> Callable[..., Any]:
                 return general(*arguments)
         try:
             y = backend.forward(made)(backend.xp, *items)
-        except Exception:
-            return general(*arguments)
+        except Exception as error:
+            raise_explained(error, made.name, [made.names[i] for i in made.arrays], items[:count])
+        if isinstance(y, (tuple, list)):
+            return recorded(made, items, arguments[:count], items[:count], [None] * count, y)
         out = wrap(y)
         if made.write is not None:
             views.link(out, arguments[0], made, arguments[1:])

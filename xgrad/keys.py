@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from .arguments import SEQUENCES, from_numbers, holds_array, host_numbers
 from .backend import Array, is_numpy_scalar, raw_namespace
 from .engine import Tensor
 from .namespaces import namespace
@@ -97,8 +98,10 @@ def _beside(x: Array, value: Any) -> Any:
     backend = raw_namespace(x).__backend__
     if is_numpy_scalar(value):
         return value.item()
-    if isinstance(value, (list, tuple)):
-        return namespace(backend.name).asarray(value, device=backend.device(x))
+    if isinstance(value, SEQUENCES):
+        if holds_array(value):
+            return namespace(backend.name).asarray(value, device=backend.device(x))
+        return from_numbers(backend, host_numbers(value), x)
     if raw_namespace(value).__backend__.name == "numpy" and backend.name != "numpy":
         return backend.from_numpy(value, backend.device(x))
     return value

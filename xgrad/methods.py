@@ -33,6 +33,7 @@ class Methods:
 
     __slots__: tuple[str, ...] = ()
     __array_priority__ = 1000
+    __xgrad_tensor__ = True  # what annotations of arrays are known by
     _prints_facts = True
     _data: Any
     _node: Any
@@ -201,13 +202,20 @@ class Methods:
         try:
             return xgrad.equal(self, other)
         except NotAnArray:
-            return NotImplemented
+            return self._unlike(other, False)
 
     def __ne__(self, other: Any, /) -> Tensor:  # type: ignore[override]
         try:
             return xgrad.not_equal(self, other)
         except NotAnArray:
+            return self._unlike(other, True)
+
+    def _unlike(self, other: Any, differs: bool) -> Any:
+        # What is no array and has no opinion of its own, such as None and strings, equals no element.
+        kind: Any = type(other)
+        if kind.__module__ != "builtins" and kind.__eq__ is not object.__eq__:
             return NotImplemented
+        return xgrad.full_like(self, differs, dtype=xgrad.bool)
 
     def __lt__(self, other: Any, /) -> Tensor:
         try:

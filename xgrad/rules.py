@@ -11,8 +11,11 @@ output, and costs no memory by that. What it does not say is found from the rule
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
+import re
+import types
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Generic, NamedTuple, ParamSpec, TypeVar, Union, cast
 
 from . import memory
 from .backend import extend_namespaces
@@ -34,6 +37,9 @@ def enter(op: Op[..., Any]) -> None:
         registry[op.name] = op
 
 
+_INDICES = frozenset({"fweights", "indices", "segment_ids", "sorter"})
+
+
 class Push(NamedTuple):
     """How an op is pushed forward in one of its array arguments."""
 
@@ -46,24 +52,23 @@ class Push(NamedTuple):
 class Op(Generic[P, R]):
     """A function of the namespace, the declaration of its derivative, and how it is called.
 
-    Parameters annotated ``ArrayLike``, and unannotated ones before the ``/``, are arrays; ``Sequence[ArrayLike]`` and
-    ``*arrays`` are sequences of them, which an op takes instead of other arrays.
+    Parameters annotated ``ArrayLike`` or ``Tensor``, and unannotated ones before the ``/``, are arrays; ``Sequence[ArrayLike]``
+    and ``*arrays`` are sequences of them, which an op takes instead of other arrays.
     """
 
     def __init__(self, forward: Callable[..., Any], *, scalars: bool = False, override: bool = False) -> None:
         parameters = list(inspect.signature(forward).parameters.values())[1:]
-        notes = ["" if p.annotation is p.empty else str(p.annotation) for p in parameters]
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+        kinds = [_kind(p, forward) for p in parameters]
         self.name = forward.__name__.rstrip("_")
         self.source, self.forward = forward, _positional(forward)
         self.scalars = scalars  # whether the forward takes Python scalars as they are
         self.override = override  # whether raw namespaces get this forward even where the library has the name
         self.names = [p.name for p in parameters]
-        unnoted = [not n and p.kind in positional for p, n in zip(parameters, notes)]
-        self.arrays = [i for i, n in enumerate(notes) if "ArrayLike" in n or unnoted[i]]
-        self.sequence = any("Sequence[ArrayLike]" in n or p.kind is p.VAR_POSITIONAL for p, n in zip(parameters, notes))
-        self.optional = any("None" in notes[i] for i in self.arrays)  # whether an array argument may be None
+        self.arrays = [i for i, kind in enumerate(kinds) if kind]
+        self.sequence = "sequence" in kinds
+        self.optional = "optional" in kinds  # whether an array argument may be None
         self.pointwise = False  # whether it acts on single elements of its arguments, which broadcast
+        self.indices = _INDICES.intersection(self.names)  # array arguments that are indices: integers beside floats, too
         self.key_at = self.names.index("key") if "key" in self.names else None  # an index may have arrays in it
         self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
         self.slots = [*self.names, "y", *(f"{self.names[i]}_shape" for i in self.arrays)]
@@ -115,6 +120,7 @@ class Op(Generic[P, R]):
         others are kept; of an op on a sequence, it gets ``t`` as a list, with zeros for what does not change; for an op of
         several outputs, it returns a tuple, with None for an output that does not change.
         """
+        self._not_called("t")
         for name, rule in rules.items():
             self._push(name, "direct", *_compile(self, rule, "t"))
 
@@ -178,8 +184,9 @@ class Op(Generic[P, R]):
         if unknown := set(rules) - set(arrays):
             raise TypeError(
                 f"{self.name}: rules are declared for {sorted(unknown)}, but its array arguments are {arrays}; those are what is "
-                "annotated ArrayLike, and what stands before the / unannotated"
+                "annotated ArrayLike or Tensor, and what stands before the / unannotated"
             )
+        self._not_called("g", "y", "xp", *(("i",) if self.sequence else ()))
         self.kind, self.rules, self.needs, self.conjugates = kind, [], [], False
         self.pushes = [None] * len(arrays)
         self.savers.clear()
@@ -188,6 +195,13 @@ class Op(Generic[P, R]):
             self.rules.append(rule)
             self.needs.append(frozenset(self.slots.index(n) for n in named if n in self.slots))
             self.per_item = not self.sequence or "i" in named
+
+    def _not_called(self, *own: str) -> None:
+        if taken := set(own).intersection(self.names):
+            raise TypeError(
+                f"{self.name}: its argument {min(taken)!r} has a name that means something else in rules (g is the cotangent, "
+                "y the output, xp the namespace, t a change, i the number of an item); rename it"
+            )
 
     def saver(self, tracked: tuple[bool, ...]) -> Callable[..., tuple[Any, ...]]:
         """A function of all parameters and the output that returns what to save of them, one entry per slot.
@@ -227,6 +241,81 @@ class Op(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+# What annotations say. They are objects, or their text under ``from __future__ import annotations``.
+
+
+def _kind(parameter: inspect.Parameter, forward: Callable[..., Any]) -> str:
+    """What a parameter takes: ``"array"``, ``"optional"`` (an array or None), ``"sequence"`` of arrays, or ``""``."""
+    if parameter.annotation is parameter.empty:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return "sequence"
+        kind = "array" if parameter.kind is parameter.POSITIONAL_ONLY else ""
+    else:
+        kind = _kind_of(annotated(parameter.annotation, forward))
+    if kind and parameter.kind is parameter.VAR_POSITIONAL:
+        return "sequence"
+    return "optional" if kind == "array" and parameter.default is None else kind
+
+
+def _kind_of(annotation: Any) -> str:
+    if isinstance(annotation, str):  # its names are not known where the op is made
+        if not re.search(r"\b(ArrayLike|Tensor)\b", annotation):
+            return ""
+        if re.match(rf"(\w+\.)*({'|'.join(t.__name__ for t in _SEQUENCES)}|List|Tuple)\[", annotation):
+            return "sequence"
+        return "optional" if re.search(r"\b(None|Optional)\b", annotation) else "array"
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _kind_of(typing.get_args(annotation)[0])
+    if origin in _SEQUENCES:
+        return "sequence" if any(map(_kind_of, typing.get_args(annotation)[:1])) else ""
+    if origin is Union or origin is types.UnionType:
+        kinds = list(map(_kind_of, typing.get_args(annotation)))
+        if "sequence" in kinds:
+            return "sequence"
+        return ("optional" if type(None) in typing.get_args(annotation) else "array") if any(kinds) else ""
+    return "array" if getattr(annotation, "__xgrad_tensor__", False) else ""
+
+
+_SEQUENCES: tuple[type, ...] = (Sequence, Iterable, Collection, list, tuple)
+
+
+def annotated(annotation: Any, forward: Callable[..., Any]) -> Any:
+    """What the annotation of a parameter of `forward` stands for; its text, where that has names that are not known."""
+    if not isinstance(annotation, str):
+        return annotation
+    function = inspect.unwrap(forward)
+    scope = getattr(function, "__globals__", {})
+    own = str(scope.get("__name__", "")).startswith("xgrad.")  # whose many annotations are few different ones
+    if own and annotation in (known := _read.setdefault(scope["__name__"], {})):
+        return known[annotation]
+    cells = zip(function.__code__.co_freevars, function.__closure__ or ()) if scope else ()
+    try:
+        found = eval(annotation, scope, {name: cell.cell_contents for name, cell in cells})
+    except Exception:  # a name that is known to type checkers alone, or in another function
+        return annotation
+    if own:
+        known[annotation] = found
+    return found
+
+
+_read: dict[str, dict[str, Any]] = {}  # what xgrad's own annotations stand for, by module
+
+
+def returns(forward: Callable[..., Any]) -> str:
+    """What `forward` says that it returns: ``"one"`` array, ``"several"``, or ``"unknown"``."""
+    said = inspect.signature(forward).return_annotation
+    if said is inspect.Signature.empty:
+        return "unknown"
+    said = annotated(said, forward)
+    if isinstance(said, str):
+        return "unknown"
+    origin = typing.get_origin(said) or said
+    if isinstance(origin, type) and issubclass(origin, (tuple, list)):
+        return "several"
+    return "one" if getattr(said, "__xgrad_tensor__", False) else "unknown"
 
 
 def _shape(x: Any) -> tuple[int, ...]:

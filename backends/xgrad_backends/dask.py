@@ -72,7 +72,9 @@ class Plugin(Backend):
         arrays = [part for part in _parts(key) if getattr(part, "shape", ()) != ()]
         plain = _forwards(tuple(part for part in _parts(key) if getattr(part, "shape", ()) == ()))
         alone = not any(isinstance(part, int) for part in _parts(key))  # beside an integer, an array comes on another axis
-        if plain and (not arrays or (len(arrays) == 1 and arrays[0].ndim == 1 and alone)):
+        one = len(arrays) == 1 and arrays[0].ndim == 1 and alone
+        one = one and not (x.dtype.kind == "c" and arrays[0].dtype.kind in "iu")  # where dask casts a complex number to an index
+        if plain and (one or not arrays):
             return _known(x[key], "the shape of x[mask]")
         if any(part.dtype.kind == "b" for part in arrays):
             return _known(x[key], "the shape of x[mask]")

@@ -71,10 +71,10 @@ class Plugin(Backend):
         return x[numpy.unravel_index(flat, x.shape)].tobytes()
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
-        return _add_at(numpy.array(x), key, value)
+        return add_at(numpy.array(x), key, value)
 
     def scatter(self, shape: tuple[int, ...], key: Any, value: Any) -> Any:
-        return _add_at(numpy.zeros(shape, value.dtype), key, value)
+        return add_at(numpy.zeros(shape, value.dtype), key, value)
 
     def special(self, name: str) -> Callable[..., Any] | None:
         return scipy_special(name)
@@ -90,11 +90,18 @@ def scipy_special(name: str) -> Callable[..., Any] | None:
         return None
 
 
-def _add_at(out: Any, key: Any, value: Any) -> Any:
-    if may_repeat(key):
-        numpy.add.at(out, key, value)
-    else:
+def add_at(out: Any, key: Any, value: Any) -> Any:
+    """`out`, with `value` added at ``out[key]`` in place, positions that occur twice counted twice."""
+    if not may_repeat(key):
         out[key] += value
+        return out
+    # Into an array of one axis numpy.add.at reads the value as if it had as many elements as there are places, and beyond
+    # its end if it has fewer; into more axes it broadcasts the value itself.
+    if out.ndim == 1 and value.ndim:
+        shape = key.shape if isinstance(key, numpy.ndarray) else numpy.broadcast_to(False, out.shape)[key].shape
+        if value.shape != shape:
+            value = numpy.broadcast_to(value, shape)
+    numpy.add.at(out, key, value)
     return out
 
 

@@ -10,7 +10,7 @@ import numpy
 
 from xgrad.backend import Backend
 from xgrad_backends.numpy import Plugin as NumPy
-from xgrad_backends.numpy import scipy_special
+from xgrad_backends.numpy import add_at, scipy_special
 
 _NUMPY = NumPy()
 
@@ -53,7 +53,7 @@ class Plugin(Backend):
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         out = self.xp.asarray(x, copy=True)
-        numpy.add.at(out._array, self._key(key), _inside(value))
+        add_at(out._array, self._key(key), _inside(value))
         return out
 
     def special(self, name: str) -> Callable[..., Any] | None:

@@ -74,12 +74,13 @@ class Plugin(Backend):
         return torch.flip(x, flipped)[tuple(parts)]
 
     def set_item(self, x: Any, key: Any, value: Any) -> Any:
-        out = x.clone()
         if not any(map(_backwards, parts := _parts(key))):
+            out = x.clone()
             out[tuple(parts)] = value
         else:
             at = self.numbers(x, key)
-            out.reshape(-1)[at] = torch.broadcast_to(torch.as_tensor(value, dtype=x.dtype, device=x.device), at.shape)
+            out = torch.clone(x, memory_format=torch.contiguous_format)
+            out.view(-1)[at] = torch.broadcast_to(torch.as_tensor(value, dtype=x.dtype, device=x.device), at.shape)
         return out
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -130,3 +132,48 @@ def test_python_complex_numbers_keep_the_precision(xp: Any) -> None:
             assert made.dtype == wanted
     xgrad.set_default_dtype(xgrad.float64)
     assert (xp.ones(2, dtype=xp.float32) * 1j).dtype == xp.complex64
+
+
+MEANT = {float: "float64", complex: "complex128", int: "int64", bool: "bool"}
+
+
+def _with_dtype(xp: Any) -> list[tuple[str, Callable[..., Any]]]:
+    """Every public function with a parameter `dtype`, by name."""
+    found = []
+    for part in ("", "linalg", "fft", "random"):
+        module = xgrad.random if part == "random" else getattr(xp, part) if part else xp
+        for name in getattr(module, "__all__", dir(module)):
+            function = getattr(module, name)
+            if callable(function) and not isinstance(function, type) and not name.startswith("_"):
+                named = inspect.signature(function).parameters
+                if "dtype" in named and name not in ("isdtype", "set_default_dtype", "dtype_of"):
+                    found.append((f"{part}.{name}".strip("."), function))
+    return found
+
+
+def test_pythons_types_mean_what_they_mean_in_numpy_everywhere(xp: Any) -> None:
+    x = xp.asarray([[1.0, 2.0], [3.0, 4.0]], dtype=xp.float32)
+    arguments: list[tuple[Any, ...]] = [(x,), (3,), ((2, 2),), ((2, 2), 1), (0, 1, 3), (0, 3), ([1, 2],)]
+    taken = dict.fromkeys(MEANT, 0)
+    for name, function in _with_dtype(xp):
+        for kind, meant in MEANT.items():
+            for given in arguments:
+                try:
+                    made = function(*given, kind) if name == "astype" else function(*given, dtype=kind)
+                except Exception:
+                    continue
+                made = made[0] if isinstance(made, tuple) else made
+                assert made.dtype == meant, f"{name}(dtype={kind.__name__}) is {made.dtype}"
+                taken[kind] += 1
+                break
+    assert taken[float] > 25 and min(taken.values()) > 10
+    for made in (x.astype(float), Tensor([1], dtype=float), Tensor(x.numpy(), dtype=float), np.sum(x, dtype=float)):
+        assert made.dtype == xgrad.float64
+
+
+def test_a_named_type_and_a_number_of_it_differ() -> None:
+    assert xgrad.result_type(float) is xgrad.float64 and xgrad.result_type(1.0) is xgrad.float32
+    assert xgrad.result_type(complex) is xgrad.complex128 and xgrad.result_type(1j) is xgrad.complex64
+    assert xgrad.finfo(float).bits == 64 and xgrad.float64 == float and xgrad.float32 != float
+    xgrad.set_default_dtype(float)
+    assert xgrad.zeros(1).dtype is xgrad.float64

@@ -9,7 +9,7 @@ import math
 from typing import Any, Literal
 
 from ..backend import device_of
-from ..engine import ArrayLike, Tensor, composite, op
+from ..engine import ArrayLike, Tensor, composite, op, operand
 from ..keys import axis_from_0
 
 __all__ = ["convolve", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid"]
@@ -145,12 +145,13 @@ def gradient(
     >>> xgrad.gradient(xgrad.Tensor([1.0, 2.0, 4.0, 7.0]))
     Tensor([1. , 1.5, 2.5, 3. ])
     """
-    ndim = len(f.shape)
+    ndim = len(operand(f).shape)
     axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if any(not -ndim <= a < ndim for a in axes):
         raise IndexError(f"gradient: axis {axis} is out of bounds for an array of {ndim} axes")
     steps = spacing or (1.0,)
-    steps = steps * len(axes) if len(steps) == 1 and getattr(steps[0], "ndim", 0) == 0 else steps
+    single = getattr(steps[0], "ndim", 0) == 0 and not isinstance(steps[0], (list, tuple, range))
+    steps = steps * len(axes) if len(steps) == 1 and single else steps
     if len(steps) != len(axes):
         raise ValueError(f"gradient: there are {len(spacing)} spacings for {len(axes)} axes; give none, one, or as many")
     if edge_order not in (1, 2):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import DType, dtype_of, find_backend, get_default_dtype, is_numpy_scalar, raw_namespace
-from ..engine import ArrayLike, Tensor, op
-from ..namespaces import creates
+from ..backend import DType, dtype_of, find_backend, get_backend, get_default_dtype, is_numpy_scalar, raw_namespace
+from ..engine import ArrayLike, Tensor, op, operand
+from ..namespaces import creates, namespace
 
 __all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type", "to_backend", "to_device"]
 
@@ -73,6 +73,8 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
             return x
         if have.kind == "complex floating" and wanted.kind != "complex floating":
             raise TypeError(f"astype: {wanted.name} cannot hold x of {have.name}; take xgrad.real(x) or xgrad.imag(x) first")
+    elif isinstance(x, (list, tuple, range)):
+        return namespace(get_backend()).asarray(x, dtype=dtype, device=device)  # at once: by way of float32 it loses digits
     out = astype_(x, dtype, copy=copy)
     return out if device is None else to_device(out, device)
 
@@ -111,6 +113,7 @@ def to_device(x: ArrayLike, device: Any, /) -> Tensor:
     >>> xgrad.to_device(xgrad.ones(2), "cpu").device
     'cpu'
     """
+    x = operand(x)
     x = x if isinstance(x, Tensor) else Tensor(x)
     source = x.device
     return x if device == source else to_device_(x, device, source)
@@ -159,6 +162,7 @@ def to_backend(x: ArrayLike, name: str, device: Any = None, /) -> Tensor:
     >>> xgrad.to_backend(xgrad.ones(2), "numpy").backend
     'numpy'
     """
+    x = operand(x)
     x = x if isinstance(x, Tensor) else Tensor(x)
     find_backend(name).xp  # noqa: B018  (raises where it cannot run)
     if name == x.backend:
@@ -175,11 +179,11 @@ def _dtype(x: Any) -> DType:
         return x.dtype
     if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type):
         return raw_namespace(x).__backend__.dtype_of(x.dtype)
-    if isinstance(x, (bool, int, float, complex)):
-        x = type(x)
-    if x is complex:
+    if isinstance(x, float):
+        return get_default_dtype()
+    if isinstance(x, complex):
         return dtype_of("complex128" if get_default_dtype().name == "float64" else "complex64")
-    return dtype_of(x)
+    return dtype_of(type(x) if isinstance(x, (bool, int)) else x)
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from ..backend import device_of, raw_namespace
-from ..engine import ArrayLike, Tensor, composite
+from ..engine import ArrayLike, Tensor, composite, operand
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
@@ -185,6 +185,7 @@ def _beside(x: Any, q: Any, whole: int = 1) -> Any:
     """`q` over `whole`; a sequence of numbers as an array beside `x`, and of its dtype."""
     if not isinstance(q, (list, tuple, range)):
         return q / whole
+    x = operand(x)
     data = getattr(x, "_data", x)
     return raw_namespace(data).__backend__.from_python(list(q), data.dtype, device_of(data)) / whole
 

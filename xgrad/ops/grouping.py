@@ -154,6 +154,9 @@ def bincount(xp: Any, x: ArrayLike, /, weights: ArrayLike | None = None, minleng
     return xp.scatter_add(xp.new_zeros(values, (number,)), (x,), values)
 
 
+bincount.op.indices = frozenset({"x"})  # type: ignore[attr-defined]
+
+
 @op(override=True)
 def digitize(xp: Any, x: ArrayLike, bins: ArrayLike, /, right: bool = False) -> Tensor:
     """Which bin each element falls into.

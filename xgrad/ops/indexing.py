@@ -6,10 +6,11 @@ overwritten. ``x[key]`` with integers, slices, None and Ellipsis alone is a view
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op
+from ..engine import ArrayLike, Tensor, composite, op, operand
 from ..keys import axis_from_0, is_basic, last_writes, raw_key, value_for
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
@@ -83,6 +84,7 @@ def getitem(x: ArrayLike, key: Any, /) -> Tensor:
     """
     if key.__class__ is int or key.__class__ is slice or is_basic(key):
         return getitem_(x, key)
+    x = operand(x)
     key = raw_key(getattr(x, "_data", x), key)
     return getitem_(x, key) if is_basic(key) else gather(x, key)
 
@@ -105,9 +107,9 @@ def _grad_of_value(xp: Any, g: Any, key: Any, value_shape: tuple[int, ...]) -> A
         return _trim(xp, got, value_shape)
     # Where an element is written twice, one write wins, and only that one has an influence: number the writes, and write
     # the numbers in the same way to see whose is found.
-    ones = xp.astype(xp.reshape(xp.ones_like(got), (-1,)), xp.int64)
+    ones = xp.new_zeros(g, (math.prod(got.shape),), dtype=xp.int64) + 1
     number = xp.reshape(xp.cumulative_sum(ones), got.shape)
-    found = xp.getitem(xp.setitem(xp.astype(xp.zeros_like(g), xp.int64), key, number), key)
+    found = xp.getitem(xp.setitem(xp.new_zeros(g, g.shape, dtype=xp.int64), key, number), key)
     return _trim(xp, xp.where(found == number, got, xp.zeros_like(got)), value_shape)
 
 
@@ -163,6 +165,7 @@ def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     >>> xgrad.setitem(xgrad.asarray([1.0, 2.0, 3.0]), slice(0, 2), 5.0)
     Tensor([5., 5., 3.])
     """
+    x = operand(x)
     data = getattr(x, "_data", x)
     return setitem_(x, raw_key(data, key), value_for(data, value))
 
@@ -221,6 +224,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Ten
     >>> xgrad.take(xgrad.asarray([1.0, 2.0, 3.0]), xgrad.asarray([2, 0, -1]))
     Tensor([3., 1., 3.])
     """
+    x = operand(x)
     if not hasattr(indices, "shape") or is_numpy_scalar(indices):
         data = getattr(x, "_data", x)
         backend = raw_namespace(data).__backend__

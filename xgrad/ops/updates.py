@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ..backend import device_of, may_repeat, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op
+from ..engine import ArrayLike, Tensor, composite, op, operand
 from ..keys import places, raw_key, value_for
 from ..namespaces import namespace
 
@@ -220,7 +220,7 @@ class at:  # noqa: N801  (it is called like a function)
     _unsaid = object()
 
     def __init__(self, x: ArrayLike, key: Any = _unsaid, /) -> None:
-        self._x, self._key = x, key
+        self._x, self._key = operand(x), key
 
     def __getitem__(self, key: Any, /) -> at:
         if self._key is not self._unsaid:

@@ -23,6 +23,8 @@ def floating(*xs: Any) -> tuple[Any, ...]:
     >>> y
     Tensor([1., 2.])
     """
+    import numpy
+
     like = next((x for x in xs if isinstance(x, Tensor)), None)
     if like is None:
         like = next((Tensor(x) for x in xs if hasattr(x, "dtype")), xgrad.zeros(()))
@@ -30,6 +32,8 @@ def floating(*xs: Any) -> tuple[Any, ...]:
     tensors = [xp.asarray(x, device=like.device) if hasattr(x, "dtype") and not isinstance(x, Tensor) else x for x in xs]
     dtypes = {x.dtype for x in tensors if isinstance(x, Tensor) and x.dtype.inexact}
     dtype = xp.result_type(*dtypes) if dtypes else xgrad.get_default_dtype()
+    if any(not isinstance(x, Tensor) and numpy.iscomplexobj(x) for x in tensors):
+        dtype = xp.result_type(dtype, 1j)
     # Python's numbers get the data type of the arrays at once: by way of the default one they would lose digits.
     tensors = [x if isinstance(x, Tensor) else xp.asarray(x, dtype=dtype, device=like.device) for x in tensors]
     return xp, *(x if x.dtype == dtype else xgrad.astype(x, dtype) for x in tensors)
