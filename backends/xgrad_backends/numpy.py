@@ -10,6 +10,7 @@ import array_api_compat.numpy
 import numpy
 
 from xgrad.backend import Backend, may_repeat
+from xgrad_backends import sums
 
 
 class Plugin(Backend):
@@ -22,7 +23,8 @@ class Plugin(Backend):
         return array_api_compat.numpy
 
     def amend(self) -> Mapping[str, Any]:
-        return {"sum": _sum, "zero_where_not": _zero_where_not}
+        precise = {name: getattr(sums, name) for name in sums.__all__}
+        return {**precise, "zero_where_not": _zero_where_not}
 
     def admit(self, x: Any) -> None:
         if isinstance(x, (numpy.matrix, numpy.ma.MaskedArray)):
@@ -84,11 +86,6 @@ def _add_at(out: Any, key: Any, value: Any) -> Any:
     else:
         out[key] += value
     return out
-
-
-def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    reduce: Any = numpy.add.reduce  # what numpy.sum comes to, five times as fast
-    return reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 _BITS = {numpy.dtype(f"f{n}"): numpy.dtype(f"i{n}") for n in (2, 4, 8)}
