@@ -64,7 +64,10 @@ class Plugin(Backend):
         return _add_at(numpy.array(x), key, value)
 
     def scatter(self, shape: tuple[int, ...], key: Any, value: Any) -> Any:
-        return _add_at(numpy.zeros(shape, value.dtype), key, value)
+        wider = self.accumulator(value, key)
+        if wider is None:
+            return _add_at(numpy.zeros(shape, value.dtype), key, value)
+        return _add_at(numpy.zeros(shape, wider), key, value.astype(wider)).astype(value.dtype)
 
     def special(self, name: str) -> Callable[..., Any] | None:
         return scipy_special(name)

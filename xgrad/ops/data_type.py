@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import DType, dtype_of, find_backend, get_default_dtype, is_numpy_scalar, raw_namespace
+from ..backend import DType, check_fits, dtype_of, find_backend, get_default_dtype, is_numpy_scalar, raw_namespace
 from ..engine import ArrayLike, Tensor, op
 from ..namespaces import creates
 
@@ -71,8 +71,7 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
         wanted, have = dtype_of(dtype), x.dtype
         if not copy and wanted is have and (device is None or device == x.device):
             return x
-        if have.kind == "complex floating" and wanted.kind != "complex floating":
-            raise TypeError(f"astype: {wanted.name} cannot hold x of {have.name}; take xgrad.real(x) or xgrad.imag(x) first")
+        check_fits("astype", have, wanted)
     out = astype_(x, dtype, copy=copy)
     return out if device is None else to_device(out, device)
 

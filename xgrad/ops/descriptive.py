@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from ..backend import device_of, raw_namespace
+from ..backend import check_fits, device_of, raw_namespace
 from ..engine import ArrayLike, Tensor, composite
 from ..precision import half, in_float32, norm, widened
 
@@ -266,6 +266,8 @@ def nansum(xp: Any, x: ArrayLike, /, axis: Axes = None, dtype: Any = None, *, ke
     >>> xgrad.nansum(xgrad.Tensor([1.0, xgrad.nan, 2.0]))
     Tensor(3.0)
     """
+    if dtype is not None:
+        check_fits("nansum", x.dtype, dtype)
     return xp.sum(xp.zero_where_not(x, x == x), axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -278,6 +280,8 @@ def nanprod(xp: Any, x: ArrayLike, /, axis: Axes = None, dtype: Any = None, *, k
     >>> xgrad.nanprod(xgrad.Tensor([3.0, xgrad.nan, 2.0]))
     Tensor(6.0)
     """
+    if dtype is not None:
+        check_fits("nanprod", x.dtype, dtype)
     return xp.prod(xp.where(x == x, x, xp.ones_like(x)), axis=axis, dtype=dtype, keepdims=keepdims)
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
+from ..backend import check_fits
 from ..engine import ArrayLike, Tensor, op
 from ..precision import half, in_float32, norm
 
@@ -97,6 +98,7 @@ def sum(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keepd
     """
     if dtype is None:
         return xp.sum(x, axis=axis, keepdims=keepdims)
+    check_fits("sum", x.dtype, dtype)
     return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -218,6 +220,7 @@ def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keep
         return xp.astype(xp.prod(xp.astype(x, own), axis=axis, dtype=xp.float32, keepdims=keepdims), own)
     if dtype is None:
         return xp.prod(x, axis=axis, keepdims=keepdims)
+    check_fits("prod", x.dtype, dtype)
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -294,6 +297,7 @@ def cumulative_sum(
     if half(own):
         y = xp.cumulative_sum(xp.astype(x, own), axis=axis, dtype=xp.float32, include_initial=include_initial)
         return xp.astype(y, own)
+    check_fits("cumulative_sum", x.dtype, own)
     return xp.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
 
 
@@ -351,6 +355,7 @@ def cumulative_prod(
     if half(own):
         y = xp.cumulative_prod(xp.astype(x, own), axis=axis, dtype=xp.float32, include_initial=include_initial)
         return xp.astype(y, own)
+    check_fits("cumulative_prod", x.dtype, own)
     return xp.cumulative_prod(x, axis=axis, dtype=dtype, include_initial=include_initial)
 
 
