@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import NotAnArray
+from .errors import ImaginaryLost, NotAnArray
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -507,7 +507,7 @@ def check_fits(what: str, have: Any, wanted: Any) -> None:
     """Raise if numbers of the data type `have`, converted to the data type `wanted`, would lose their imaginary parts."""
     have, wanted = dtype_of(have), dtype_of(wanted)
     if have.kind == "complex floating" and wanted.kind != "complex floating":
-        raise TypeError(
+        raise ImaginaryLost(
             f"{what}: {wanted.name} cannot hold numbers of {have.name}, and would drop their imaginary parts; "
             "take xgrad.real(x) or xgrad.imag(x) first"
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import array_api_compat.numpy
 import numpy
 
 __all__ = ["cumulative_sum", "mean", "sum", "var"]
@@ -57,9 +58,9 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
     own = x.dtype if dtype is None else numpy.dtype(dtype)
     wider = _WIDER.get(own.char)
     if wider is None:
-        return numpy.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
+        return array_api_compat.numpy.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
     x = x if x.dtype == own else x.astype(own)
-    return numpy.cumulative_sum(x, axis=axis, dtype=wider, include_initial=include_initial).astype(own)
+    return array_api_compat.numpy.cumulative_sum(x, axis=axis, dtype=wider, include_initial=include_initial).astype(own)
 
 
 def total(x: Any, axis: Any, keepdims: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import xgrad
 
@@ -50,7 +51,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
         raise ValueError(f"clip_grad_norm: max_norm must be positive, and is {max_norm}")
     moved = _with_gradient("clip_grad_norm", parameters)
     with no_grad():
-        gradients = [xgrad.astype(p.grad, xgrad.float32) if half(p.dtype) else p.grad for p in moved]
+        gradients: list[Any] = [xgrad.astype(p.grad, xgrad.float32) if half(p.dtype) else p.grad for p in moved]
         norms = [xgrad.linalg.vector_norm(g) for g in gradients]
         widest = max((n.dtype for n in norms), key=lambda dtype: dtype.bits)
         norm = xgrad.linalg.vector_norm(xgrad.stack([xgrad.astype(n, widest) for n in norms]))
