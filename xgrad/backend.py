@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import NotAnArray
+from .errors import ImaginaryLost, NotAnArray
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -355,6 +355,30 @@ class Backend:
         total = xp.where(xp.take(places, ends) == every, xp.take(sums, ends), xp.zeros_like(sums[:1]))
         return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
 
+    def accumulator(self, x: Array, key: Any) -> Any:
+        """The dtype in which to add to ``x[key]``, one after the other, if a wider one than that of `x` is needed; else None.
+
+        Half precision stops growing soon, and single precision loses digits where many numbers come to one place.
+        """
+        if not may_repeat(key):
+            return None
+        wider, most = _WIDER.get(self.dtype_of(x.dtype).name, (None, 0))
+        if wider is None:
+            return None
+        parts = key if isinstance(key, tuple) else (key,)
+        count = max(
+            math.prod(part.shape) if hasattr(part, "shape") else len(part) if isinstance(part, list) else 1 for part in parts
+        )
+        return self._native.get(wider) if count > most else None
+
+    def accumulate(self, x: Array, key: Any, value: Array) -> Array:
+        """What `scatter_add` does, in the dtype of `accumulator`."""
+        wider = self.accumulator(x, key)
+        if wider is None:
+            return self.scatter_add(x, key, value)
+        xp = self.xp
+        return xp.astype(self.scatter_add(xp.astype(x, wider), key, xp.astype(value, wider)), x.dtype)
+
     def scatter(self, shape: tuple[int, ...], key: Any, value: Array) -> Array:
         """Zeros of a shape with `value` added at ``[key]``, as by `scatter_add`; a library may need one buffer less."""
         return self.xp.scatter_add(self.xp.new_zeros(value, shape), key, value)
@@ -445,7 +469,7 @@ class Backend:
                 copy.__dict__.update(vars(getattr(native, part, copy)))
                 xp.__dict__[part] = copy
             setattr(getattr(xp, part) if part else xp, name, value)
-        xp.__dict__.update(get_item=self.get_item, set_item=self.set_item, scatter_add=self.scatter_add)
+        xp.__dict__.update(get_item=self.get_item, set_item=self.set_item, scatter_add=self.accumulate)
         xp.__dict__.update(__backend__=self, __native__=native)
         for dtype in DType._by_name.values():
             found = getattr(native, dtype.name, None)
@@ -454,7 +478,19 @@ class Backend:
                 self._native[dtype.name], self._dtypes[found] = found, dtype
         for extend in _extensions:
             extend(xp)
+        xp.__dict__["astype"] = self._astype(xp.astype)
         return xp
+
+    def _astype(self, convert: Callable[..., Array]) -> Callable[..., Array]:
+        """The library's `convert`, which refuses what would drop imaginary parts."""
+        complexes = {self._native[name] for name in ("complex64", "complex128") if name in self._native}
+
+        def astype(x: Array, dtype: Any, /, **options: Any) -> Array:
+            if x.dtype in complexes:
+                check_fits("astype", x.dtype, dtype)
+            return convert(x, dtype, **options)
+
+        return astype
 
     def native_dtype(self, dtype: object) -> Any:
         """This library's object for a data type given as a `DType`, a name or another library's object."""
@@ -472,6 +508,20 @@ class Backend:
 
     def __repr__(self) -> str:
         return f"<backend {self.name!r}>"
+
+
+_WIDER = {"float16": ("float32", 0), "bfloat16": ("float32", 0), "float32": ("float64", 1024), "complex64": ("complex128", 1024)}
+"""In which dtype to add to one place more numbers than so many."""
+
+
+def check_fits(what: str, have: Any, wanted: Any) -> None:
+    """Raise if numbers of the data type `have`, converted to the data type `wanted`, would lose their imaginary parts."""
+    have, wanted = dtype_of(have), dtype_of(wanted)
+    if have.kind == "complex floating" and wanted.kind != "complex floating":
+        raise ImaginaryLost(
+            f"{what}: {wanted.name} cannot hold numbers of {have.name}, and would drop their imaginary parts; "
+            "take xgrad.real(x) or xgrad.imag(x) first"
+        )
 
 
 def may_repeat(key: Any) -> bool:

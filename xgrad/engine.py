@@ -53,7 +53,7 @@ class Tensor(Methods):
     Raises
     ------
     TypeError
-        If `data` cannot be an array, or an integer tensor is asked to require grad.
+        If `data` cannot be an array, is complex while `dtype` is not, or an integer tensor is asked to require grad.
     ValueError
         If nested sequences are ragged.
 

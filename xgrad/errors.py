@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-__all__ = ["GradientError", "NotAnArray", "raise_explained"]
+__all__ = ["GradientError", "ImaginaryLost", "NotAnArray", "raise_explained"]
 
 
 class GradientError(RuntimeError):
@@ -18,6 +18,10 @@ class NotAnArray(TypeError):
     def __init__(self, x: object) -> None:
         advice = "; make an array of it with xgrad.asarray(...)" if isinstance(x, (list, tuple)) else ""
         super().__init__(f"expected a Tensor, an array or a Python scalar, got {type(x).__name__}{advice}")
+
+
+class ImaginaryLost(TypeError):
+    """Complex numbers were to become real ones, which would drop their imaginary parts."""
 
 
 def raise_explained(error: Exception, name: str, names: Sequence[str], items: Sequence[Any]) -> NoReturn:
@@ -61,7 +65,7 @@ def _explain(error: Exception, name: str, names: Sequence[str], items: Sequence[
         return ValueError(f"{name}: its arrays are on different devices ({places}); move one with x.to_device(...)")
     if len(arrays) > 1 and name in _BROADCASTING and not _broadcast([tuple(x.shape) for _, x in arrays]):
         return ValueError(f"{name}: the shapes do not broadcast together ({told}); axes must be equal, or one of them 1")
-    if len({_plain(x.dtype) for _, x in arrays}) > 1 and isinstance(error, TypeError):
+    if len({_plain(x.dtype) for _, x in arrays}) > 1 and isinstance(error, TypeError) and not isinstance(error, ImaginaryLost):
         return TypeError(f"{name}: the dtypes do not promote ({told}); convert one with xgrad.astype(x, dtype)")
     error.add_note(f"in {name}" + (f" of {told}" if told else ""))
     return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from .backend import Backend, raw_namespace
 from .engine import LEAF, Node, Tensor, wrap
 from .grad_mode import recording
 
-__all__ = ["Leaf", "deposit"]
+__all__ = ["Leaf", "deposit", "keep", "own"]
 
 
 class Leaf(Node):
@@ -18,11 +19,12 @@ class Leaf(Node):
     It holds the gradient; one that has a graph itself the owner holds, lest the two keep each other alive.
     """
 
-    __slots__ = ("__weakref__", "_plain", "owner")
+    __slots__ = ("__weakref__", "_own", "_plain", "owner")
 
     def __init__(self, owner: Tensor) -> None:
         super().__init__(LEAF, (), (), owner._data.shape, owner._data.dtype)
         self.owner = weakref.ref(owner)
+        self._own: Any = None
         self.grad = None
 
     @property
@@ -34,6 +36,26 @@ class Leaf(Node):
         self._plain = g if g is None or g._node is None else None
         if (owner := self.owner()) is not None:
             owner._grad = g if self._plain is None else None
+
+
+def keep(p: Tensor) -> None:
+    """Note that the array of the leaf `p` is its own: nobody else knows it."""
+    with contextlib.suppress(TypeError):  # an array type without weak references
+        cast(Leaf, p._node)._own = weakref.ref(p._data)
+
+
+def own(p: Tensor) -> None:
+    """Give the leaf `p` an array of its own, which an optimizer may write into, if it still has one that was handed in.
+
+    A Tensor wraps an array without a copy, and so does ``p.data = array``: they may be the user's, or another tensor's.
+    """
+    known = cast(Leaf, p._node)._own
+    if known is not None and known() is p._data:
+        return
+    backend: Backend = raw_namespace(p._data).__backend__
+    if backend.mutable:
+        p._data = backend.as_array(backend.xp.asarray(p._data, copy=True))
+        keep(p)
 
 
 def deposit(leaves: dict[Node, Any]) -> None:

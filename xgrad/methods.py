@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 import xgrad
 
 from . import memory, views
-from .backend import DType, raw_namespace
+from .backend import DType, check_fits, raw_namespace
 from .errors import GradientError, NotAnArray
 from .grad_mode import is_grad_enabled
 from .scalar_conversion import is_explicit
@@ -364,6 +364,8 @@ class Methods:
         if value is self._data:  # `x.data -= ...` wrote in place and now hands the same array back
             memory.mark(value, xgrad.engine.next_age())
             return
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            check_fits("x.data = v", value.dtype, self.dtype)
         made = xgrad.Tensor(value, dtype=self.dtype, device=self.device)
         if made.shape != self.shape and self._node is not None:
             raise ValueError(f"x.data = v: v has shape {made.shape} but x, which requires grad, has shape {self.shape}")
@@ -665,6 +667,8 @@ class Methods:
 
         if copy is False and self.backend != "numpy":
             raise ValueError(f"numpy.asarray(x, copy=False): x lives on backend {self.backend!r} and must be copied")
+        if dtype is not None and self.dtype.kind == "complex floating" and numpy.dtype(dtype).kind in "biuf":
+            check_fits("numpy.asarray(x)", self.dtype, numpy.dtype(dtype))
         host = self.data if self.backend == "numpy" else self.numpy()
         return numpy.array(host, dtype=dtype, copy=copy)
 

@@ -17,6 +17,7 @@ import dask.array
 import numpy
 
 from xgrad.backend import Backend
+from xgrad_backends import sums
 from xgrad_backends.numpy import scipy_special
 
 
@@ -40,6 +41,7 @@ class Plugin(Backend):
             "linalg.solve": _solve,
             "linalg.qr": _qr,
         }
+        more |= {"sum": _sum, "mean": _mean, "var": _var}
         fft = {f"fft.{name}": _whole_axes(name) for name in _FFT}
         return {**at_once, **linalg, **more, **fft, "linalg.svd": _svd}
 
@@ -151,6 +153,34 @@ def _at_once(name: str) -> Callable[..., Any]:
         return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
 
     return run
+
+
+def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    if dtype is None and x.dtype.kind not in "fc":
+        return array_api_compat.dask.array.sum(x, axis=axis, keepdims=keepdims)
+    own = x.dtype if dtype is None else numpy.dtype(dtype)
+    y = _total(x.astype(own), axis, keepdims)
+    return y if y.dtype == own else y.astype(own)
+
+
+def _total(x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum, in float32 that of float16."""
+    x = x.astype("float32") if x.dtype == "float16" else x
+    return dask.array.reduction(x, sums.sum, sums.sum, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def _mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    if x.dtype.kind not in "fc" or not x.size:
+        return array_api_compat.dask.array.mean(x, axis=axis, keepdims=keepdims)
+    return (_total(x, axis, keepdims) / sums.count(x, axis)).astype(x.dtype)
+
+
+def _var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    n = sums.count(x, axis)
+    if x.dtype.kind != "f" or n <= correction:
+        return array_api_compat.dask.array.var(x, axis=axis, correction=correction, keepdims=keepdims)
+    away = x - _total(x, axis, True) / n
+    return (_total(away * away, axis, keepdims) / (n - correction)).astype(x.dtype)
 
 
 def _eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Any:

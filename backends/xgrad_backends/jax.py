@@ -11,6 +11,7 @@ import jax.scipy.special
 import numpy
 
 from xgrad.backend import Backend
+from xgrad_backends.in_turn import in_turn
 from xgrad_backends.numpy import scipy_special
 
 jax.config.update("jax_enable_x64", True)  # else JAX gives float32 where float64 was asked for, without a word
@@ -26,7 +27,7 @@ class Plugin(Backend):
         return jax.numpy
 
     def amend(self) -> Mapping[str, Any]:
-        return {"searchsorted": _searchsorted, "linalg.matrix_rank": _matrix_rank}
+        return {"searchsorted": _searchsorted, "linalg.matrix_rank": _matrix_rank, **in_turn(jax.numpy)}
 
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x.astype("float32") if x.dtype == "bfloat16" else x)

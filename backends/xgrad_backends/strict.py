@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import array_api_strict
 import numpy
 
 from xgrad.backend import Backend
+from xgrad_backends import sums
 from xgrad_backends.numpy import Plugin as NumPy
 from xgrad_backends.numpy import add_at, scipy_special
 
@@ -24,6 +25,21 @@ class Plugin(Backend):
 
     def import_namespace(self) -> Any:
         return array_api_strict
+
+    def amend(self) -> Mapping[str, Any]:
+        return {name: self._precise(name) for name in sums.__all__}
+
+    def _precise(self, name: str) -> Callable[..., Any]:
+        own, precise = getattr(array_api_strict, name), getattr(sums, name)
+
+        def run(x: Any, /, **options: Any) -> Any:
+            if options.get("dtype") is not None:
+                x = self.xp.astype(x, options.pop("dtype"), copy=False)
+            if not array_api_strict.isdtype(x.dtype, "real floating" if name == "var" else ("real floating", "complex floating")):
+                return own(x, **options)
+            return self.xp.asarray(numpy.asarray(precise(x._array, **options)), device=x.device)
+
+        return run
 
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x._array)

@@ -10,6 +10,7 @@ import numpy
 import torch
 
 from xgrad.backend import Backend, is_deterministic, may_repeat
+from xgrad_backends.in_turn import in_turn
 from xgrad_backends.numpy import scipy_special
 
 
@@ -23,7 +24,7 @@ class Plugin(Backend):
         return array_api_compat.torch
 
     def amend(self) -> Mapping[str, Any]:
-        return {"can_cast": _can_cast, "unique_all": _unique_all, "std": _std}
+        return {"can_cast": _can_cast, "unique_all": _unique_all, **in_turn(array_api_compat.torch)}
 
     def admit(self, x: Any) -> None:
         if x.requires_grad:
@@ -96,6 +97,10 @@ class Plugin(Backend):
             value = torch.broadcast_to(value, at.shape).to(x.dtype)
             out.view(-1).index_put_((at.reshape(-1),), value.reshape(-1), accumulate=True)
         return out
+
+    def accumulator(self, x: Any, key: Any) -> Any:
+        found = super().accumulator(x, key)
+        return None if found in (torch.float64, torch.complex128) and x.device.type == "mps" else found  # which has neither
 
     def special(self, name: str) -> Callable[..., Any] | None:
         if name == "ndtr":
@@ -185,7 +190,3 @@ def _unique_all(x: Any, /) -> Any:
     order = torch.argsort(inverse.reshape(-1), stable=True)
     indices = order[torch.cumsum(counts, 0) - counts]
     return array_api_compat.torch.UniqueAllResult(values, indices, inverse, counts)
-
-
-def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    return torch.sqrt(array_api_compat.torch.var(x, axis=axis, correction=correction, keepdims=keepdims))

@@ -7,20 +7,41 @@ shape: ``(n, 1)`` against ``(n,)`` would broadcast to ``(n, n)`` and train on no
 
 from __future__ import annotations
 
-from typing import Any, cast
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import xgrad
 
 from .. import random
 from ..backend import backend_of, raw_namespace
 from ..engine import ArrayLike, Tensor, op, wrap
+from ..precision import half
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "huber", "l1", "mse"]
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 # ------------------------------------------------------------------------------------------------------------- losses
 
 
+def _in_float32(loss: F) -> F:
+    """Have a loss compute in float32 where the predictions are of half precision, whose squares and sums soon overflow."""
+
+    @functools.wraps(loss)
+    def run(predictions: ArrayLike, target: ArrayLike, /, **options: Any) -> Tensor:
+        predictions = _tensor(predictions, None)
+        if not half(predictions._data.dtype):
+            return loss(predictions, target, **options)
+        target = _tensor(target, predictions)
+        return xgrad.astype(loss(xgrad.astype(predictions, xgrad.float32), target, **options), predictions.dtype)
+
+    return cast(F, run)
+
+
+@_in_float32
 def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
     """The mean squared error, mean((predictions - target)²). Its gradient is 2 (predictions - target) / n.
 
@@ -49,6 +70,7 @@ def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean"
     return _reduce("mse", difference * difference, reduction)
 
 
+@_in_float32
 def l1(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
     """The mean absolute error, mean(|predictions - target|). Its gradient is sign(predictions - target) / n, with sign(0) = 0.
 
@@ -58,6 +80,7 @@ def l1(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean")
     return _reduce("l1", xgrad.abs(predictions - target), reduction)
 
 
+@_in_float32
 def huber(predictions: ArrayLike, target: ArrayLike, /, *, delta: float = 1.0, reduction: str = "mean") -> Tensor:
     """Half the squared error d² / 2 where |d| <= delta, and delta (|d| - delta / 2) beyond: outliers pull no harder than delta.
 
@@ -71,6 +94,7 @@ def huber(predictions: ArrayLike, target: ArrayLike, /, *, delta: float = 1.0, r
     return _reduce("huber", near * (far - 0.5 * near), reduction)
 
 
+@_in_float32
 def binary_cross_entropy(p: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
     """The cross-entropy of yes/no probabilities: mean(-t log p - (1 - t) log(1 - p)).
 
@@ -137,6 +161,7 @@ def _at_least(xp: Any, x: Any, low: float) -> Any:
     return xp.where(x < low, xp.full_like(x, low), x)
 
 
+@_in_float32
 def binary_cross_entropy_with_logits(logits: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
     """``binary_cross_entropy(sigmoid(logits), target)``, exact for logits of any size: mean(softplus(z) - t z).
 
@@ -152,6 +177,7 @@ def binary_cross_entropy_with_logits(logits: ArrayLike, target: ArrayLike, /, *,
     return _reduce("binary_cross_entropy_with_logits", xgrad.softplus(logits) - target * logits, reduction)
 
 
+@_in_float32
 def cross_entropy(logits: ArrayLike, target: ArrayLike, /, *, label_smoothing: float = 0.0, reduction: str = "mean") -> Tensor:
     """The cross-entropy of classes: mean(-log softmax(logits)[target]).
 

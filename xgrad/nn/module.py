@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from .. import tree
-from ..backend import dtype_of, find_backend, raw_namespace
+from ..backend import check_fits, dtype_of, find_backend, raw_namespace
 from ..engine import Tensor, wrap
-from ..leaves import Leaf
+from ..leaves import Leaf, keep
 
 __all__ = ["Module", "Parameter"]
 
@@ -31,7 +31,9 @@ def Parameter(data: Any, *, dtype: Any = None, device: Any = None, name: str | N
     """
     made = Tensor(data.detach() if isinstance(data, Tensor) else data, dtype=dtype, device=device, name=name)
     made._data = raw_namespace(made._data).asarray(made._data, copy=True)
-    return made.requires_grad_()
+    made.requires_grad_()
+    keep(made)
+    return made
 
 
 class Module:
@@ -181,7 +183,8 @@ class Module:
         Raises
         ------
         ValueError
-            If names are missing or unexpected, or shapes differ; then nothing is changed. The message lists them all.
+            If names are missing or unexpected, shapes differ, or complex numbers are to become real ones; then nothing is
+            changed. The message lists them all.
 
         Examples
         --------
@@ -200,6 +203,9 @@ class Module:
             wrong.append(f"unexpected {', '.join(unexpected)}")
         given = {name: state[name] if hasattr(state[name], "shape") else Tensor(state[name]) for name in own if name in state}
         for name, value in given.items():
+            kinds = [dtype_of(one.dtype).kind == "complex floating" for one in (value, own[name])]
+            if kinds == [True, False]:
+                wrong.append(f"{name} is {dtype_of(value.dtype).name} but the module's is {own[name].dtype.name}, which is real")
             if tuple(value.shape) != own[name].shape:
                 wrong.append(f"{name} has shape {tuple(value.shape)} but the module's has {own[name].shape}")
         if wrong:
@@ -207,6 +213,8 @@ class Module:
         loaded = {name: _like(value, own[name]) for name, value in given.items()}
         for name, value in loaded.items():
             own[name]._data = value
+            if own[name]._node is not None:
+                keep(own[name])
 
     # Moving.
 
@@ -231,6 +239,8 @@ class Module:
         wanted = dtype_of(dtype)
         if not wanted.inexact:
             raise TypeError(f"astype: a module's tensors must stay floating, so dtype cannot be {wanted.name}")
+        for name, p in self.named_tensors():
+            check_fits(f"astype: {name}", p.dtype if p.dtype.inexact else wanted, wanted)
         for p in _unique(self):
             if p.dtype.inexact:
                 xp = raw_namespace(p._data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from ..backend import Backend, backend_of, dtype_of, get_default_dtype, is_numpy_scalar, raw_namespace
+from ..backend import Backend, backend_of, check_fits, dtype_of, get_default_dtype, is_numpy_scalar, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
 from ..errors import GradientError
 from ..namespaces import creates, namespace
@@ -132,6 +132,8 @@ def asarray(xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy
         return made if dtype is None else made.astype(dtype, copy=False)
     source = None if is_numpy_scalar(obj) else backend_of(obj)
     if source is backend:
+        if dtype is not None:
+            check_fits("asarray", obj.dtype, dtype)
         return xp.asarray(obj, dtype=dtype, device=device, copy=copy)
     if source is not None and source.name != "numpy":
         raise TypeError(
@@ -346,6 +348,8 @@ def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: A
         value = _of_tensor(xp.__backend__, fill_value, dtype, device, None)
         return clone(value.__array_namespace__().broadcast_to(value, shape))
     value = _number("full", "fill_value", fill_value)
+    if dtype is not None and value.__class__ is complex:
+        check_fits("full", complex, dtype)
     return xp.full(shape, value, dtype=dtype or _default(xp, value), device=device)
 
 
@@ -471,6 +475,8 @@ def linspace(
         made = start * (1 - t) + stop * t
         return made if dtype is None else made.astype(dtype)
     start, stop = _number("linspace", "start", start), _number("linspace", "stop", stop)
+    if dtype is not None and complex in (start.__class__, stop.__class__):
+        check_fits("linspace", complex, dtype)
     dtype = dtype or _default(xp, 0.0, start, stop)
     return xp.linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
 
@@ -540,6 +546,8 @@ empty_like.not_differentiable()
 
 @op
 def full_like_(xp: Any, x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    if fill_value.__class__ is complex:
+        check_fits("full_like", complex, x.dtype if dtype is None else dtype)
     return xp.full_like(x, fill_value, dtype=dtype, device=device)
 
 

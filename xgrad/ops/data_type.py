@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import DType, dtype_of, find_backend, get_backend, get_default_dtype, is_numpy_scalar, raw_namespace
+from ..backend import (
+    DType,
+    check_fits,
+    dtype_of,
+    find_backend,
+    get_backend,
+    get_default_dtype,
+    is_numpy_scalar,
+    raw_namespace,
+)  # fmt: skip
 from ..engine import ArrayLike, Tensor, op, operand
 from ..namespaces import creates, namespace
 
@@ -71,8 +80,7 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
         wanted, have = dtype_of(dtype), x.dtype
         if not copy and wanted is have and (device is None or device == x.device):
             return x
-        if have.kind == "complex floating" and wanted.kind != "complex floating":
-            raise TypeError(f"astype: {wanted.name} cannot hold x of {have.name}; take xgrad.real(x) or xgrad.imag(x) first")
+        check_fits("astype", have, wanted)
     elif isinstance(x, (list, tuple, range)):
         return namespace(get_backend()).asarray(x, dtype=dtype, device=device)  # at once: by way of float32 it loses digits
     out = astype_(x, dtype, copy=copy)

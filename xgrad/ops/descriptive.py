@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from ..backend import device_of, raw_namespace
+from ..backend import check_fits, device_of, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, operand
+from ..precision import half, in_float32, norm, widened
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
@@ -82,6 +83,7 @@ def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool, le
 
 @composite
 @reduces
+@in_float32
 def median(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """The median: the middle element, or the mean of the two in the middle; NaN if one of the elements is.
 
@@ -103,6 +105,7 @@ def _median(xp: Any, x: Any) -> Any:
 
 @composite
 @reduces
+@in_float32
 def nanmedian(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """The median of the elements that are not NaN; NaN if none is left.
 
@@ -110,8 +113,8 @@ def nanmedian(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = F
     >>> xgrad.nanmedian(xgrad.Tensor([3.0, 1.0, xgrad.nan, 2.0]))
     Tensor(2.0)
     """
-    half = xp.asarray(0.5, dtype=x.dtype, device=device_of(x))
-    return kept(xp, _quantile(xp, lined_up(xp, x, axis), half, "linear", True), x.shape, axis, keepdims)
+    middle = xp.asarray(0.5, dtype=x.dtype, device=device_of(x))
+    return kept(xp, _quantile(xp, lined_up(xp, x, axis), middle, "linear", True), x.shape, axis, keepdims)
 
 
 _CONTINUOUS = {  # H. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996: alpha and beta of its types 4-9
@@ -176,18 +179,22 @@ def _quantile(xp: Any, x: Any, q: Any, method: str, skip: bool) -> Any:
 @composite
 def quantile_(xp: Any, x: ArrayLike, q: ArrayLike, /, axis: Axes, method: str, keepdims: bool, skip: bool) -> Tensor:
     """The quantiles `q` of `x`; with `skip`, of its elements that are not NaN."""
+    own, x = x.dtype, widened(xp, x)  # float16 has no numbers for the places beyond 2048
     q = q if q.dtype == x.dtype else xp.astype(q, x.dtype)
     y = _quantile(xp, lined_up(xp, x, axis), q, method, skip)
-    return kept(xp, y, x.shape, axis, keepdims, q.ndim)
+    return kept(xp, y if y.dtype == own else xp.astype(y, own), x.shape, axis, keepdims, q.ndim)
 
 
 def _beside(x: Any, q: Any, whole: int = 1) -> Any:
-    """`q` over `whole`; a sequence of numbers as an array beside `x`, and of its dtype."""
-    if not isinstance(q, (list, tuple, range)):
-        return q / whole
+    """`q` over `whole`; numbers as an array beside `x`, and of its dtype, or float32 if that is of half precision."""
     x = operand(x)
     data = getattr(x, "_data", x)
-    return raw_namespace(data).__backend__.from_python(list(q), data.dtype, device_of(data)) / whole
+    narrow = hasattr(data, "shape") and half(data.dtype)
+    if not isinstance(q, (list, tuple, range)) and not (narrow and isinstance(q, (int, float))):
+        return q / whole
+    xp = raw_namespace(data)
+    numbers = list(q) if isinstance(q, (list, tuple, range)) else q
+    return xp.__backend__.from_python(numbers, xp.float32 if narrow else data.dtype, device_of(data)) / whole
 
 
 @reduces
@@ -260,6 +267,8 @@ def nansum(xp: Any, x: ArrayLike, /, axis: Axes = None, dtype: Any = None, *, ke
     >>> xgrad.nansum(xgrad.Tensor([1.0, xgrad.nan, 2.0]))
     Tensor(3.0)
     """
+    if dtype is not None:
+        check_fits("nansum", x.dtype, dtype)
     return xp.sum(xp.zero_where_not(x, x == x), axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -272,6 +281,8 @@ def nanprod(xp: Any, x: ArrayLike, /, axis: Axes = None, dtype: Any = None, *, k
     >>> xgrad.nanprod(xgrad.Tensor([3.0, xgrad.nan, 2.0]))
     Tensor(6.0)
     """
+    if dtype is not None:
+        check_fits("nanprod", x.dtype, dtype)
     return xp.prod(xp.where(x == x, x, xp.ones_like(x)), axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -285,6 +296,7 @@ def _nanmean(xp: Any, x: Any, axis: Axes, keepdims: bool) -> tuple[Any, Any]:
 
 @composite
 @reduces
+@in_float32
 def nanmean(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """The mean of the elements that are not NaN; NaN if none is left.
 
@@ -297,6 +309,7 @@ def nanmean(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = Fal
 
 @composite
 @reduces
+@in_float32
 def nanvar(xp: Any, x: ArrayLike, /, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The variance of the elements that are not NaN; NaN if no more than `correction` are left.
 
@@ -315,6 +328,7 @@ def nanvar(xp: Any, x: ArrayLike, /, axis: Axes = None, *, correction: float = 0
 
 @composite
 @reduces
+@in_float32
 def nanstd(xp: Any, x: ArrayLike, /, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The standard deviation of the elements that are not NaN; NaN if no more than `correction` are left.
 
@@ -324,9 +338,12 @@ def nanstd(xp: Any, x: ArrayLike, /, axis: Axes = None, *, correction: float = 0
     >>> xgrad.nanstd(xgrad.Tensor([1.0, xgrad.nan, 3.0]))
     Tensor(1.0)
     """
-    square = xp.nanvar(x, axis=axis, correction=correction, keepdims=keepdims)
-    flat = square == 0
-    return xp.where(flat, xp.zeros_like(square), xp.sqrt(xp.where(flat, xp.ones_like(square), square)))
+    mean, count = _nanmean(xp, x, axis, True)
+    # A norm, since the squares of a variance can leave the range of the dtype where their root does not.
+    size = norm(xp, xp.zero_where_not(x - mean, x == x), axis, keepdims)
+    free = xp.reshape(xp.astype(count, size.dtype), size.shape) - correction
+    enough = free > 0
+    return xp.where(enough, size / xp.sqrt(xp.where(enough, free, xp.ones_like(free))), xp.full_like(size, math.nan))
 
 
 def _nan_extreme(xp: Any, name: str, worst: float, x: Any, axis: Axes, keepdims: bool) -> Any:
@@ -364,6 +381,7 @@ def nanmin(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = Fals
 
 
 @composite
+@in_float32
 def average(xp: Any, x: ArrayLike, /, axis: Axes = None, weights: ArrayLike | None = None, *, keepdims: bool = False) -> Tensor:
     """The mean with weights, ``sum(weights * x) / sum(weights)``.
 
@@ -406,6 +424,7 @@ def average(xp: Any, x: ArrayLike, /, axis: Axes = None, weights: ArrayLike | No
 
 
 @composite
+@in_float32
 def cov(
     xp: Any, m: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
     fweights: ArrayLike | None = None, aweights: ArrayLike | None = None,
@@ -481,6 +500,7 @@ def _weights(xp: Any, x: Any, ddof: int, fweights: Any, aweights: Any) -> tuple[
 
 
 @composite
+@in_float32
 def corrcoef(xp: Any, x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool = True) -> Tensor:
     """The correlation coefficients of some variables, ``c[i, j] / sqrt(c[i, i] c[j, j])`` of their covariances ``c``.
 

@@ -10,7 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..backend import check_fits
 from ..engine import ArrayLike, Tensor, composite, op
+from ..precision import in_float32
 
 __all__ = [
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
@@ -119,6 +121,7 @@ def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 
 @op(override=True)
+@in_float32
 def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """``log(sum(exp(x)))`` along `axis`, without overflow.
 
@@ -156,12 +159,14 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = F
     return y if keepdims else xp.squeeze(y, axis=tuple(range(len(shape))) if axis is None else axis)
 
 
+@in_float32
 def _logsumexp_x(xp: Any, g: Any, x: Any, y: Any, axis: Axis) -> Any:
     shape = _kept(x.shape, axis)
     y, g = xp.reshape(y, shape), xp.reshape(g, shape)
     return g * xp.exp(x - xp.where(y == -math.inf, xp.zeros_like(y), y))
 
 
+@in_float32
 def _logsumexp_change(xp: Any, t: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     y = xp.reshape(y, _kept(x.shape, axis))
     return xp.sum(t * xp.exp(x - xp.where(y == -math.inf, xp.zeros_like(y), y)), axis=axis, keepdims=keepdims)
@@ -172,6 +177,7 @@ logsumexp.jvp(x=_logsumexp_change)
 
 
 @op(override=True)
+@in_float32
 def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     """``exp(x) / sum(exp(x))`` along `axis`, without overflow.
 
@@ -198,11 +204,12 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     return terms / _total(xp, terms, axis)
 
 
-softmax.vjp(x=lambda xp, g, y, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True)))
-softmax.jvp(x=lambda xp, t, y, axis: y * (t - xp.sum(t * y, axis=axis, keepdims=True)))
+softmax.vjp(x=in_float32(lambda xp, g, y, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True))))
+softmax.jvp(x=in_float32(lambda xp, t, y, axis: y * (t - xp.sum(t * y, axis=axis, keepdims=True))))
 
 
 @op(override=True)
+@in_float32
 def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     """The logarithm of the softmax along `axis`, ``x - logsumexp(x)``.
 
@@ -229,8 +236,8 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     return shifted - xp.log(_total(xp, xp.exp(shifted), axis))
 
 
-log_softmax.vjp(x=lambda xp, g, y, axis: g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True))
-log_softmax.jvp(x=lambda xp, t, y, axis: t - xp.sum(t * xp.exp(y), axis=axis, keepdims=True))
+log_softmax.vjp(x=in_float32(lambda xp, g, y, axis: g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True)))
+log_softmax.jvp(x=in_float32(lambda xp, t, y, axis: t - xp.sum(t * xp.exp(y), axis=axis, keepdims=True)))
 
 
 # ---------------------------------------------------------------------------------------------------------- activations
@@ -642,6 +649,8 @@ def pad(xp: Any, x: ArrayLike, /, pad_width: Any, mode: str = "constant", *, con
         if not before and not after:
             continue
         if mode == "constant":
+            if isinstance(constant_values, complex):
+                check_fits("pad", complex, x.dtype)
             parts = [x]
             for k, at in ((before, 0), (after, 2)):
                 if k:

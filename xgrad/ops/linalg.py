@@ -13,6 +13,7 @@ import warnings
 from typing import Any, NamedTuple, cast
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..precision import in_float32, norm
 
 __all__ = [
     "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matrix_norm", "matrix_power",
@@ -892,7 +893,7 @@ svdvals.jvp(x=_svdvals_change)
 # ---------------------------------------------------------------------------------------------------------------- norms
 
 
-@op
+@op(override=True)
 def vector_norm(
     xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: int | float = 2
 ) -> Tensor:
@@ -923,9 +924,41 @@ def vector_norm(
     >>> x.grad
     Tensor([0.6, 0.8])
     """
-    return xp.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+    return _norm(xp, x, axis, keepdims, ord)
 
 
+@in_float32
+def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
+    if 0 in x.shape or axis == () or ord == 0 or math.isinf(ord):
+        return xp.__native__.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+    if ord == 1:
+        return xp.sum(xp.abs(x), axis=axis, keepdims=keepdims)
+    real = not xp.isdtype(x.dtype, "complex floating")
+    size = x if real and ord == 2 else xp.abs(x)
+    # Of powers the largest decides: with that brought near 1, none that counts overflows or vanishes. A power of two rounds
+    # nothing.
+    if ord > 0:
+        largest = xp.max(size, axis=axis, keepdims=True)
+        largest = xp.maximum(largest, -xp.min(x, axis=axis, keepdims=True)) if size is x else largest
+    else:
+        largest = xp.min(size, axis=axis, keepdims=True)
+    wide = "64" in str(largest.dtype)
+    low, high = (1e-140, 1e140) if wide else (1e-10, 1e14)
+    if ord == 2 and xp.__backend__.at_hand(x) and bool(xp.all((largest > low) & (largest < high))):
+        return xp.sqrt(xp.sum(size * size, axis=axis, keepdims=keepdims))
+    bits = 1000.0 if wide else 120.0  # so few that neither the power of two nor its inverse is subnormal
+    usual = (largest > 0) & (largest < math.inf)
+    digits = xp.clip(xp.floor(xp.log2(xp.where(usual, largest, xp.ones_like(largest)))), -bits, bits)
+    digits = xp.where(usual | (largest == 0), digits, xp.full_like(digits, bits))
+    unit = xp.full_like(digits, 2.0) ** digits
+    size = size / unit
+    powers = size * size if ord == 2 else size**ord
+    unit = unit if keepdims else xp.squeeze(unit, axis=tuple(range(x.ndim)) if axis is None else axis)
+    total = xp.sum(powers, axis=axis, keepdims=keepdims)
+    return (xp.sqrt(total) if ord == 2 else total ** (1 / ord)) * unit
+
+
+@in_float32
 def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     if axis is not None and not keepdims:
         axes = [i % x.ndim for i in ((axis,) if isinstance(axis, int) else axis)]
@@ -934,7 +967,7 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, o
     if ord == 0:
         return xp.zeros_like(x)
     if ord == 2:  # at the kink x is zero: it divides by 1, so that the next order is finite too
-        return x * xp.astype(g / _one_where(xp, y == 0, y), x.dtype)
+        return x / xp.astype(_one_where(xp, y == 0, y), x.dtype) * xp.astype(g, x.dtype)
     direction, size = xp.sign(x), xp.abs(x)
     if ord == 1:
         return direction * xp.astype(g, x.dtype)
@@ -947,6 +980,7 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, o
     return direction * xp.astype(xp.where(kink, xp.zeros_like(ratio), g * ratio ** (ord - 1)), x.dtype)
 
 
+@in_float32
 def _vector_norm_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     d = _vector_norm_x(xp, xp.ones_like(y), x, y, axis, keepdims, ord)
     return xp.sum(xp.real(xp.conj(d) * t), axis=axis, keepdims=keepdims)
@@ -987,7 +1021,7 @@ def matrix_norm(xp: Any, x: ArrayLike, /, *, keepdims: bool = False, ord: int | 
     5.0
     """
     if ord is None or ord == "fro":
-        return xp.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+        return norm(xp, x, (-2, -1), keepdims)
     if ord == "nuc":
         found = xp.sum(xp.linalg.svdvals(x), axis=-1)
     elif ord in (1, -1, 2, -2, math.inf, -math.inf):

@@ -9,7 +9,9 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
+from ..backend import check_fits
 from ..engine import ArrayLike, Tensor, op
+from ..precision import half, in_float32, norm
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
@@ -74,6 +76,7 @@ def spread(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
     return xp.broadcast_to(kept(xp, g, x_shape, axis, keepdims), x_shape)
 
 
+@in_float32
 def gathered(xp: Any, t: Any, d: Any, axis: Axes, keepdims: bool) -> Any:
     """The change of a reduction to real numbers, of which `d` is the gradient: the sum of what its elements make."""
     return xp.sum(xp.real(xp.conj(d) * t), axis=axis, keepdims=keepdims)
@@ -95,6 +98,7 @@ def sum(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keepd
     """
     if dtype is None:
         return xp.sum(x, axis=axis, keepdims=keepdims)
+    check_fits("sum", x.dtype, dtype)
     return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -211,8 +215,12 @@ def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keep
     >>> x.grad
     Tensor([0., 6., 0.])
     """
+    own = x.dtype if dtype is None else dtype
+    if half(own):
+        return xp.astype(xp.prod(xp.astype(x, own), axis=axis, dtype=xp.float32, keepdims=keepdims), own)
     if dtype is None:
         return xp.prod(x, axis=axis, keepdims=keepdims)
+    check_fits("prod", x.dtype, dtype)
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -228,10 +236,12 @@ def others(xp: Any, x: Any, axis: Axes) -> Any:
     return xp.permute_dims(xp.reshape(before * after, x.shape), tuple(order.index(i) for i in range(ndim)))
 
 
+@in_float32
 def prod_x(xp: Any, g: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     return kept(xp, g, x.shape, axis, keepdims) * xp.conj(others(xp, cast_like(xp, x, g), axis))
 
 
+@in_float32
 def prod_change(xp: Any, t: Any, x: Any, axis: Any, keepdims: Any, dtype: Any) -> Any:
     d = t * others(xp, x, axis) if dtype is None else xp.astype(t, dtype) * others(xp, xp.astype(x, dtype), axis)
     return xp.sum(d, axis=axis, keepdims=keepdims)
@@ -283,9 +293,15 @@ def cumulative_sum(
     >>> xgrad.cumulative_sum(xgrad.asarray([1.0, 2.0, 3.0]), include_initial=True)
     Tensor([0., 1., 3., 6.])
     """
+    own = x.dtype if dtype is None else dtype
+    if half(own):
+        y = xp.cumulative_sum(xp.astype(x, own), axis=axis, dtype=xp.float32, include_initial=include_initial)
+        return xp.astype(y, own)
+    check_fits("cumulative_sum", x.dtype, own)
     return xp.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
 
 
+@in_float32
 def cumulative_sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: bool) -> Any:
     axis = (axis or 0) % len(x_shape)
     g = g[(*(slice(None),) * axis, slice(1, None), ...)] if include_initial else g
@@ -335,9 +351,15 @@ def cumulative_prod(
     >>> x.grad
     Tensor([1., 8., 0.])
     """
+    own = x.dtype if dtype is None else dtype
+    if half(own):
+        y = xp.cumulative_prod(xp.astype(x, own), axis=axis, dtype=xp.float32, include_initial=include_initial)
+        return xp.astype(y, own)
+    check_fits("cumulative_prod", x.dtype, own)
     return xp.cumulative_prod(x, axis=axis, dtype=dtype, include_initial=include_initial)
 
 
+@in_float32
 def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
     axis = 0 if axis is None else axis
     if not x.shape[axis]:
@@ -354,6 +376,7 @@ def products_before(xp: Any, y: Any, include_initial: bool) -> Any:
     return y[..., :-1] if include_initial else xp.concat([xp.ones_like(y[..., :1]), y[..., :-1]], axis=-1)
 
 
+@in_float32
 def cumulative_prod_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
     # dy[i] = y[i - 1] dx[i] + x[i] dy[i - 1] is the same recurrence, from the other end
     axis = 0 if axis is None else axis
@@ -420,10 +443,12 @@ def deviation(xp: Any, x: Any, axis: Axes, correction: float) -> Any:
     return (x - xp.mean(x, axis=axis, keepdims=True)) * (1 / n if n > 0 else math.nan)
 
 
+@in_float32
 def var_x(xp: Any, g: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    return kept(xp, 2 * g, x.shape, axis, keepdims) * deviation(xp, x, axis, correction)
+    return kept(xp, g, x.shape, axis, keepdims) * (2 * deviation(xp, x, axis, correction))
 
 
+@in_float32
 def var_change(xp: Any, t: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
     return gathered(xp, t, 2 * deviation(xp, x, axis, correction), axis, keepdims)
 
@@ -432,8 +457,9 @@ var.vjp(x=var_x)
 var.jvp(x=var_change)
 
 
-@op
+@op(override=True)
 @reduces
+@in_float32
 def std(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The standard deviation, the square root of `var`.
 
@@ -443,17 +469,30 @@ def std(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0,
     >>> xgrad.std(xgrad.asarray([1.0, 2.0, 3.0]), correction=1)
     Tensor(1.0)
     """
-    return xp.sqrt(variance(xp, x, axis, correction, keepdims))
+    n = count(x.shape, axis) - correction
+    if n <= 0:
+        return variance(xp, x, axis, correction, keepdims)
+    away = x - xp.mean(x, axis=axis, keepdims=True)
+    # A norm, since the squares of a variance can leave the range of the dtype where their root does not.
+    return norm(xp, away, axis, keepdims) * (1 / math.sqrt(n))
 
 
-def std_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+@in_float32
+def std_slope(xp: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
     # At the kink it divides by 1, so that the next order is finite too.
-    quotient = g / xp.where(y == 0, xp.ones_like(y), y)
-    return kept(xp, quotient, x.shape, axis, keepdims) * deviation(xp, x, axis, correction)
+    n = count(x.shape, axis) - correction
+    y = kept(xp, y, x.shape, axis, keepdims)
+    return (x - xp.mean(x, axis=axis, keepdims=True)) / xp.where(y == 0, xp.ones_like(y), y) * (1 / n if n > 0 else math.nan)
 
 
+@in_float32
+def std_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    return kept(xp, g, x.shape, axis, keepdims) * std_slope(xp, x, y, axis, correction, keepdims)
+
+
+@in_float32
 def std_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    return gathered(xp, t, deviation(xp, x, axis, correction), axis, keepdims) / xp.where(y == 0, xp.ones_like(y), y)
+    return gathered(xp, t, std_slope(xp, x, y, axis, correction, keepdims), axis, keepdims)
 
 
 std.vjp(x=std_x)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import xgrad
 
 from ..engine import Tensor
 from ..grad_mode import no_grad
+from ..precision import half
 
 __all__ = ["clip_grad_norm", "clip_grad_value"]
 
@@ -25,7 +27,8 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
     Returns
     -------
     Tensor
-        The norm that the gradients had, 0-d: infinity or NaN tell that a step would spoil the parameters.
+        The norm that the gradients had, 0-d, of their widest dtype and float32 at least: infinity or NaN tell that a step
+        would spoil the parameters.
 
     Raises
     ------
@@ -48,12 +51,14 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
         raise ValueError(f"clip_grad_norm: max_norm must be positive, and is {max_norm}")
     moved = _with_gradient("clip_grad_norm", parameters)
     with no_grad():
-        norms = [xgrad.linalg.vector_norm(p.grad) for p in moved]
-        norm = xgrad.linalg.vector_norm(xgrad.stack([xgrad.astype(n, norms[0].dtype) for n in norms]))
+        gradients: list[Any] = [xgrad.astype(p.grad, xgrad.float32) if half(p.dtype) else p.grad for p in moved]
+        norms = [xgrad.linalg.vector_norm(g) for g in gradients]
+        widest = max((n.dtype for n in norms), key=lambda dtype: dtype.bits)
+        norm = xgrad.linalg.vector_norm(xgrad.stack([xgrad.astype(n, widest) for n in norms]))
         # No branch on the norm's value: a device need not wait for it.
         scale = max_norm / xgrad.maximum(norm, max_norm)
-        for p in moved:
-            p.grad = p.grad * xgrad.astype(scale, p.dtype)
+        for p, g in zip(moved, gradients):
+            p.grad = xgrad.astype(g * xgrad.astype(scale, g.dtype), p.dtype, copy=False)
     return norm
 
 

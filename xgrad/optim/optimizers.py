@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import memory
-from ..backend import raw_namespace
+from ..backend import check_fits, raw_namespace
 from ..engine import Tensor, next_age, wrap
-from ..leaves import Leaf
+from ..leaves import Leaf, own
+from ..precision import half
 from .rules import Rule, adam, adamw, sgd
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
@@ -45,6 +46,12 @@ class Optimizer:
     A step is not recorded. Where arrays are mutable it writes into those of the parameters; a graph that saved one and is
     still to be walked back then raises at ``backward`` instead of giving a wrong gradient. A parameter without gradient is
     left alone.
+
+    What it writes into belongs to the parameter: an array that a Tensor was made of, or that was assigned to ``p.data``,
+    is copied when the optimizer takes the parameter or at the next step, and stays as it was.
+
+    The state of parameters of half precision (float16, bfloat16), and all that a step computes, is in float32; the
+    parameters themselves keep their dtype, so that steps of less than half of their last digit have no effect.
     """
 
     def __init__(self, parameters: Iterable[Any], make_rule: Callable[..., Rule], **options: Any) -> None:
@@ -72,6 +79,8 @@ class Optimizer:
             if id(p) in seen:
                 raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} was given twice")
             seen.add(id(p))
+        for p in self.parameters():
+            own(p)
 
     def parameters(self) -> list[Tensor]:
         """All parameters, in order."""
@@ -106,6 +115,7 @@ class Optimizer:
                 if kept is None or len(kept.arrays) != len(rule.names):
                     kept = self._state[i] = _Memory(list(rule.init(p._data)))
                 kept.step += 1
+                own(p)
                 _apply(rule, p, node.grad._data, kept)
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,8 +148,8 @@ class Optimizer:
 
         Raises
         ------
-        ValueError
-            If it does not fit; then nothing is changed.
+        ValueError, TypeError
+            If it does not fit, or is complex; then nothing is changed.
         """
         params = self.parameters()
         if not isinstance(state, Mapping) or {"groups", "steps", "state"} - set(state):
@@ -167,6 +177,7 @@ class Optimizer:
                 if shape != p.shape:
                     found = "is missing" if shape is None else f"has shape {shape}"
                     raise ValueError(f"load_state_dict: {i}.{name} {found}, but parameter {i} has shape {p.shape}")
+                check_fits(f"load_state_dict: {i}.{name}", value.dtype, p.dtype)
                 kept.arrays.append(_on(value, p))
         self.groups, self._state = groups, made
 
@@ -189,8 +200,16 @@ class _Memory:
 def _apply(rule: Rule, p: Tensor, g: Any, kept: _Memory) -> None:
     data, xp = p._data, raw_namespace(p._data)
     backend = xp.__backend__
-    rows = _rows(data, backend.cache_bytes)
-    if rows and rows < data.shape[0]:
+    if half(data.dtype):
+        moved, *kept.arrays = rule.kernel(
+            xp, kept.step, xp.astype(data, xp.float32), xp.astype(g, xp.float32), *kept.arrays, **rule.options
+        )
+        moved = xp.astype(moved, data.dtype)
+        if backend.mutable and data.shape:
+            data[...] = moved
+        else:
+            p._data = moved
+    elif (rows := _rows(data, backend.cache_bytes)) and rows < data.shape[0]:
         # Through slices of a few rows each, so that the temporaries of the rule stay in the cache.
         for start in range(0, data.shape[0], rows):
             part = slice(start, start + rows)
@@ -209,12 +228,12 @@ def _rows(x: Any, budget: int) -> int:
 
 
 def _on(value: Any, p: Tensor) -> Any:
-    # A new array with these values, of the backend, device and dtype of `p`.
+    # A new array with these values, of the backend, device and dtype of `p`, or float32 if that is of half precision.
     raw = value._data if isinstance(value, Tensor) else value
     xp = raw_namespace(p._data)
     if raw_namespace(raw) is not xp:
         raw = xp.__backend__.from_numpy(raw_namespace(raw).__backend__.to_numpy(raw), p.device)
-    return xp.__backend__.to_device(xp.astype(raw, p._data.dtype), p.device)
+    return xp.__backend__.to_device(xp.astype(raw, xp.float32 if half(p._data.dtype) else p._data.dtype), p.device)
 
 
 class SGD(Optimizer):

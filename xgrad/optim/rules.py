@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..backend import Array, raw_namespace
+from ..precision import half, widened
 
 __all__ = ["Rule", "adam", "adamw", "sgd"]
 
@@ -27,7 +28,7 @@ class Rule(NamedTuple):
         The numbers that `kernel` wants by keyword, the learning rate ``lr`` among them.
     kernel : callable
         ``kernel(xp, step, p, g, *state, **options)`` returns ``(p, *state)`` after the step numbered `step` (the first is 1),
-        and may have written into them, but not into `g`.
+        and may have written into them, but not into `g`. It gets arrays of half precision as float32.
     """
 
     names: tuple[str, ...]
@@ -35,7 +36,7 @@ class Rule(NamedTuple):
     kernel: Callable[..., tuple[Array, ...]]
 
     def init(self, p: Array) -> tuple[Array, ...]:
-        """The state of a parameter before its first step: zeros of its shape and dtype.
+        """The state of a parameter before its first step: zeros of its shape and dtype; float32 for half precision.
 
         Parameters
         ----------
@@ -43,7 +44,7 @@ class Rule(NamedTuple):
             The parameter, of any backend.
         """
         xp = raw_namespace(p)
-        return tuple(xp.zeros_like(p) for _ in self.names)
+        return tuple(xp.zeros_like(p, dtype=xp.float32 if half(p.dtype) else p.dtype) for _ in self.names)
 
     def update(self, p: Array, g: Array, state: tuple[Array, ...], step: int) -> tuple[Array, tuple[Array, ...]]:
         """The parameter and its state after one step; the arguments are left as they are.
@@ -53,7 +54,7 @@ class Rule(NamedTuple):
         p, g : array
             The parameter and its gradient, of the same shape and dtype.
         state : tuple of arrays
-            From `init` or from the step before.
+            From `init` or from the step before, in float32 if `p` is of half precision, as all that is computed then.
         step : int
             The number of this step; the first is 1.
 
@@ -67,9 +68,9 @@ class Rule(NamedTuple):
         (array([0.5, 1.5]), ())
         """
         xp = raw_namespace(p)
-        mine = [xp.asarray(a, copy=True) for a in (p, *state)]
-        p, *state_after = self.kernel(xp, step, mine[0], g, *mine[1:], **self.options)
-        return p, tuple(state_after)
+        own, mine = p.dtype, [xp.asarray(widened(xp, a), copy=True) for a in (p, *state)]
+        p, *state_after = self.kernel(xp, step, mine[0], widened(xp, g), *mine[1:], **self.options)
+        return p if p.dtype == own else xp.astype(p, own), tuple(state_after)
 
 
 def sgd(

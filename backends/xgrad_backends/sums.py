@@ -1,0 +1,143 @@
+"""Sums of NumPy's arrays that stay precise, however many numbers there are to add.
+
+NumPy adds pairwise only along the axis whose elements lie side by side in memory. Along any other it adds row to row, in the
+dtype of the array: over a million rows float32 is wrong in the third digit, and float16 stops growing at 2048. Here such rows
+are added by products with ones, 64 at a time, which is faster besides; and float16 is added up in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import array_api_compat.numpy
+import numpy
+
+__all__ = ["cumulative_sum", "mean", "sum", "var"]
+
+_reduce: Any = numpy.add.reduce  # what numpy.sum comes to, five times as fast
+_FEW = 256  # numbers that may be added in any order
+_ROWS = 64  # rows that may be added one after the other
+_ONES = {char: numpy.ones(2 * _ROWS, char) for char in "fdFD"}
+_WIDER = {"e": numpy.dtype("f"), "f": numpy.dtype("d"), "F": numpy.dtype("D")}
+
+
+def sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    """``numpy.sum``."""
+    if dtype is None and x.size < _FEW and x.itemsize != 2:
+        return _reduce(x, axis=axis, keepdims=keepdims)
+    if dtype is not None and x.dtype != dtype:
+        x = x.astype(dtype)
+    char = x.dtype.char
+    if char == "e":
+        return total(x, axis, keepdims).astype(x.dtype)
+    return total(x, axis, keepdims) if char in _ONES else _reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """``numpy.mean``."""
+    n = count(x, axis)
+    if x.dtype.char not in "efdFD" or n == 0:
+        return numpy.mean(x, axis=axis, keepdims=keepdims)
+    y = total(x, axis, keepdims) / n
+    return y.astype(x.dtype) if x.itemsize == 2 else y
+
+
+def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """``numpy.var`` of real numbers."""
+    n = count(x, axis)
+    if x.dtype.char not in "efd" or n <= correction:
+        return numpy.var(x, axis=axis, ddof=correction, keepdims=keepdims)  # type: ignore[call-overload]
+    away = x - total(x, axis, True) / n
+    y = total(away * away, axis, keepdims) / (n - correction)
+    return y.astype(x.dtype) if x.itemsize == 2 else y
+
+
+def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+    """``numpy.cumulative_sum``, added up in the next wider dtype."""
+    own = x.dtype if dtype is None else numpy.dtype(dtype)
+    wider = _WIDER.get(own.char)
+    if wider is None:
+        return array_api_compat.numpy.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
+    x = x if x.dtype == own else x.astype(own)
+    return array_api_compat.numpy.cumulative_sum(x, axis=axis, dtype=wider, include_initial=include_initial).astype(own)
+
+
+def total(x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum of floating-point numbers, real or complex; in float32 that of float16."""
+    if x.itemsize == 2:
+        x = x.astype("f")
+    if x.size < _FEW or not x.ndim or axis == ():
+        return _reduce(x, axis=axis, keepdims=keepdims)
+    if x.flags.c_contiguous:
+        last = x.ndim - 1
+        if axis is None or axis == last or axis == -1 or axis == (last,):
+            return _reduce(x, axis=axis, keepdims=keepdims)
+        if last == 1 and (axis == 0 or axis == (0,)):
+            y = _of_rows(x)
+            return y.reshape(1, -1) if keepdims else y
+    return _in_memory_order(numpy.asarray(x), axis, keepdims)
+
+
+def count(x: Any, axis: Any) -> int:
+    """How many elements are reduced to one."""
+    if axis is None:
+        return int(x.size)
+    return int(x.shape[axis] if isinstance(axis, int) else math.prod([x.shape[a] for a in axis]))
+
+
+def _of_rows(x: Any) -> Any:
+    """The sum over the last axis but one, where that and the last are contiguous."""
+    n = x.shape[-2]
+    if n <= 8:
+        return _reduce(x, axis=-2)
+    ones = _ONES[x.dtype.char]
+    if n <= ones.size:
+        return ones[:n] @ x
+    step = n // _ROWS  # rows that are so far from each other are added first, so that the first product is a large one
+    near = x[..., : _ROWS * step, :].reshape(*x.shape[:-2], _ROWS, step * x.shape[-1])
+    y = _of_rows((ones[:_ROWS] @ near).reshape(*x.shape[:-2], step, x.shape[-1]))
+    return y + _of_rows(x[..., _ROWS * step :, :]) if n % _ROWS else y
+
+
+def _in_memory_order(x: Any, axis: Any, keepdims: bool) -> Any:
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    reduced = {a % x.ndim for a in axes}
+    if len(reduced) < len(axes) or not all(-x.ndim <= a < x.ndim for a in axes):
+        return _reduce(x, axis=axis, keepdims=keepdims)  # which says that there is no such axis, or that one is named twice
+    # An axis along which nothing changes is not walked: the sum along it is a product.
+    still = {i for i in range(x.ndim) if x.shape[i] == 1 or x.strides[i] == 0}
+    times = math.prod([x.shape[i] for i in still & reduced])
+    order = sorted(set(range(x.ndim)) - still, key=lambda i: -abs(x.strides[i]))
+    y = x.transpose(*still, *order)[(0,) * len(still)]
+    lengths: list[int] = []
+    gone: list[bool] = []
+    step = 0
+    for i in order:  # neighbours in memory that are both summed over, or both not, make one axis
+        if gone and gone[-1] == (i in reduced) and step == x.shape[i] * x.strides[i]:
+            lengths[-1] *= x.shape[i]
+        else:
+            lengths.append(x.shape[i])
+            gone.append(i in reduced)
+        step = x.strides[i]
+    y = y.reshape(lengths) if y.ndim else y
+    while gone:
+        if not gone.pop():
+            continue
+        at = len(gone)
+        if at == y.ndim - 1:
+            y = _reduce(y, axis=-1)
+        else:
+            shape = y.shape
+            flat = y.reshape(*shape[: at + 1], -1)
+            y = _of_rows(flat).reshape(*shape[:at], *shape[at + 1 :])
+    y = y * times if times > 1 else y
+    if len(reduced) == x.ndim:
+        return numpy.asarray(y).reshape((1,) * x.ndim) if keepdims else y
+    kept = [i for i in order if i not in reduced]
+    y = y.reshape([x.shape[i] for i in kept]).transpose([kept.index(i) for i in sorted(kept)])
+    shape = [1 if i in reduced else n for i, n in enumerate(x.shape)]
+    y = numpy.asarray(y).reshape([1 if i in still else n for i, n in enumerate(shape)])
+    if list(y.shape) != shape:
+        y = numpy.array(numpy.broadcast_to(y, shape))
+    return y if keepdims else y.reshape([n for i, n in enumerate(shape) if i not in reduced])
