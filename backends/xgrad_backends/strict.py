@@ -9,7 +9,7 @@ import array_api_strict
 import numpy
 
 from xgrad.backend import Backend
-from xgrad_backends.numpy import add_at, scipy_special
+from xgrad_backends.numpy import add_at, from_parts, scipy_special
 
 
 class Plugin(Backend):
@@ -30,6 +30,9 @@ class Plugin(Backend):
 
     def owns_memory(self, x: Any) -> bool:
         return bool(x._array.flags.owndata)
+
+    def from_parts(self, re: Any, im: Any) -> Any:
+        return self.xp.asarray(from_parts(re._array, im._array), device=re.device)
 
     def shares_memory(self, y: Any, x: Any) -> bool:
         return bool(numpy.may_share_memory(y._array, x._array))
