@@ -19,14 +19,14 @@ from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from . import memory, views
-from .arguments import SEQUENCES, array_of, open_arguments, promote, put, same_dtype
+from .arguments import open_arguments, promote, put, same_dtype
 from .backend import Array, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
 from .errors import GradientError, raise_explained
 from .grad_mode import Recorder, batches, mode
 from .methods import Methods
 from .rules import Op, enter, publish, registry, returns
 
-__all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "operand", "pullback", "wrap"]
+__all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "pullback", "wrap"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,14 +103,6 @@ def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> T
     out = cls.__new__(cls)
     out._data, out._node, out._view, out._name = data, node, None, None
     return out
-
-
-def operand(x: Any) -> Any:
-    """`x` itself, or a Tensor of the numbers in it if it is a list, tuple or range of them."""
-    if not isinstance(x, SEQUENCES):
-        return x
-    made = array_of(x)
-    return made if isinstance(made, Tensor) else wrap(made)
 
 
 # --------------------------------------------------------------------------------------------------------------- Node

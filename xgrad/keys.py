@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from .arguments import SEQUENCES, from_numbers, holds_array, host_numbers
+from .arguments import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
 from .backend import Array, is_numpy_scalar, raw_namespace
-from .engine import Tensor
+from .engine import Tensor, wrap
 from .namespaces import namespace
 
-__all__ = ["axes_from_0", "axis_from_0", "check_axis", "is_basic", "last_writes", "places", "raw_key", "value_for"]
+__all__ = ["axes_from_0", "axis_from_0", "check_axis", "is_basic", "last_writes", "operand", "places", "raw_key", "value_for"]
 
 
 # --------------------------------------------------------------------------------------------------------------- keys
@@ -107,6 +107,14 @@ def _integer(bound: Any) -> int:
 
 
 # ------------------------------------------------------------------------------------------------------------- values
+
+
+def operand(x: Any) -> Any:
+    """`x` itself, or a Tensor of the numbers in it if it is a list, tuple or range of them."""
+    if not isinstance(x, SEQUENCES):
+        return x
+    made = array_of(x)
+    return made if isinstance(made, Tensor) else wrap(made)
 
 
 def value_for(x: Array, value: Any) -> Any:

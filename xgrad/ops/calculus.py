@@ -9,8 +9,8 @@ import math
 from typing import Any, Literal
 
 from ..backend import device_of
-from ..engine import ArrayLike, Tensor, composite, op, operand
-from ..keys import axis_from_0
+from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import axis_from_0, operand
 
 __all__ = ["convolve", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid"]
 

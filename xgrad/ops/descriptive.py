@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from ..backend import device_of, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, operand
-from ..keys import axes_from_0
+from ..engine import ArrayLike, Tensor, composite
+from ..keys import axes_from_0, operand
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
