@@ -269,3 +269,42 @@ def test_repeated_eigenvalues(xp):
     np.testing.assert_allclose(gradients(xp, trace_of_exp, np.eye(2))[0], math.e * np.eye(2), atol=1e-12)
     (got,) = gradients(xp, lambda x: xp.linalg.eigh(x)[1] ** 4, [[2.0, 1.0], [1.0, 3.0]])
     np.testing.assert_allclose(got, got.T, atol=1e-12)
+
+
+def test_lists_and_named_types(xp):
+    x = xp.asarray([1.0, 2.0])
+    assert (x + [1, 2]).dtype == xp.float32 and (x == [1, 0]).tolist() == [True, False]
+    assert (xp.astype(x, float) + [0.1, 0.2]).tolist() == [1.1, 2.2]
+    assert (x == None).tolist() == [False, False]  # noqa: E711
+    assert xp.zeros(1, dtype=complex).dtype == xp.complex128
+
+
+def test_writing_to_parts_and_results(xp):
+    z = xp.asarray(np.array([1 + 2j, 3 - 1j])) * 1
+    z.real[0] = 5.0
+    z.imag += 1.0
+    z.real *= 2.0
+    assert z.tolist() == [10 + 3j, 6 + 0j]
+    z.imag = [7.0, np.inf]
+    z.real = 0.0
+    assert z.real.tolist() == [0.0, 0.0] and z.imag.tolist() == [7.0, np.inf]
+    x = xp.asarray([1.0, 2.0])
+    x.real[0] = 9.0
+    assert x.tolist() == [9.0, 2.0]
+    with pytest.raises(ValueError, match="no imaginary part"):
+        x.imag[0] = 1.0
+    for requires_grad in (True, False):
+        x = xp.asarray([1.0, 2.0]).requires_grad_(requires_grad) * 1
+        for y in (xp.pad(x, 0), xp.diff(x, n=0), x.flatten()):
+            y += 100.0
+        assert x.tolist() == [1.0, 2.0]
+
+
+def test_the_gradient_of_writing_to_parts(xp):
+    z = xp.asarray(np.array([1 + 2j, 3 - 1j])).requires_grad_()
+    r = leaf(xp, 4.0)
+    w = z * 1
+    w.real[0] = r
+    w.imag *= 3.0
+    xp.sum(xp.real(w * xp.conj(w))).backward()
+    assert z.grad.tolist() == [36j, 6 - 18j] and r.grad.item() == 8.0

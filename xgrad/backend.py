@@ -319,6 +319,10 @@ class Backend:
         """``x[key]``."""
         return x[key]
 
+    def from_parts(self, re: Array, im: Array) -> Array:
+        """The complex numbers with these real and imaginary parts, real arrays of one shape and dtype."""
+        return re + 1j * im  # NaN where the imaginary part is infinite: a library should know better
+
     def shares_memory(self, y: Array, x: Array) -> bool:
         """Whether `y`, which is `x` in another shape, shares its memory rather than being a copy."""
         return True

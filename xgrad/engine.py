@@ -19,14 +19,14 @@ from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from . import memory, views
-from .arguments import SEQUENCES, array_of, open_arguments, promote, put, same_dtype
+from .arguments import open_arguments, promote, put, same_dtype
 from .backend import Array, backend_of, current_backend, inexact, is_numpy_scalar, namespaces, raw_namespace
 from .errors import GradientError, raise_explained
 from .grad_mode import Recorder, batches, mode
 from .methods import Methods
-from .rules import Op, enter, publish, returns
+from .rules import Op, enter, publish, registry, returns
 
-__all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "operand", "pullback", "wrap"]
+__all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "pullback", "wrap"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,14 +103,6 @@ def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> T
     out = cls.__new__(cls)
     out._data, out._node, out._view, out._name = data, node, None, None
     return out
-
-
-def operand(x: Any) -> Any:
-    """`x` itself, or a Tensor of the numbers in it if it is a list, tuple or range of them."""
-    if not isinstance(x, SEQUENCES):
-        return x
-    made = array_of(x)
-    return made if isinstance(made, Tensor) else wrap(made)
 
 
 # --------------------------------------------------------------------------------------------------------------- Node
@@ -235,6 +227,8 @@ def _on_opened(made: Op[..., Any]) -> Callable[..., Any]:
             y = (made.forward if not xp.__backend__.depth else xp.__backend__.forward(made))(xp, *values)
         except Exception as error:
             raise_explained(error, made.name, [made.names[i] for i in made.arrays], items)
+        if made.kind == "composite" and any([y is x for x in items]):
+            y = xp.asarray(y, copy=True)  # not the memory of an argument: see `_its_own`
         return recorded(made, values, given, items, nodes, y)
 
     return run
@@ -274,10 +268,24 @@ def _composite(made: Op[..., Any]) -> Callable[..., Any]:
         if not mode.get() or all(n is None for n in nodes):
             return on_opened(values, given, items, nodes, xp)
         some = next(v for v in given if isinstance(v, Tensor))
-        put(made, values, [v if v is None or isinstance(v, Tensor) else wrap(v) for v in promote(xp, given)])
-        return made.forward(some.__array_namespace__(), *values)
+        tensors = [v if v is None or isinstance(v, Tensor) else wrap(v) for v in promote(xp, given)]
+        put(made, values, tensors)
+        y = made.forward(some.__array_namespace__(), *values)
+        if isinstance(y, (tuple, list)):
+            parts = [_its_own(v, tensors) for v in y]
+            return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
+        return _its_own(y, tensors)
 
     return run
+
+
+def _its_own(y: Any, arguments: list[Any]) -> Any:
+    """What a composite returned, so that writing to it changes no argument, as where nothing is recorded."""
+    if not isinstance(y, Tensor):
+        return y
+    if any(y is x for x in arguments):
+        return registry["clone"].call(y)
+    return y if y._view is None else wrap(y._data, y._node, type(y))
 
 
 def _wrap_all(y: Any, cls: type[Tensor], node: Node | None = None) -> Any:

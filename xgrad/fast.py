@@ -24,15 +24,18 @@ FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False
 
 def one_array(made: Op[..., Any]) -> Callable[..., Any]:
     forward, general, at, savers = made.forward, made.call, made.dtype_at, made.savers
-    new, mode_now, batched, known = Tensor.__new__, mode.get, in_batch(made), namespaces.get
+    new, mode_now, batched, spaces = Tensor.__new__, mode.get, in_batch(made), namespaces
     keyed, unsure = made.key_at is not None, returns(made.source) != "one"
 
     def run(x: Any, /, *parameters: Any) -> Any:
         if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
             return general(x, *parameters)
         a, parent = x._data, x._node
-        xp = known(a.__class__)
-        if xp is None or (keyed and batches.get()):  # a type of array that is met for the first time, a batch
+        try:
+            xp = spaces[a.__class__]
+        except KeyError:  # a type of array that is met for the first time, a batch
+            return batched(x, *parameters)
+        if keyed and made.write is None and batches.get():  # in the key of a view there are no arrays
             return batched(x, *parameters)
         try:
             y = forward(xp, a, *parameters)
@@ -58,7 +61,7 @@ def one_array(made: Op[..., Any]) -> Callable[..., Any]:
 
 def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
     forward, general, scalars = made.forward, made.call, {float, int} if made.scalars else set()
-    new, savers, mode_now, batched, known = Tensor.__new__, made.savers, mode.get, in_batch(made), namespaces.get
+    new, savers, mode_now, batched, spaces = Tensor.__new__, made.savers, mode.get, in_batch(made), namespaces
     unsure = returns(made.source) != "one"
 
     def run(x1: Any, x2: Any, /) -> Any:
@@ -67,21 +70,22 @@ def two_arrays(made: Op[..., Any]) -> Callable[..., Any]:
             if x2.__class__ is Tensor:
                 a2, n2 = x2._data, x2._node
                 kind = a1.__class__
-                xp = known(kind)
-                if kind is not a2.__class__ and known(a2.__class__) is not xp:
+                if kind is not a2.__class__ and spaces.get(kind) is not spaces.get(a2.__class__):
                     return batched(x1, x2)
                 if kind in weak_types and a1.dtype is not a2.dtype:
                     return general(x1, x2)
             elif x2.__class__ in scalars:
-                a2, n2, xp = x2, None, known(a1.__class__)
+                a2, n2, kind = x2, None, a1.__class__
             else:
                 return general(x1, x2)
         elif x1.__class__ in scalars and x2.__class__ is Tensor:
             a1, n1, a2, n2 = x1, None, x2._data, x2._node
-            xp = known(a2.__class__)
+            kind = a2.__class__
         else:
             return general(x1, x2)
-        if xp is None:  # a type of array that is met for the first time, a batch
+        try:
+            xp = spaces[kind]
+        except KeyError:  # a type of array that is met for the first time, a batch
             return batched(x1, x2)
         try:
             y = forward(xp, a1, a2)

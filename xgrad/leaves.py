@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import weakref
 from typing import Any, cast
 
@@ -58,22 +59,26 @@ def own(p: Tensor) -> None:
         keep(p)
 
 
+_depositing = threading.RLock()  # of one thread again: a finalizer that runs meanwhile may call backward
+
+
 def deposit(leaves: dict[Node, Any]) -> None:
     """Add cotangents to the `grad` of their leaves, each in memory of its own."""
     taken: set[int] = set()
-    for node, g in leaves.items():
-        leaf = cast(Leaf, node)
-        old = leaf.grad
-        if isinstance(g, Tensor) or (old is not None and old._node is not None):
-            with recording(True):
-                leaf.grad = g if old is None else old + g
-        elif old is not None:
-            leaf.grad = wrap(old._data + g)
-        else:
-            backend: Backend = raw_namespace(g).__backend__
-            owned = backend.owns_memory(g) and id(g) not in taken
-            taken.add(id(g))
-            leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))
+    with _depositing:  # another thread must not write between the reading and the writing of a gradient
+        for node, g in leaves.items():
+            leaf = cast(Leaf, node)
+            old = leaf.grad
+            if isinstance(g, Tensor) or (old is not None and old._node is not None):
+                with recording(True):
+                    leaf.grad = g if old is None else old + g
+            elif old is not None:
+                leaf.grad = wrap(old._data + g)
+            else:
+                backend: Backend = raw_namespace(g).__backend__
+                owned = backend.owns_memory(g) and id(g) not in taken
+                taken.add(id(g))
+                leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))
     for node in leaves:
         if node.extra is not None and "after" in node.extra:
             from . import hooks  # which builds on this module

@@ -460,13 +460,21 @@ class Methods:
 
     @property
     def real(self) -> Tensor:
-        """The real part."""
+        """The real part, a view; ``x.real = v`` writes to it."""
         return xgrad.real(self)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        xgrad.real(self)[...] = value
 
     @property
     def imag(self) -> Tensor:
-        """The imaginary part."""
+        """The imaginary part, a view; ``x.imag = v`` writes to it."""
         return xgrad.imag(self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        xgrad.imag(self)[...] = value
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         """The namespace whose functions make arrays on this tensor's backend."""
@@ -765,8 +773,8 @@ class Methods:
         return xgrad.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)
 
     def flatten(self) -> Tensor:
-        """All elements along one axis."""
-        return xgrad.reshape(self, (-1,))
+        """All elements along one axis, a copy as in NumPy; `reshape` gives a view."""
+        return xgrad.reshape(self, (-1,), copy=True)
 
     def transpose(self, *axes: Any) -> Tensor:
         """Axes in the given order, or in reverse order."""

@@ -48,6 +48,11 @@ class Plugin(Backend):
     def owns_memory(self, x: Any) -> bool:
         return bool(x.flags.owndata)
 
+    def from_parts(self, re: Any, im: Any) -> Any:
+        out = cupy.empty(cupy.broadcast_shapes(re.shape, im.shape), cupy.result_type(re.dtype, cupy.complex64))
+        out.real, out.imag = re, im
+        return out
+
     def shares_memory(self, y: Any, x: Any) -> bool:
         return bool(cupy.may_share_memory(y, x))  # of what strides and pointers say, without asking the device
 

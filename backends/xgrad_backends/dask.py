@@ -18,7 +18,7 @@ import numpy
 
 from xgrad.backend import Backend
 from xgrad_backends import sums
-from xgrad_backends.numpy import scipy_special
+from xgrad_backends.numpy import from_parts, scipy_special
 
 
 class Plugin(Backend):
@@ -82,6 +82,9 @@ class Plugin(Backend):
             return _known(x[key], "the shape of x[mask]")
         at = self.numbers(x, key)
         return _reshape(dask.array.take(_reshape(x, (-1,)), at.reshape(-1), axis=0), at.shape)
+
+    def from_parts(self, re: Any, im: Any) -> Any:
+        return dask.array.core.elemwise(from_parts, re, im)
 
     def set_item(self, x: Any, key: Any, value: Any) -> Any:
         if _forwards(key):

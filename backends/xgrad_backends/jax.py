@@ -41,6 +41,9 @@ class Plugin(Backend):
     def to_device(self, x: Any, device: Any) -> Any:
         return jax.device_put(x, device)
 
+    def from_parts(self, re: Any, im: Any) -> Any:
+        return jax.lax.complex(*jax.numpy.broadcast_arrays(re, im))
+
     def set_item(self, x: Any, key: Any, value: Any) -> Any:
         return x.at[key].set(value)
 

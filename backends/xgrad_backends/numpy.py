@@ -61,6 +61,9 @@ class Plugin(Backend):
     def owns_memory(self, x: Any) -> bool:
         return isinstance(x, numpy.generic) or bool(x.flags.owndata)
 
+    def from_parts(self, re: Any, im: Any) -> Any:
+        return from_parts(re, im)
+
     def shares_memory(self, y: Any, x: Any) -> bool:
         return bool(isinstance(x, numpy.generic) or numpy.may_share_memory(y, x))
 
@@ -93,6 +96,14 @@ def scipy_special(name: str) -> Callable[..., Any] | None:
         return getattr(importlib.import_module("scipy.special"), name, None)
     except ImportError:
         return None
+
+
+def from_parts(re: Any, im: Any) -> Any:
+    """The complex array with these real and imaginary parts."""
+    re, im = numpy.broadcast_arrays(re, im)
+    out = numpy.empty(re.shape, numpy.result_type(re.dtype, numpy.complex64))
+    out.real, out.imag = re, im
+    return out
 
 
 def add_at(out: Any, key: Any, value: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy
 from xgrad.backend import Backend
 from xgrad_backends import sums
 from xgrad_backends.numpy import Plugin as NumPy
-from xgrad_backends.numpy import add_at, scipy_special
+from xgrad_backends.numpy import add_at, from_parts, scipy_special
 
 _NUMPY = NumPy()
 
@@ -49,6 +49,9 @@ class Plugin(Backend):
 
     def owns_memory(self, x: Any) -> bool:
         return bool(x._array.flags.owndata)
+
+    def from_parts(self, re: Any, im: Any) -> Any:
+        return self.xp.asarray(from_parts(re._array, im._array), device=re.device)
 
     def shares_memory(self, y: Any, x: Any) -> bool:
         return bool(numpy.may_share_memory(y._array, x._array))

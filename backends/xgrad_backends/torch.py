@@ -52,6 +52,9 @@ class Plugin(Backend):
         # A count of the tensors on the same memory; memory that is not torch's own cannot be resized.
         return bool(x.untyped_storage().resizable()) and 0 < _users(x) <= _ALONE
 
+    def from_parts(self, re: Any, im: Any) -> Any:
+        return torch.complex(re, im)
+
     def shares_memory(self, y: Any, x: Any) -> bool:
         return bool(y.untyped_storage().data_ptr() == x.untyped_storage().data_ptr())
 

@@ -166,7 +166,7 @@ def test_pythons_types_mean_what_they_mean_in_numpy_everywhere(xp: Any) -> None:
                 assert made.dtype == meant, f"{name}(dtype={kind.__name__}) is {made.dtype}"
                 taken[kind] += 1
                 break
-    assert taken[float] > 25 and min(taken.values()) > 10
+    assert taken[float] > 20 and min(taken.values()) > 10
     for made in (x.astype(float), Tensor([1], dtype=float), Tensor(x.numpy(), dtype=float), np.sum(x, dtype=float)):
         assert made.dtype == xgrad.float64
 
@@ -174,6 +174,6 @@ def test_pythons_types_mean_what_they_mean_in_numpy_everywhere(xp: Any) -> None:
 def test_a_named_type_and_a_number_of_it_differ() -> None:
     assert xgrad.result_type(float) is xgrad.float64 and xgrad.result_type(1.0) is xgrad.float32
     assert xgrad.result_type(complex) is xgrad.complex128 and xgrad.result_type(1j) is xgrad.complex64
-    assert xgrad.finfo(float).bits == 64 and xgrad.float64 == float and xgrad.float32 != float
+    assert xgrad.finfo(float).bits == 64 and xgrad.Tensor(1, dtype=float).dtype is xgrad.float64
     xgrad.set_default_dtype(float)
     assert xgrad.zeros(1).dtype is xgrad.float64

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from xgrad.ops.elementwise import joined
+
 from . import Arg, Row
 
 SHAPE = (2, 3)
@@ -75,6 +77,7 @@ REAL_UNARY = [
     unary("negative"),
     unary("positive"),
     unary("real"),
+    Row("joined", lambda xp, re, im: joined(re, im), (Arg((3, 4)), Arg((3, 4))), torch=lambda t, re, im: t.complex(re, im)),
     unary("reciprocal", POSITIVE),
     unary("round"),
     unary("sign"),

@@ -9,8 +9,8 @@ import math
 from typing import Any, Literal
 
 from ..backend import device_of
-from ..engine import ArrayLike, Tensor, composite, op, operand
-from ..keys import axis_from_0
+from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import axis_from_0, operand
 
 __all__ = ["convolve", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid"]
 
@@ -149,6 +149,8 @@ def gradient(
     axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if any(not -ndim <= a < ndim for a in axes):
         raise IndexError(f"gradient: axis {axis} is out of bounds for an array of {ndim} axes")
+    if len({a % ndim for a in axes}) < len(axes):
+        raise ValueError(f"gradient: an axis is named twice in {axis}")
     steps = spacing or (1.0,)
     single = getattr(steps[0], "ndim", 0) == 0 and not isinstance(steps[0], (list, tuple, range))
     steps = steps * len(axes) if len(steps) == 1 and single else steps

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..backend import check_fits, device_of, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, operand
+from ..keys import axes_from_0, operand
 from ..precision import half, in_float32, norm, widened
 
 __all__ = [
@@ -52,14 +53,7 @@ def reduces(forward: F) -> F:
     return forward
 
 
-def places(axis: Axes, ndim: int) -> tuple[int, ...]:
-    """The axes to reduce, counted from 0."""
-    if axis is None:
-        return tuple(range(ndim))
-    found = tuple(a % ndim if -ndim <= a < ndim else ndim for a in ((axis,) if isinstance(axis, int) else axis))
-    if ndim in found or len(set(found)) < len(found):
-        raise ValueError(f"axis {axis} does not name different axes of an array that has {ndim}")
-    return found
+places = axes_from_0
 
 
 def lined_up(xp: Any, x: Any, axis: Axes) -> Any:

@@ -949,7 +949,7 @@ conj.linear()
 @op(override=True)
 @takes("numeric", "the real dtype of that precision")
 def real(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Real part; a real array is returned as it is.
+    """Real part, a view: writing to it writes to `x`. Of a real array, all of it.
 
     The gradient is ``g``.
 
@@ -964,9 +964,22 @@ real.linear()
 
 
 @op(override=True)
+def joined(xp: Any, re: ArrayLike, im: ArrayLike, /) -> Tensor:
+    """The complex numbers with these real and imaginary parts, of one real dtype."""
+    return xp.__backend__.from_parts(re, im)
+
+
+joined.op.pointwise = True  # type: ignore[attr-defined]
+joined.vjp(re=lambda xp, g: xp.real(g), im=lambda xp, g: xp.imag(g))
+joined.jvp(re=lambda t: t, im=lambda t: t * 1j)
+
+real.view(lambda xp, x, v: joined(v, xp.imag(x)) if is_complex(xp, x) else v)
+
+
+@op(override=True)
 @takes("numeric", "the real dtype of that precision")
 def imag(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Imaginary part; zero for a real array.
+    """Imaginary part, a view: writing to it writes to `x`. Zero for a real array, to which it cannot be written.
 
     The gradient is ``1j g``.
 
@@ -978,6 +991,15 @@ def imag(xp: Any, x: ArrayLike, /) -> Tensor:
 
 imag.vjp(x=lambda g: g * 1j)
 imag.linear()
+
+
+def _imag_written(xp: Any, x: Any, v: Any) -> Any:
+    if not is_complex(xp, x):
+        raise ValueError(f"writing: a real tensor has no imaginary part to write to; make it complex first, from {x.dtype.name}")
+    return joined(xp.real(x), v)
+
+
+imag.view(_imag_written)
 
 
 # ----------------------------------------------------------------------------------------------------------------- bits

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..backend import check_fits
 from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import axes_from_0
 from ..precision import in_float32
 
 __all__ = [
@@ -116,7 +117,7 @@ def _total(xp: Any, terms: Any, axis: Axis) -> Any:
 
 def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """The shape of a reduction with its axes kept."""
-    axes = range(len(shape)) if axis is None else [i % len(shape) for i in ((axis,) if isinstance(axis, int) else axis)]
+    axes = axes_from_0(axis, len(shape))
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
@@ -156,7 +157,7 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = F
         peak = xp.max(x, axis=axis, keepdims=True)
         finite = xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
         y = xp.log(_total(xp, xp.exp(x - finite), axis)) + peak
-    return y if keepdims else xp.squeeze(y, axis=tuple(range(len(shape))) if axis is None else axis)
+    return y if keepdims else xp.squeeze(y, axis=axes_from_0(axis, len(shape)))
 
 
 @in_float32
@@ -198,6 +199,7 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     >>> softmax(xgrad.Tensor([0.0, 0.0, -xgrad.inf]))
     Tensor([0.5, 0.5, 0. ])
     """
+    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
     if 0 in x.shape:
         return xp.exp(x)
     terms = xp.exp(x - _peak(xp, x, axis))
@@ -230,6 +232,7 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     >>> log_softmax(xgrad.Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
+    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
     if 0 in x.shape:
         return x + 0.0
     shifted = x - _peak(xp, x, axis)

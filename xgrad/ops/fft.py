@@ -15,6 +15,7 @@ from typing import Any
 
 from ..backend import get_default_dtype
 from ..engine import ArrayLike, Tensor, op
+from ..keys import check_axis
 from ..namespaces import creates
 
 __all__ = [
@@ -64,6 +65,7 @@ def _several(name: str, x: Any, s: Axes, axes: Axes, norm: str, *, half: bool = 
         raise ValueError(f"{name}: norm={norm!r}; it may be {', '.join(map(repr, DUAL))}")
     if s is not None and (axes is None or len(s) != len(axes)):
         raise ValueError(f"{name}: s={s} and axes={axes}; s needs an axis for each of its lengths")
+    check_axis(name, *(axes or ()))
     if any(not -len(shape) <= i < len(shape) for i in axes or ()):
         raise ValueError(f"{name}: x has shape {shape}, but the axes are {tuple(axes or ())}")
     found = _axes(axes, len(shape))

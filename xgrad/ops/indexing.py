@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op, operand
-from ..keys import axis_from_0, is_basic, last_writes, raw_key, value_for
+from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import axis_from_0, is_basic, last_writes, operand, raw_key, value_for
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
 

@@ -13,6 +13,7 @@ import warnings
 from typing import Any, NamedTuple, cast
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import axes_from_0, check_axis
 from ..precision import in_float32, norm
 
 __all__ = [
@@ -165,6 +166,7 @@ def cross(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor
     >>> cross(xgrad.Tensor([1.0, 0.0, 0.0]), xgrad.Tensor([0.0, 1.0, 0.0]))
     Tensor([0., 0., 1.])
     """
+    check_axis("cross", axis)
     if axis >= 0 and x1.ndim == x2.ndim:
         axis -= x1.ndim
     for name, x in (("x1", x1), ("x2", x2)):
@@ -961,7 +963,7 @@ def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
 @in_float32
 def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     if axis is not None and not keepdims:
-        axes = [i % x.ndim for i in ((axis,) if isinstance(axis, int) else axis)]
+        axes = axes_from_0(axis, x.ndim)
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
         g, y = xp.reshape(g, shape), xp.reshape(y, shape)
     if ord == 0:

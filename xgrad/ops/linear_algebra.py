@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, op
+from ..keys import check_axis
 
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
@@ -283,6 +284,7 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
     >>> xgrad.vecdot(xgrad.Tensor([1j, 2.0]), xgrad.Tensor([1j, 1.0])).item()
     (3+0j)
     """
+    check_axis("vecdot", axis)
     for name, x in (("x1", x1), ("x2", x2)):
         if not -len(x.shape) <= axis < len(x.shape):
             raise ValueError(f"vecdot: axis={axis}, but {name} has shape {tuple(x.shape)}")

@@ -25,6 +25,8 @@ __all__ = [
 def _axes(name: str, axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """The axes as non-negative integers, each at most once."""
     given = axis if isinstance(axis, tuple) else (axis,)
+    if not all(hasattr(a, "__index__") for a in given):
+        raise TypeError(f"{name}: axis must be an integer or a tuple of integers, not {axis!r:.60}")
     for a in given:
         if not -ndim <= a < ndim:
             raise IndexError(f"{name}: axis {a} is out of range for {ndim} axes")
@@ -508,6 +510,8 @@ def concat(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> 
     """
     if len(arrays) == 0:
         raise ValueError("concat: needs at least one array")
+    if axis is not None:
+        _axes("concat", axis, arrays[0].ndim)
     return xp.concat(arrays, axis=axis)
 
 
@@ -604,7 +608,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     (Tensor([1., 0.]), Tensor([0., 1.]))
     """
     (at,) = _axes("unstack", axis, len(x.shape)) if hasattr(x, "shape") else (axis,)
-    out = unstack_(x, axis=axis)
+    out = unstack_(x, axis=at)
     for i, part in enumerate(out):
         views.link(part, x, registry["getitem"], (((slice(None),) * at + (i,)),))
     return out
@@ -665,7 +669,7 @@ def _counts(x: Array, repeats: Any) -> Any:
 
 
 def _sum_segments(xp: Any, g: Any, x_shape: tuple[int, ...], repeats: Any, axis: int | None) -> Any:
-    flat = (math.prod(x_shape),) if axis is None else x_shape
+    flat = (math.prod(x_shape),) if axis is None or not x_shape else x_shape
     at = 0 if axis is None else axis % len(flat)
     if isinstance(repeats, int):
         total = xp.sum(xp.reshape(g, (*flat[: at + 1], repeats, *flat[at + 1 :])), axis=at + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, op
+from ..keys import axis_from_0
 
 __all__ = ["argsort", "sort"]
 
@@ -87,7 +88,7 @@ def sort(xp: Any, x: ArrayLike, /, *, axis: int = -1, descending: bool = False, 
     >>> x.grad
     Tensor([20., 30., 10.])
     """
-    return xp.sort(x, axis=axis, descending=descending, stable=stable)
+    return xp.sort(x, axis=axis_from_0("sort", axis, x.ndim), descending=descending, stable=stable)
 
 
 def sort_x(xp: Any, g: Any, x: Any, y: Any, axis: int, descending: bool, stable: bool) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..backend import check_fits
 from ..engine import ArrayLike, Tensor, op
+from ..keys import axes_from_0
 from ..precision import half, in_float32, norm
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
@@ -49,18 +50,14 @@ def reduces(forward: F) -> F:
     return forward
 
 
-def places(axis: Axes, ndim: int) -> tuple[int, ...]:
-    """The axes to reduce, counted from 0."""
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(a % ndim for a in ((axis,) if isinstance(axis, int) else axis))
+places = axes_from_0
 
 
 def count(shape: tuple[int, ...], axis: Axes) -> int:
     """How many elements are reduced to one."""
     if axis is None:
         return math.prod(shape)
-    return shape[axis] if isinstance(axis, int) else math.prod(shape[a] for a in axis)
+    return math.prod([shape[a] for a in places(axis, len(shape))])
 
 
 def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
@@ -166,7 +163,7 @@ def min(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) 
 
 def share(xp: Any, g: Any, beaten: Any, axis: Any) -> Any:
     """The cotangent `g` divided evenly among the elements that are not `beaten`."""
-    if axis == ():
+    if axis == () or not beaten.shape:
         return g
     # Counted in float32 at least: float16 counts no further than 2048.
     ties = count(beaten.shape, axis) - xp.count_nonzero(beaten, axis=axis, keepdims=True)
@@ -303,6 +300,8 @@ def cumulative_sum(
 
 @in_float32
 def cumulative_sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: bool) -> Any:
+    if not x_shape:  # the library made one axis of none, or did not
+        return xp.reshape(g[1:] if include_initial else g, x_shape)
     axis = (axis or 0) % len(x_shape)
     g = g[(*(slice(None),) * axis, slice(1, None), ...)] if include_initial else g
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
@@ -362,6 +361,8 @@ def cumulative_prod(
 @in_float32
 def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
     axis = 0 if axis is None else axis
+    if not x.shape:
+        return xp.reshape(g[1:] if include_initial else g, ())
     if not x.shape[axis]:
         return xp.zeros_like(x)
     g, x, y = (xp.moveaxis(v, axis, -1) for v in (g, cast_like(xp, x, g), y))
@@ -380,6 +381,9 @@ def products_before(xp: Any, y: Any, include_initial: bool) -> Any:
 def cumulative_prod_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
     # dy[i] = y[i - 1] dx[i] + x[i] dy[i - 1] is the same recurrence, from the other end
     axis = 0 if axis is None else axis
+    if not x.shape:
+        d = xp.reshape(cast_like(xp, t, y), (1,))
+        return xp.reshape(xp.concat([xp.zeros_like(d), d]) if include_initial else d, y.shape)
     if not x.shape[axis]:
         return xp.zeros_like(y)
     t, x, y = (xp.moveaxis(cast_like(xp, v, y), axis, -1) for v in (t, x, y))

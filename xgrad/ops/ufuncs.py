@@ -115,6 +115,8 @@ def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -
     Tensor([3.     , 3.2831..., 3.     ])
     """
     jumps = xp.diff(p, axis=axis)
+    if 0 in p.shape:
+        return p * 1
     # A jump of just half the period goes the way that it went.
     least = xp.remainder(jumps + period / 2, period) - period / 2
     least = xp.where((least == -period / 2) & (jumps > 0), -least, least)

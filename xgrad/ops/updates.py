@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from ..backend import device_of, may_repeat, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op, operand
-from ..keys import places, raw_key, value_for
+from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import operand, places, raw_key, value_for
 from ..namespaces import namespace
 
 __all__ = ["at", "scatter_max", "scatter_min", "scatter_multiply"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import check_axis
 
 __all__ = ["all", "any", "diff"]
 
@@ -117,6 +118,7 @@ def diff(
     """
     if n < 0:
         raise ValueError(f"diff: n is {n}; differences are taken 0 or more times")
+    check_axis("diff", axis)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"diff: axis is {axis}, but x has shape {tuple(x.shape)}")
     lead = (slice(None),) * (axis % x.ndim)
