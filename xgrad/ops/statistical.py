@@ -60,7 +60,11 @@ def count(shape: tuple[int, ...], axis: Axes) -> int:
     """How many elements are reduced to one."""
     if axis is None:
         return math.prod(shape)
-    return shape[axis] if isinstance(axis, int) else math.prod(shape[a] for a in axis)
+    axes = (axis,) if isinstance(axis, int) else axis
+    for a in axes:
+        if not -len(shape) <= a < len(shape):
+            raise IndexError(f"axis {a} is out of bounds for an array of {len(shape)} axes")
+    return math.prod([shape[a] for a in axes])
 
 
 def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
