@@ -537,6 +537,7 @@ def corrcoef(xp: Any, x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool 
     # It is the same for multiples of the variables: of those near 1 no square overflows or vanishes.
     rows = [_rows(xp, v, rowvar) for v in (x, y) if v is not None]
     if rows[0].shape[1]:
+        rows = [v - xp.mean(v, axis=1, keepdims=True) for v in rows]
         rows = [v / _peaks(xp, v) for v in rows]
     c = xp.cov(*rows)
     if c.ndim == 0:
