@@ -308,3 +308,47 @@ def test_the_gradient_of_writing_to_parts(xp):
     w.imag *= 3.0
     xp.sum(xp.real(w * xp.conj(w))).backward()
     assert z.grad.tolist() == [36j, 6 - 18j] and r.grad.item() == 8.0
+
+
+def test_sums_stay_precise(xp):
+    rows = xp.asarray(np.full((100_000, 2), 0.1, "float32"))
+    np.testing.assert_allclose(xp.sum(rows, axis=0).numpy(), 1e5 * float(np.float32(0.1)), rtol=2e-6)
+    np.testing.assert_allclose(xp.linalg.vector_norm(xp.asarray(np.asarray([3e25, 4e25], "float32"))).item(), 5e25, rtol=1e-6)
+    try:
+        halves = xp.zeros((4096, 2), dtype="float16")
+    except TypeError:
+        return  # a library without half precision
+    b = xp.ones(2, dtype="float16").requires_grad_()
+    xp.mean(b + halves).backward()
+    assert b.grad.tolist() == [0.5, 0.5] and b.grad.dtype.name == "float16"
+    optimizer = xgrad.optim.Adam([b])
+    b.grad = xp.zeros(2, dtype="float16")
+    optimizer.step()
+    assert b.detach().tolist() == [1.0, 1.0]
+    assert {x.dtype.name for x in optimizer.state_dict()["state"].values()} == {"float32"}
+
+
+def test_complex_numbers_do_not_become_real_ones(xp):
+    z = xp.asarray([1 + 2j, 3.0])
+    for call in (lambda: xp.astype(z, "float32"), lambda: xp.asarray(z, dtype="float32"), lambda: xp.sum(z, dtype="float32")):
+        with pytest.raises(TypeError, match="imaginary"):
+            call()
+    with pytest.raises(TypeError, match="imaginary"):
+        xp.zeros(2).data = z
+
+
+def test_an_optimizer_takes_the_parameter_from_the_array_that_it_was_made_of():
+    for make in (lambda a: xgrad.Tensor(a, requires_grad=True), _assigned):
+        given = np.asarray([1.0, 2.0])
+        p = make(given)
+        assert (p.data is given) == (make is not _assigned)
+        optimizer = xgrad.optim.SGD([p], lr=1.0)
+        p.grad = xgrad.Tensor(np.asarray([1.0, 1.0]))
+        optimizer.step()
+        assert given.tolist() == [1.0, 2.0] and p.data.tolist() == [0.0, 1.0]
+
+
+def _assigned(a):
+    p = xgrad.Tensor(np.zeros(2), requires_grad=True)
+    p.data = a
+    return p

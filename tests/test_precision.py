@@ -268,3 +268,18 @@ def test_second_derivatives_of_norms_near_the_ends(unit: float, backend: str) ->
     exact = (np.eye(3) - np.outer(x, x) / 169) / 13
     found = xgrad.hessian(lambda x: xgrad.linalg.vector_norm(x))(b.from_numpy((x * unit).astype("float32")))
     np.testing.assert_allclose(host(found) * unit, exact, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "unit"), [*ENDS, ("float16", 60000.0)])
+def test_correlations_do_not_depend_on_the_unit(dtype: str, unit: float, backend: str) -> None:
+    b = find_backend(backend)
+    if dtype not in b._native:
+        pytest.skip(f"{backend} has no {dtype}")
+    values = np.asarray([[0.75, -1.0, 0.5, 0.25], [0.25, 0.5, -0.5, 1.0]])
+    x = Tensor(b.xp.astype(b.from_numpy(values * unit), b.native_dtype(dtype)))
+    np.testing.assert_allclose(host(xgrad.corrcoef(x)), np.corrcoef(values), rtol=8 * EPS.get(dtype, 1e-14))
+    with np.errstate(all="ignore"):
+        scaled = gradient(lambda x: xgrad.corrcoef(x)[0, 1], x)[1] * unit
+    wanted = gradient(lambda x: xgrad.corrcoef(x)[0, 1], Tensor(values))[1]
+    if unit < 1e4:  # else the gradient itself is as small as the numbers are large
+        np.testing.assert_allclose(scaled, wanted, rtol=64 * EPS.get(dtype, 1e-14), atol=8 * EPS.get(dtype, 1e-14))

@@ -27,7 +27,11 @@ def in_turn(xp: Any) -> dict[str, Callable[..., Any]]:
         return y if y.dtype == own else xp.astype(y, own)
 
     def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        if isinstance(axis, int) and not -x.ndim <= axis < x.ndim:
+            return xp.sum(x, axis=axis)  # which says that there is no such axis
         axes = _distinct(axis, x.ndim) if isinstance(axis, tuple) and len(axis) > 1 else None
+        if axes is None and isinstance(axis, tuple):
+            return xp.mean(x, axis=axis, keepdims=keepdims) if _distinct(axis, x.ndim) is not None else xp.sum(x, axis=axis)
         n = 0 if axes is None else math.prod(x.shape[a] for a in axes)
         if axes is None or n == 0:
             return xp.mean(x, axis=axis, keepdims=keepdims)

@@ -83,7 +83,11 @@ def count(x: Any, axis: Any) -> int:
     """How many elements are reduced to one."""
     if axis is None:
         return int(x.size)
-    return int(x.shape[axis] if isinstance(axis, int) else math.prod([x.shape[a] for a in axis]))
+    axes = (axis,) if isinstance(axis, int) else axis
+    for a in axes:
+        if not -x.ndim <= a < x.ndim:
+            raise numpy.exceptions.AxisError(a, x.ndim)
+    return math.prod([x.shape[a] for a in axes])
 
 
 def _of_rows(x: Any) -> Any:

@@ -181,3 +181,11 @@ def test_prod_and_cumulative_prod_in_another_dtype():
 def test_cumulative_sum_needs_an_axis():
     with pytest.raises(ValueError, match="axis"):
         xgrad.cumulative_sum(xgrad.ones((2, 2)))
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 2)])
+def test_moments_say_that_there_is_no_such_axis(backend, axis):
+    x = xgrad.namespace(backend).ones((300, 2))
+    for function in (xgrad.sum, xgrad.mean, xgrad.var, xgrad.std):
+        with pytest.raises((ValueError, IndexError), match=r"(?i)axis|dimension"):
+            function(x, axis=axis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..backend import DType, check_fits, dtype_of, find_backend, get_backend, get_default_dtype, is_numpy_scalar, raw_namespace
-from ..engine import ArrayLike, Tensor, op, operand
+from ..engine import ArrayLike, Tensor, op
 from ..keys import operand
 from ..namespaces import creates, namespace
 

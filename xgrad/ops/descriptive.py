@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from ..backend import check_fits, device_of, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, operand
+from ..engine import ArrayLike, Tensor, composite
 from ..keys import axes_from_0, operand
 from ..precision import half, in_float32, norm, widened
 
@@ -479,6 +479,12 @@ def _rows(xp: Any, x: Any, rowvar: bool) -> Any:
     return x if rowvar or x.shape[0] == 1 else xp.permute_dims(x, (1, 0))
 
 
+def _peaks(xp: Any, x: Any) -> Any:
+    """The largest absolute value in each row, or 1 where that is zero."""
+    peak = xp.max(xp.abs(x), axis=1, keepdims=True)
+    return xp.where(peak == 0, xp.ones_like(peak), peak)
+
+
 def _weights(xp: Any, x: Any, ddof: int, fweights: Any, aweights: Any) -> tuple[Any, Any]:
     """The weight of each observation, and what to divide by."""
     given = [v if v.dtype == x.dtype else xp.astype(v, x.dtype) for v in (fweights, aweights) if v is not None]
@@ -523,7 +529,12 @@ def corrcoef(xp: Any, x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool 
     Tensor([[ 1., -1.],
             [-1.,  1.]])
     """
-    c = xp.cov(x, y, rowvar)
+    # It is the same for multiples of the variables: of those near 1 no square overflows or vanishes.
+    rows = [_rows(xp, v, rowvar) for v in (x, y) if v is not None]
+    if rows[0].shape[1]:
+        rows = [v - xp.mean(v, axis=1, keepdims=True) for v in rows]
+        rows = [v / _peaks(xp, v) for v in rows]
+    c = xp.cov(*rows)
     if c.ndim == 0:
         return c / c
     d = xp.sqrt(xp.real(xp.linalg.diagonal(c)))

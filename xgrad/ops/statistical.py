@@ -478,7 +478,7 @@ def std(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0,
         return variance(xp, x, axis, correction, keepdims)
     away = x - xp.mean(x, axis=axis, keepdims=True)
     # A norm, since the squares of a variance can leave the range of the dtype where their root does not.
-    return norm(xp, away, axis, keepdims) * (1 / math.sqrt(n))
+    return norm(xp, away, axis, keepdims) / math.sqrt(n)
 
 
 @in_float32

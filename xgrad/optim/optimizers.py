@@ -47,8 +47,8 @@ class Optimizer:
     still to be walked back then raises at ``backward`` instead of giving a wrong gradient. A parameter without gradient is
     left alone.
 
-    What it writes into belongs to the parameter: an array that a Tensor was made of, or that was assigned to ``p.data``,
-    is copied when the optimizer takes the parameter or at the next step, and stays as it was.
+    What it writes into belongs to the parameter: an array that a Tensor was made of is copied when the optimizer takes the
+    parameter, and stays as it was.
 
     The state of parameters of half precision (float16, bfloat16), and all that a step computes, is in float32; the
     parameters themselves keep their dtype, so that steps of less than half of their last digit have no effect.
