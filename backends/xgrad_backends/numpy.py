@@ -22,7 +22,7 @@ class Plugin(Backend):
         return array_api_compat.numpy
 
     def amend(self) -> Mapping[str, Any]:
-        return {"sum": _sum, "zero_where_not": _zero_where_not}
+        return {"sum": _sum, "tanh_pull": _tanh_pull, "zero_where_not": _zero_where_not}
 
     def admit(self, x: Any) -> None:
         if isinstance(x, (numpy.matrix, numpy.ma.MaskedArray)):
@@ -100,3 +100,20 @@ def _zero_where_not(x: Any, condition: Any) -> Any:
     if bits is None:
         return numpy.where(condition, x, numpy.zeros_like(x))
     return (x.view(bits) * condition).view(x.dtype)
+
+
+def _tanh_pull(v: Any, x: Any, t: Any) -> Any:
+    # 1 - t**2 takes half the time of the exponential, and is precise but in the tails; it is cheap to ask for those.
+    square = t * t
+    try:
+        if square.item(square.argmax()) < 0.9:
+            square *= v
+            return v - square
+    except (TypeError, ValueError):  # complex numbers; no numbers at all
+        e = numpy.exp(numpy.where(numpy.real(x) > 0, -x, x))
+        size = 2 / (1 + e * e)
+    else:
+        e = numpy.exp(-numpy.abs(x))
+        size = 1 + numpy.abs(t)
+    e = e * size
+    return v * (e * e)
