@@ -50,16 +50,16 @@ def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds:
     arrays = {i: p.name for i, p in enumerate(parameters) if "ArrayLike" in str(p.annotation) and p.name not in but}
     name, body = forward.__name__.rstrip("_"), forward
 
-    if list(arrays) == [0]:
+    if len(parameters) == 1:  # the usual case, without the packing of arguments
 
-        def check(xp: Any, x: Any, /, *more: Any, **named: Any) -> Any:
+        def check(xp: Any, x: Any, /) -> Any:
             if is_complex(xp, x):
                 raise _error(name, kinds, arrays[0], x)
-            return body(xp, x, *more, **named)
+            return body(xp, x)
 
     else:
 
-        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
+        def check(xp: Any, /, *given: Any, **named: Any) -> Any:  # type: ignore[misc]
             for i, argument in arrays.items():
                 x = given[i] if i < len(given) else named.get(argument)
                 if is_complex(xp, x):

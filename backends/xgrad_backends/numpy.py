@@ -22,7 +22,7 @@ class Plugin(Backend):
         return array_api_compat.numpy
 
     def amend(self) -> Mapping[str, Any]:
-        return {"sum": _sum, "tanh_pull": _tanh_pull, "zero_where_not": _zero_where_not}
+        return {"exponential_rest": _exponential_rest, "sum": _sum, "tanh_pull": _tanh_pull, "zero_where_not": _zero_where_not}
 
     def admit(self, x: Any) -> None:
         if isinstance(x, (numpy.matrix, numpy.ma.MaskedArray)):
@@ -117,3 +117,13 @@ def _tanh_pull(v: Any, x: Any, t: Any) -> Any:
         size = 1 + numpy.abs(t)
     e = e * size
     return v * (e * e)
+
+
+def _exponential_rest(shifted: Any, terms: Any, /, axis: Any) -> Any:
+    # Where the sum is well above 1, and it is cheap to ask, the 1 may be taken from it: the rest keeps its digits.
+    total = numpy.add.reduce(terms, axis=axis, keepdims=True)
+    if total.size and total.item(total.argmin()) > 1.1:
+        return total - 1
+    top = shifted == 0
+    ties = numpy.add.reduce(top, axis=axis, keepdims=True, dtype=terms.dtype) - 1
+    return numpy.add.reduce(_zero_where_not(terms, ~top), axis=axis, keepdims=True) + numpy.maximum(ties, 0)

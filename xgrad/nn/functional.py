@@ -15,7 +15,6 @@ from .. import random
 from ..backend import backend_of, raw_namespace
 from ..engine import ArrayLike, Tensor, op, wrap
 from ..kinds import refuse_complex
-from ..ops.extra import exponential_rest
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "huber", "l1", "mse"]
 
@@ -243,7 +242,7 @@ def softmax_cross_entropy(xp: Any, logits: ArrayLike, target: ArrayLike, /) -> T
     """
     shifted = logits - xp.max(logits, axis=-1, keepdims=True)
     terms = xp.exp(shifted)
-    total = xp.log1p(exponential_rest(xp, shifted, terms, -1)[..., 0])
+    total = xp.log1p(xp.exponential_rest(shifted, terms, -1)[..., 0])
     chosen = xp.where(target == 0, xp.zeros_like(shifted), shifted)
     return cast(Tensor, total * xp.sum(target, axis=-1) - xp.sum(target * chosen, axis=-1))
 

@@ -108,15 +108,22 @@ def _peak(xp: Any, x: Any, axis: Axis) -> Any:
     return xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
 
 
-def exponential_rest(xp: Any, shifted: Any, terms: Any, axis: Axis) -> Any:
-    """The sum of the `terms`, exponentials of what was `shifted` below its peak, without one of those that are 1.
+@op
+def exponential_rest(xp: Any, shifted: ArrayLike, terms: ArrayLike, /, axis: Axis) -> Tensor:
+    """The sum of `terms` along `axis` without one of those that are 1: exponentials of what was `shifted` to peak at 0.
 
     The whole sum is 1 more; added to it before the logarithm, the rest would lose its digits. Where all terms are 0 so is the
     rest: the 1 that stays keeps the logarithm and the quotient finite.
+
+    >>> import xgrad
+    >>> exponential_rest(xgrad.Tensor([0.0, 0.0, -20.0]), xgrad.Tensor([1.0, 1.0, 2e-9]), -1)
+    Tensor([1.])
     """
-    top = shifted == 0
-    ties = xp.sum(xp.astype(top, terms.dtype), axis=axis, keepdims=True) - 1
-    return xp.sum(xp.zero_where_not(terms, ~top), axis=axis, keepdims=True) + xp.maximum(ties, 0 * ties)
+    ties = xp.sum(xp.astype(shifted == 0, terms.dtype), axis=axis, keepdims=True) - 1
+    return xp.sum(xp.zero_where_not(terms, shifted != 0), axis=axis, keepdims=True) + xp.maximum(ties, xp.zeros_like(ties))
+
+
+exponential_rest.not_differentiable()
 
 
 def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -163,7 +170,7 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = F
     else:
         peak = xp.max(x, axis=axis, keepdims=True)
         shifted = x - xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
-        y = xp.log1p(exponential_rest(xp, shifted, xp.exp(shifted), axis)) + peak
+        y = xp.log1p(xp.exponential_rest(shifted, xp.exp(shifted), axis)) + peak
     return y if keepdims else xp.squeeze(y, axis=tuple(range(len(shape))) if axis is None else axis)
 
 
@@ -214,7 +221,7 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
         return xp.exp(x)
     shifted = x - _peak(xp, x, axis)
     terms = xp.exp(shifted)
-    return terms / (1 + exponential_rest(xp, shifted, terms, axis))
+    return terms / (1 + xp.exponential_rest(shifted, terms, axis))
 
 
 def _from_top(xp: Any, v: Any, p: Any, axis: Axis) -> Any:
@@ -269,10 +276,9 @@ def softmax_error(xp: Any, x: ArrayLike, target: ArrayLike, /) -> Tensor:
     """
     shifted = x - _peak(xp, x, -1)
     terms = xp.exp(shifted)
-    rest = exponential_rest(xp, shifted, terms, -1)
-    total = 1 + rest
-    others = xp.where(shifted == 0, rest, total - terms)  # the sum without this element
-    return (terms * (xp.sum(target, axis=-1, keepdims=True) - target) - others * target) / total
+    rest = xp.exponential_rest(shifted, terms, -1)
+    # Over a common divisor the largest term, which is 1, less its target is exact; p * sum - target would lose what p lacks of 1.
+    return (terms * xp.sum(target, axis=-1, keepdims=True) - target - rest * target) / (1 + rest)
 
 
 softmax_error.vjp(
@@ -314,7 +320,7 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     if 0 in x.shape:
         return x + 0.0
     shifted = x - _peak(xp, x, axis)
-    return shifted - xp.log1p(exponential_rest(xp, shifted, xp.exp(shifted), axis))
+    return shifted - xp.log1p(xp.exponential_rest(shifted, xp.exp(shifted), axis))
 
 
 def _log_softmax_x(xp: Any, g: Any, y: Any, axis: Axis) -> Any:
