@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import array_api_strict
@@ -21,6 +21,9 @@ class Plugin(Backend):
 
     def import_namespace(self) -> Any:
         return array_api_strict
+
+    def amend(self) -> Mapping[str, Any]:
+        return {"clip": _clip}
 
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x._array)
@@ -69,3 +72,9 @@ class Plugin(Backend):
 
 def _inside(part: Any) -> Any:
     return getattr(part, "_array", part)
+
+
+def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    if min is not None and max is not None:  # a bound at a time: the library refuses a lower one above the upper
+        x, min = array_api_strict.clip(x, min), None
+    return array_api_strict.clip(x, min, max)
