@@ -257,6 +257,26 @@ def test_value_and_two_derivatives_at_extremes(name: str, dtype: str) -> None:
     assert not wrong, "\n".join([name, *wrong])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", sorted(UNARY))
+def test_no_inner_value_overflows_or_is_invalid_where_the_result_is_finite(name: str, dtype: str) -> None:
+    f, _, inside = UNARY[name]
+    x = grid(dtype, inside)
+    with np.errstate(all="ignore"):
+        x = x[np.all([np.isfinite(v) for v in derivatives(f, x)], axis=0)]
+    with np.errstate(all="raise", under="ignore"):
+        f(xgrad.Tensor(x))
+        # the sum of the function may overflow, which is no inner value of it
+        gradient = xgrad.vjp(f, x)[1](np.ones_like(x))[0]
+        assert np.all(np.isfinite(np.asarray(gradient)))
+        leaf = xgrad.Tensor(x, requires_grad=True)
+        f(leaf).backward(xgrad.ones_like(leaf.detach()), create_graph=True)
+        first = leaf.grad
+        leaf.zero_grad()
+        if first.requires_grad:
+            first.backward(xgrad.ones_like(leaf.detach()))
+
+
 def test_every_smooth_function_of_one_real_number_is_in_the_table() -> None:
     steps = {"ceil", "floor", "round", "sign", "trunc", "conj", "imag", "positive", "real", "abs", "angle", "nan_to_num"}
     whole = {"bitwise_invert", "isfinite", "isinf", "isnan", "logical_not", "signbit"}
