@@ -21,7 +21,7 @@ ARRAY_LIBRARIES = {"numpy", "cupy", "torch", "jax", "dask", "array_api_strict", 
 FLOORS = [  # a module imports from its own floor and those before it
     {"errors", "grad_mode"},
     {"backend"},
-    {"memory", "precision", "rules", "views"},
+    {"kinds", "memory", "precision", "rules", "views"},
     {"arguments", "methods", "printing", "scalar_conversion"},
     {"engine", "fast", "hooks", "leaves", "pushforward"},  # parts of one thing, set apart for reading
     {"keys", "namespaces", "native", "value", "numpy_functions", "numpy_protocols"},
@@ -34,7 +34,19 @@ FLOORS = [  # a module imports from its own floor and those before it
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
 FOR_CHAPTERS = {
     "xgrad." + name
-    for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "precision", "rules", "grad_mode")
+    for name in (
+        "engine",
+        "backend",
+        "keys",
+        "errors",
+        "kinds",
+        "namespaces",
+        "native",
+        "views",
+        "precision",
+        "rules",
+        "grad_mode",
+    )
 }
 
 

@@ -70,6 +70,9 @@ from .ops.ufuncs import (
     angle, cbrt, deg2rad, exp2, fmax, fmin, fmod, heaviside, logaddexp2, nan_to_num, rad2deg, sinc, spherical_jn, unwrap,
 )  # fmt: skip
 from .ops.updates import at, scatter_max, scatter_min, scatter_multiply
+from .ops.elementwise import one_less_square, over_hypot, tanh_pull
+from .ops.extra import exponential_rest, normal_cdf, sigmoid_slope, softmax_error, softmax_pull
+from .ops.ufuncs import sinc_jn
 from . import fft, linalg, numpy_protocols, printing, scipy, special
 from . import optimize, sparse
 
@@ -151,6 +154,11 @@ __all__ = [
     # to train with
     "io", "nn", "optim", "random", "tree", "visualize",
 ]  # fmt: skip
+
+_for_rules = (  # derivatives that are ops of their own, for rules on Tensors: precise where a composition would not be
+    "exponential_rest", "normal_cdf", "one_less_square", "over_hypot", "sigmoid_slope", "sinc_jn", "softmax_error",
+    "softmax_pull", "tanh_pull",
+)  # fmt: skip
 
 for _name, _module in list(sys.modules.items()):
     if _name.partition(".")[0] == "xgrad":

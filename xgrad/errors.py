@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-__all__ = ["GradientError", "ImaginaryLost", "NotAnArray", "raise_explained"]
+__all__ = ["GradientError", "ImaginaryLost", "KindError", "NotAnArray", "raise_explained"]
 
 
 class GradientError(RuntimeError):
     """A gradient was asked for that does not exist, or that would be wrong."""
+
+
+class KindError(TypeError):
+    """An array is of a kind of numbers that the function does not take; the message says all that there is to say."""
 
 
 class NotAnArray(TypeError):
@@ -52,6 +56,8 @@ def _explain(error: Exception, name: str, names: Sequence[str], items: Sequence[
     items : sequence of arrays, scalars or None
         What they were given.
     """
+    if isinstance(error, KindError):
+        return error
     if isinstance(error, RecursionError):
         return RecursionError(
             f"{name}: it calls itself without end; xp.{name} in its body is {name} again, for override=True puts it in the place "

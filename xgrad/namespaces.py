@@ -104,7 +104,8 @@ def namespace(name: str, /, *, api_version: str | None = None) -> types.ModuleTy
 def _bind(source: types.ModuleType, name: str, backend: Backend) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__dict__["__array_api_version__"] = _VERSIONS[-1]
-    for key in (*source.__all__, *(("__array_namespace_info__",) if hasattr(source, "__array_namespace_info__") else ())):
+    info = ("__array_namespace_info__",) if hasattr(source, "__array_namespace_info__") else ()
+    for key in (*source.__all__, *getattr(source, "_for_rules", ()), *info):
         value = getattr(source, key)
         if isinstance(value, types.ModuleType) and value.__name__ in ("xgrad.linalg", "xgrad.fft", "xgrad.special"):
             value = _bind(value, f"{name}.{key}", backend)

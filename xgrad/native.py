@@ -15,9 +15,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from .backend import extend_namespaces, get_default_dtype
 from .engine import op
+from .kinds import is_complex
 from .rules import Op, registry
 
-__all__ = ["floats", "function", "missing", "one_where", "stirling"]
+__all__ = ["floats", "function", "missing", "one_where", "outward", "stirling"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -142,6 +143,11 @@ def missing(xp: Any, name: str, *arrays: Any) -> Any:
 def one_where(xp: Any, condition: Any, x: Any) -> Any:
     """`x` with ones where `condition` holds: for a divisor or a logarithm's argument that must not be zero there."""
     return xp.where(condition, xp.ones_like(x), x)
+
+
+def outward(xp: Any, x: Any) -> Any:
+    """``-abs(x)``; of a complex number, it or its negative: what has no positive real part, so that ``exp`` does not overflow."""
+    return xp.where(xp.real(x) > 0, -x, x) if is_complex(xp, x) else -xp.abs(x)
 
 
 def stirling(x: Any) -> Any:

@@ -28,7 +28,8 @@ class Plugin(Backend):
 
     def amend(self) -> Mapping[str, Any]:
         precise = {name: getattr(sums, name) for name in sums.__all__}
-        return {**precise, "zero_where_not": _zero_where_not}
+        own = {"exponential_rest": _exponential_rest, "tanh_pull": _tanh_pull, "zero_where_not": _zero_where_not}
+        return {**precise, **own}
 
     def admit(self, x: Any) -> None:
         if isinstance(x, (numpy.matrix, numpy.ma.MaskedArray)):
@@ -130,3 +131,30 @@ def _zero_where_not(x: Any, condition: Any) -> Any:
     if bits is None:
         return numpy.where(condition, x, numpy.zeros_like(x))
     return (x.view(bits) * condition).view(x.dtype)
+
+
+def _tanh_pull(v: Any, x: Any, t: Any) -> Any:
+    # 1 - t**2 takes half the time of the exponential, and is precise but in the tails; it is cheap to ask for those.
+    square = t * t
+    try:
+        if square.item(square.argmax()) < 0.9:
+            square *= v
+            return v - square
+    except (TypeError, ValueError):  # complex numbers; no numbers at all
+        e = numpy.exp(numpy.where(numpy.real(x) > 0, -x, x))
+        size = 2 / (1 + e * e)
+    else:
+        e = numpy.exp(-numpy.abs(x))
+        size = 1 + numpy.abs(t)
+    e = e * size
+    return v * (e * e)
+
+
+def _exponential_rest(shifted: Any, terms: Any, /, axis: Any) -> Any:
+    # Where the sum is well above 1, and it is cheap to ask, the 1 may be taken from it: the rest keeps its digits.
+    total = numpy.add.reduce(terms, axis=axis, keepdims=True)
+    if total.size and total.item(total.argmin()) > 1.1:
+        return total - 1
+    top = shifted == 0
+    ties = numpy.add.reduce(top, axis=axis, keepdims=True, dtype=terms.dtype) - 1
+    return numpy.add.reduce(_zero_where_not(terms, ~top), axis=axis, keepdims=True) + numpy.maximum(ties, 0)

@@ -27,7 +27,7 @@ class Plugin(Backend):
         return array_api_strict
 
     def amend(self) -> Mapping[str, Any]:
-        return {name: self._precise(name) for name in sums.__all__}
+        return {"clip": _clip, **{name: self._precise(name) for name in sums.__all__}}
 
     def _precise(self, name: str) -> Callable[..., Any]:
         own, precise = getattr(array_api_strict, name), getattr(sums, name)
@@ -94,3 +94,9 @@ class Plugin(Backend):
 
 def _inside(part: Any) -> Any:
     return getattr(part, "_array", part)
+
+
+def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    if min is not None and max is not None:  # a bound at a time: the library refuses a lower one above the upper
+        x, min = array_api_strict.clip(x, min), None
+    return array_api_strict.clip(x, min, max)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import xgrad
@@ -29,6 +30,12 @@ def test_diff_keeps_the_dtype_and_can_run_out_of_elements(xp):
 def test_diff_says_what_is_wrong(options, told):
     with pytest.raises(ValueError, match=told):
         xgrad.diff(xgrad.ones(3), **options)
+
+
+def test_diff_taken_no_times_joins_nothing(xp):
+    x, p = xp.asarray([1.0, 4.0]), xp.asarray([0.0])
+    assert xp.diff(x, n=0, prepend=p, append=p).tolist() == np.diff([1.0, 4.0], n=0, prepend=[0.0], append=[0.0]).tolist()
+    assert xp.diff(x, n=1, prepend=p, append=p).tolist() == [1.0, 3.0, -4.0]
 
 
 def test_diff_differentiates_what_is_prepended(xp):

@@ -163,6 +163,23 @@ CLIP = [
         torch=lambda t, x, a, b: t.clip(x, a, b),
         label="arrays",
     ),
+    Row("clip", lambda xp, x: xp.clip(x, 0.7, -0.5), (ANY,), torch=lambda t, x: t.clip(x, 0.7, -0.5), label="min above max"),
+    Row(
+        "clip",
+        lambda xp, x, a, b: xp.clip(x, a, b),
+        (Arg((4, 3)), Arg((3,), -1.0, 1.0), Arg((4, 1), -1.0, 1.0)),
+        torch=lambda t, x, a, b: t.where(a > b, x * 0 + b, t.where(x > b, b, t.where(x < a, a, x))),
+        label="arrays, some min above max",
+    ),
+]
+
+FOR_RULES = [
+    binary("over_hypot", torch=lambda t, a, b: a / t.sqrt(a * a + b * b)),
+    unary("one_less_square", torch=lambda t, x: 1 - x * x),
+    unary("one_less_square", COMPLEX, torch=lambda t, x: 1 - x * x, label="complex"),
+    Row("tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (ANY, ANY), torch=lambda t, v, x: v / t.cosh(x) ** 2),
+    Row("tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (ANY, Arg(SHAPE, -9.0, 9.0)), label="far", torch=lambda t, v, x: v / t.cosh(x) ** 2),
+    Row("tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (COMPLEX, COMPLEX), label="complex", torch=lambda t, v, x: v / t.cosh(x) ** 2),
 ]
 
 NOT_DIFFERENTIABLE = [
@@ -178,4 +195,4 @@ NOT_DIFFERENTIABLE = [
     unary("logical_not", TRUTH, differentiable=False),
 ]
 
-ROWS = [*REAL_UNARY, *COMPLEX_UNARY, *BINARY, *SCALARS, *CLIP, *NOT_DIFFERENTIABLE]
+ROWS = [*REAL_UNARY, *COMPLEX_UNARY, *BINARY, *SCALARS, *CLIP, *FOR_RULES, *NOT_DIFFERENTIABLE]

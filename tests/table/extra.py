@@ -8,6 +8,7 @@ from . import Arg, Row
 
 SHAPE = (3, 4)
 WIDE = Arg(SHAPE, -6.0, 6.0)
+COMPLEX = Arg(SHAPE, kind="complex")
 
 
 def _activation(name: str, torch: Any, **more: Any) -> Row:
@@ -80,6 +81,18 @@ ROWS = [
         "gelu", lambda xp, x: xp.gelu(x, approximate="tanh"), (WIDE,),
         torch=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"), label="tanh",
     ),
+    _activation("sigmoid_slope", lambda t, x: t.sigmoid(x) * t.sigmoid(-x)),
+    _activation("normal_cdf", lambda t, x: t.special.ndtr(x)),
+    Row("sigmoid", lambda xp, x: xp.sigmoid(x), (COMPLEX,), torch=lambda t, x: 1 / (1 + t.exp(-x)), label="complex", elementwise=True),
+    Row("sigmoid_slope", lambda xp, x: xp.sigmoid_slope(x), (COMPLEX,), torch=lambda t, x: t.exp(-x) / (1 + t.exp(-x)) ** 2, label="complex"),
+    Row("silu", lambda xp, x: xp.silu(x), (COMPLEX,), torch=lambda t, x: x / (1 + t.exp(-x)), label="complex"),
+    *(Row("logsumexp", lambda xp, x, axis=axis: xp.logsumexp(x, axis=axis), (COMPLEX,), torch=lambda t, x, axis=axis: t.log(t.sum(t.exp(x), axis)), label=f"complex {axis}") for axis in (0, -1)),
+    Row("exponential_rest", lambda xp, x: xp.exponential_rest(x, xp.exp(x), -1), (Arg((2, 3), values=((0, -1, -2), (-30, 0, -40.0)), grad=False),), differentiable=False, label="tail",
+        numpy=lambda np, x: np.array([[np.exp(-1) + np.exp(-2)], [np.exp(-30) + np.exp(-40)]])),
+    Row("exponential_rest", lambda xp, x: xp.exponential_rest(x, xp.exp(x), 0), (Arg((3,), values=(0, 0, -2.0), grad=False),), differentiable=False, label="ties", numpy=lambda np, x: np.array([1 + np.exp(-2.0)])),
+    *(Row("softmax_pull", lambda xp, v, x, axis=axis: xp.softmax_pull(v, xp.softmax(x, axis=axis), axis), (Arg(SHAPE), Arg(SHAPE)), label=str(axis),
+          torch=lambda t, v, x, axis=axis: t.softmax(x, axis) * (v - t.sum(v * t.softmax(x, axis), axis, keepdim=True))) for axis in (0, -1)),
+    Row("softmax_error", lambda xp, x, y: xp.softmax_error(x, y), (Arg(SHAPE), Arg(SHAPE, 0.0, 1.0)), torch=lambda t, x, y: t.softmax(x, -1) * t.sum(y, -1, keepdim=True) - y),
     *(_along(name, axis) for name in ("softmax", "log_softmax", "logsumexp") for axis in (0, -1)),
     _along("logsumexp", 1, keepdims=True),
     Row("logsumexp", lambda xp, x: xp.logsumexp(x), (Arg(SHAPE),), torch=lambda t, x: t.logsumexp(x, (0, 1)), label="all"),

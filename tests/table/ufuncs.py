@@ -10,6 +10,7 @@ SHAPE = (3, 4)
 WIDE = Arg(SHAPE, -6.0, 6.0)
 GAPS = Arg((2, 3), values=((1.0, float("nan"), 2.0), (float("nan"), -1.0, 0.5)))
 OTHER = Arg((2, 3), values=((0.5, 3.0, 4.0), (-2.0, float("nan"), 0.5)))
+COMPLEX = Arg(SHAPE, kind="complex")
 
 
 def _unary(name: str, torch: Any = None, arg: Arg = WIDE, **more: Any) -> Row:
@@ -33,6 +34,10 @@ ROWS = [
     _unary("cbrt", lambda t, x: t.where(x < 0, -1.0, 1.0) * x.abs() ** (1 / 3)),
     _unary("sinc", lambda t, x: t.sinc(x), label="apart"),
     _unary("sinc", order=4, dtypes=("float64",), label="orders", arg=Arg((2, 3), -1.0, 1.0), elementwise=False),
+    Row("sinc", lambda xp, x: xp.sinc(x), (COMPLEX,), torch=lambda t, x: t.sin(x * t.pi) / (x * t.pi), label="complex"),
+    Row("sinc_jn", lambda xp, x: xp.sinc_jn(0, x), (WIDE,), torch=lambda t, x: t.sinc(x), label="0"),
+    Row("sinc_jn", lambda xp, x: xp.sinc_jn(2, x), (Arg(SHAPE, 0.5, 3.0),), label="2", torch=lambda t, x: (3 / (x * t.pi) ** 3 - 1 / (x * t.pi)) * t.sin(x * t.pi) - 3 * t.cos(x * t.pi) / (x * t.pi) ** 2),
+    Row("spherical_jn", lambda xp, x: xp.spherical_jn(1, x), (COMPLEX,), torch=lambda t, x: (t.sin(x) / x - t.cos(x)) / x, label="complex"),
     Row("spherical_jn", lambda xp, x: xp.spherical_jn(0, x), (WIDE,), torch=lambda t, x: t.sin(x) / x, label="0"),
     Row("spherical_jn", lambda xp, x: xp.spherical_jn(2, x), (Arg(SHAPE, 0.5, 9.0),), label="2", torch=lambda t, x: (3 / x**3 - 1 / x) * t.sin(x) - 3 * t.cos(x) / x**2),
     _unary("angle", lambda t, x: t.angle(x), arg=Arg(SHAPE, kind="complex"), elementwise=False),

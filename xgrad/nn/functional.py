@@ -16,6 +16,7 @@ import xgrad
 from .. import random
 from ..backend import backend_of, raw_namespace
 from ..engine import ArrayLike, Tensor, op, wrap
+from ..kinds import refuse_complex
 from ..precision import half
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "huber", "l1", "mse"]
@@ -43,7 +44,7 @@ def _in_float32(loss: F) -> F:
 
 @_in_float32
 def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> Tensor:
-    """The mean squared error, mean((predictions - target)²). Its gradient is 2 (predictions - target) / n.
+    """The mean squared error, mean(|predictions - target|²). Its gradient is 2 (predictions - target) / n.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean"
     """
     predictions, target = _pair("mse", predictions, target)
     difference = predictions - target
+    if difference.dtype.kind == "complex floating":
+        return _reduce("mse", xgrad.real(difference * xgrad.conj(difference)), reduction)
     return _reduce("mse", difference * difference, reduction)
 
 
@@ -124,6 +127,7 @@ def binary_cross_entropy(p: ArrayLike, target: ArrayLike, /, *, reduction: str =
     >>> xgrad.nn.functional.binary_cross_entropy(xgrad.Tensor([0.5, 0.5]), [0.0, 1.0])
     Tensor(0.6931472)
     """
+    refuse_complex("binary_cross_entropy", p=p, target=target)
     p, target = _pair("binary_cross_entropy", p, target)
     return _reduce("binary_cross_entropy", bce(p, target), reduction)
 
@@ -173,8 +177,27 @@ def binary_cross_entropy_with_logits(logits: ArrayLike, target: ArrayLike, /, *,
     >>> xgrad.nn.functional.binary_cross_entropy_with_logits(xgrad.Tensor([100.0, -100.0]), [0.0, 0.0])
     Tensor(50.0)
     """
+    refuse_complex("binary_cross_entropy_with_logits", logits=logits, target=target)
     logits, target = _pair("binary_cross_entropy_with_logits", logits, target)
-    return _reduce("binary_cross_entropy_with_logits", xgrad.softplus(logits) - target * logits, reduction)
+    return _reduce("binary_cross_entropy_with_logits", bce_with_logits(logits, target), reduction)
+
+
+@op(override=True)
+def bce_with_logits(xp: Any, logits: ArrayLike, target: ArrayLike, /) -> Tensor:
+    """``softplus(z) - t z`` for logits ``z``, element by element; see `binary_cross_entropy_with_logits`.
+
+    An op of its own, since the difference loses the digits of a small loss: of ``z`` it leaves ``(1 - t) z`` where that is
+    positive and ``-t z`` elsewhere.
+    """
+    line = xp.where(logits > 0, 1 - target, -target) * logits
+    return cast(Tensor, line + xp.log1p(xp.exp(-xp.abs(logits))))
+
+
+bce_with_logits.vjp(
+    logits=lambda xp, g, logits, target: g * ((1 - target) * xp.sigmoid(logits) - target * xp.sigmoid(-logits)),
+    target=lambda xp, g, logits: -g * logits,
+)
+bce_with_logits.elementwise()
 
 
 @_in_float32
@@ -215,6 +238,7 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike, /, *, label_smoothing: f
     >>> xgrad.nn.functional.cross_entropy(logits, [0, 1])
     Tensor(0.6931472)
     """
+    refuse_complex("cross_entropy", logits=logits, target=target)
     logits = _tensor(logits, None)
     if not logits.ndim or not logits.shape[-1]:
         raise ValueError(f"cross_entropy: logits have shape {logits.shape}; their last axis must hold the classes")
@@ -243,21 +267,18 @@ def softmax_cross_entropy(xp: Any, logits: ArrayLike, target: ArrayLike, /) -> T
     128 x 10 logits on NumPy). Classes whose target is 0 may have the logit -inf.
     """
     shifted = logits - xp.max(logits, axis=-1, keepdims=True)
-    total = xp.log(xp.sum(xp.exp(shifted), axis=-1))
+    terms = xp.exp(shifted)
+    total = xp.log1p(xp.exponential_rest(shifted, terms, -1)[..., 0])
     chosen = xp.where(target == 0, xp.zeros_like(shifted), shifted)
     return cast(Tensor, total * xp.sum(target, axis=-1) - xp.sum(target * chosen, axis=-1))
 
 
 softmax_cross_entropy.vjp(
-    logits=lambda xp, g, logits, target: (
-        g[..., None] * (xp.softmax(logits, axis=-1) * xp.sum(target, axis=-1, keepdims=True) - target)
-    ),
+    logits=lambda xp, g, logits, target: g[..., None] * xp.softmax_error(logits, target),
     target=lambda xp, g, logits: -g[..., None] * xp.log_softmax(logits, axis=-1),
 )
 softmax_cross_entropy.jvp(
-    logits=lambda xp, t, logits, target: xp.sum(
-        (xp.softmax(logits, axis=-1) * xp.sum(target, axis=-1, keepdims=True) - target) * t, axis=-1
-    ),
+    logits=lambda xp, t, logits, target: xp.sum(xp.softmax_error(logits, target) * t, axis=-1),
     target=lambda xp, t, logits: -xp.sum(xp.log_softmax(logits, axis=-1) * t, axis=-1),
 )
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..engine import ArrayLike, Tensor, op
-from ..native import one_where
+from ..kinds import is_complex, takes_real
+from ..native import one_where, outward
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
@@ -50,23 +51,6 @@ def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
         return forward
 
     return write
-
-
-# Python scalars reach the rules of functions that take them as they are.
-
-_complex: dict[Any, dict[Any, bool]] = {}  # by namespace, since dtypes of different libraries are not for comparing
-
-
-def is_complex(xp: Any, x: Any) -> bool:
-    """Whether `x`, an array or a Python scalar, is complex. Remembered by dtype, which is many times faster than asking."""
-    known = _complex.get(xp)
-    if known is None:
-        known = _complex[xp] = {bool: False, int: False, float: False, complex: True}
-    dtype = getattr(x, "dtype", x.__class__)
-    found = known.get(dtype)
-    if found is None:
-        found = known[dtype] = bool(xp.isdtype(dtype, "complex floating"))
-    return found
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic
@@ -147,6 +131,7 @@ divide.elementwise()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued")
 def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Quotient, rounded down; of infinities too, as the standard has it, where libraries differ: ``inf // 2`` is infinite.
@@ -166,6 +151,7 @@ floor_divide.zero_gradient()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued")
 def remainder(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Remainder of the division rounded down, with the sign of `x2`.
@@ -271,6 +257,7 @@ sqrt.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Length of the hypotenuse, ``sqrt(x1**2 + x2**2)``, without overflow.
@@ -284,10 +271,36 @@ def hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 hypot.vjp(
-    x1=lambda xp, g, x1, y: g * (x1 / one_where(xp, y == 0, y)),
-    x2=lambda xp, g, x2, y: g * (x2 / one_where(xp, y == 0, y)),
+    x1=lambda xp, g, x1, x2: g * xp.over_hypot(x1, x2),
+    x2=lambda xp, g, x1, x2: g * xp.over_hypot(x2, x1),
 )
 hypot.elementwise()
+
+
+def radius(xp: Any, x1: Any, x2: Any) -> Any:
+    """``hypot(x1, x2)``, and 1 at the origin."""
+    r = xp.hypot(x1, x2)
+    return one_where(xp, r == 0, r)
+
+
+@op
+def over_hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """``x1 / hypot(x1, x2)``, and 0 at the origin.
+
+    The gradient is ``g x2**2 / r**3`` for `x1`, without the difference of two squares that a quotient's rule would have, and
+    ``-g x1 x2 / r**3`` for `x2`.
+
+    >>> over_hypot(Tensor([3.0]), Tensor([4.0]))
+    Tensor([0.6])
+    """
+    return x1 / radius(xp, x1, x2)
+
+
+over_hypot.vjp(
+    x1=lambda xp, g, x1, x2: g * (xp.over_hypot(x2, x1) ** 2 / radius(xp, x1, x2)),
+    x2=lambda xp, g, x1, x2: -g * (xp.over_hypot(x1, x2) * xp.over_hypot(x2, x1) / radius(xp, x1, x2)),
+)
+over_hypot.elementwise()
 
 
 @op(scalars=True)
@@ -431,17 +444,18 @@ def log10(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.log10(x)
 
 
-log10.holomorphic(x=lambda g, x: g / (x * math.log(10)))
+log10.holomorphic(x=lambda g, x: g * (1 / math.log(10)) / x)  # x * log(10) may overflow
 log10.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``log(exp(x1) + exp(x2))``, without overflow.
 
-    The gradient is ``g exp(x1 - y)`` for `x1` and ``g exp(x2 - y)`` for `x2`. Where both are -inf it is 0; where both are
-    +inf it is ``g``.
+    The gradient is ``g sigmoid(x1 - x2)`` for `x1` and ``g sigmoid(x2 - x1)`` for `x2`. Where both are -inf it is 0; where both
+    are +inf it is ``g``.
 
     >>> logaddexp(Tensor([100.0]), Tensor([100.0]))
     Tensor([100.693...])
@@ -449,13 +463,14 @@ def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return xp.logaddexp(x1, x2)
 
 
-def share(xp: Any, x: Any, y: Any) -> Any:
-    """``exp(x - y)``, the share of ``exp(x)`` in the sum ``exp(y)``. Where both are infinite their difference is NaN."""
-    part = xp.exp(xp.where(x == y, xp.zeros_like(y), x - y))
-    return xp.where(y == -math.inf, xp.zeros_like(part), part)
+def share(xp: Any, x: Any, other: Any) -> Any:
+    """``exp(x) / (exp(x) + exp(other))``, the share of `x` in the sum. Where both are infinite their difference is NaN."""
+    same = (x == other) & xp.isinf(x)
+    part = xp.sigmoid(xp.where(same, xp.zeros_like(x), x) - xp.where(same, xp.zeros_like(other), other))
+    return xp.where(same, xp.where(x > 0, xp.ones_like(part), xp.zeros_like(part)), part)
 
 
-logaddexp.vjp(x1=lambda xp, g, x1, y: g * share(xp, x1, y), x2=lambda xp, g, x2, y: g * share(xp, x2, y))
+logaddexp.vjp(x1=lambda xp, g, x1, x2: g * share(xp, x1, x2), x2=lambda xp, g, x1, x2: g * share(xp, x2, x1))
 logaddexp.elementwise()
 
 
@@ -514,6 +529,27 @@ tan.elementwise()
 
 
 @op
+def one_less_square(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``1 - x**2``, precise near -1 and 1; the gradient, ``-2 g x``, is so near 0.
+
+    >>> one_less_square(Tensor([0.5]))
+    Tensor([0.75])
+    """
+    return (1 - x) * (1 + x)
+
+
+one_less_square.holomorphic(x=lambda g, x: g * (-2 * x))
+one_less_square.elementwise()
+
+
+def over_root(xp: Any, g: Any, x: Any) -> Any:
+    """``g / sqrt(1 + x**2)``, where the square may overflow."""
+    if is_complex(xp, x):
+        return g / (xp.sqrt(1 + x * 1j) * xp.sqrt(1 - x * 1j))
+    return g / xp.hypot(x, xp.ones_like(x))
+
+
+@op
 @takes("floating-point")
 def asin(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse sine, in radians.
@@ -526,7 +562,7 @@ def asin(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.asin(x)
 
 
-asin.holomorphic(x=lambda xp, g, x: g / xp.sqrt((1 - x) * (1 + x)))
+asin.holomorphic(x=lambda xp, g, x: g / xp.sqrt(xp.one_less_square(x)))
 asin.elementwise()
 
 
@@ -543,7 +579,7 @@ def acos(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.acos(x)
 
 
-acos.holomorphic(x=lambda xp, g, x: -g / xp.sqrt((1 - x) * (1 + x)))
+acos.holomorphic(x=lambda xp, g, x: -g / xp.sqrt(xp.one_less_square(x)))
 acos.elementwise()
 
 
@@ -560,11 +596,19 @@ def atan(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.atan(x)
 
 
-atan.holomorphic(x=lambda g, x: g / (1 + x * x))
+def atan_x(xp: Any, g: Any, x: Any) -> Any:
+    """``g / (1 + x**2)``, where the square may overflow."""
+    if is_complex(xp, x):
+        return g / (1 + x * 1j) / (1 - x * 1j)
+    return over_root(xp, over_root(xp, g, x), x)
+
+
+atan.holomorphic(x=atan_x)
 atan.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The angle of the point with ordinate `x1` and abscissa `x2`, in radians, from -pi to pi.
@@ -580,8 +624,7 @@ def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 def over_square(xp: Any, x: Any, x1: Any, x2: Any) -> Any:
     """``x / (x1**2 + x2**2)``, without overflow; `x` at the origin."""
-    r = xp.hypot(x1, x2)
-    r = one_where(xp, r == 0, r)
+    r = radius(xp, x1, x2)
     return x / r / r
 
 
@@ -634,7 +677,7 @@ cosh.elementwise()
 def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Hyperbolic tangent.
 
-    The gradient is ``g (1 - y**2)``.
+    The gradient is ``g / cosh(x)**2``, by `tanh_pull`.
 
     >>> tanh(Tensor([0.0, 1.0]))
     Tensor([0..., 0.7615...])
@@ -642,8 +685,31 @@ def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.tanh(x)
 
 
-tanh.holomorphic(x=lambda g, y: g * (1 - y * y))
+tanh.holomorphic(x=lambda xp, g, x, y: xp.tanh_pull(g, x, y))
 tanh.elementwise()
+
+
+@op
+def tanh_pull(xp: Any, v: ArrayLike, x: ArrayLike, t: ArrayLike, /) -> Tensor:
+    """``v / cosh(x)**2``, the gradient of `tanh`; with ``t = tanh(x)``, for libraries with which ``1 - t**2`` is faster.
+
+    That is 0 far out: the tail was lost when `t` was rounded to 1. The gradient is ``g / cosh(x)**2`` for `v` and ``-2 g t y``
+    for `x`; none goes to `t`.
+
+    >>> tanh_pull(Tensor([1.0, 1.0]), Tensor([0.0, 40.0]), Tensor([0.0, 1.0]))
+    Tensor([1...e+00, 7.2194...e-35])
+    """
+    e = xp.exp(outward(xp, x))
+    s = 2 * e / (1 + e * e)
+    return v * (s * s)
+
+
+tanh_pull.holomorphic(
+    v=lambda xp, g, x, t: xp.tanh_pull(g, x, t),
+    x=lambda g, t, y: g * (-2 * t * y),
+    t=lambda xp, g: xp.zeros_like(g),
+)
+tanh_pull.elementwise()
 
 
 @op
@@ -659,7 +725,7 @@ def asinh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.asinh(x)
 
 
-asinh.holomorphic(x=lambda xp, g, x: g / xp.sqrt(1 + x * x))
+asinh.holomorphic(x=over_root)
 asinh.elementwise()
 
 
@@ -694,7 +760,7 @@ def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.atanh(x)
 
 
-atanh.holomorphic(x=lambda g, x: g / ((1 - x) * (1 + x)))
+atanh.holomorphic(x=lambda xp, g, x: g / xp.one_less_square(x))
 atanh.elementwise()
 
 
@@ -746,6 +812,7 @@ sign.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def copysign(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The size of `x1` with the sign of `x2`.
@@ -766,6 +833,7 @@ copysign.elementwise()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def maximum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The greater of two numbers; NaN if either is.
@@ -791,6 +859,7 @@ maximum.elementwise()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def minimum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The lesser of two numbers; NaN if either is.
@@ -811,10 +880,11 @@ minimum.elementwise()
 
 
 @op(scalars=True)
+@takes_real
 def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """`x` where it lies between `min` and `max`, else the bound that it passed.
 
-    The gradient is ``g`` for `x` between the bounds and on them; beyond, it is ``g`` for the bound that was passed.
+    The gradient is ``g`` for `x` between the bounds and on them; beyond, it is ``g`` for the bound that is the result.
 
     Parameters
     ----------
@@ -822,7 +892,7 @@ def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike 
         Of a real-valued data type.
     min, max : array, scalar or None
         The bounds, which broadcast with `x` and should be of its dtype; None for no bound. Where `min` is greater than
-        `max` the result is the backend's own.
+        `max` the result is `max`, and where a bound is NaN it is that.
 
     Returns
     -------
@@ -842,17 +912,29 @@ def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike 
     return xp.clip(x, min, max)
 
 
+def at_min(xp: Any, x: Any, min: Any, max: Any) -> Any:
+    """Where the result of a clip is the lower bound."""
+    here = (x < min) | (min != min)
+    return here if max is None else here & (at_max(xp, x, min, max) == False)  # noqa: E712  (~ of Python's bool is a number)
+
+
+def at_max(xp: Any, x: Any, min: Any, max: Any) -> Any:
+    """Where the result of a clip is the upper bound."""
+    here = (x > max) | (max != max)
+    return here if min is None else here | ((x == x) & (min > max))
+
+
 def clip_x(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
     """The cotangent of what was clipped."""
     if min is not None:
-        g = xp.where(x < min, xp.zeros_like(g), g)
-    return g if max is None else xp.where(x > max, xp.zeros_like(g), g)
+        g = xp.where(at_min(xp, x, min, max), xp.zeros_like(g), g)
+    return g if max is None else xp.where(at_max(xp, x, min, max), xp.zeros_like(g), g)
 
 
 clip.vjp(
     x=clip_x,
-    min=lambda xp, g, x, min: xp.where(x < min, g, xp.zeros_like(g)),
-    max=lambda xp, g, x, max: xp.where(x > max, g, xp.zeros_like(g)),
+    min=lambda xp, g, x, min, max: xp.where(at_min(xp, x, min, max), g, xp.zeros_like(g)),
+    max=lambda xp, g, x, min, max: xp.where(at_max(xp, x, min, max), g, xp.zeros_like(g)),
 )
 clip.elementwise()
 
@@ -861,6 +943,7 @@ clip.elementwise()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def ceil(xp: Any, x: ArrayLike, /) -> Tensor:
     """Rounded up to an integer.
@@ -877,6 +960,7 @@ ceil.zero_gradient()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def floor(xp: Any, x: ArrayLike, /) -> Tensor:
     """Rounded down to an integer.
@@ -909,6 +993,7 @@ round.zero_gradient()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def trunc(xp: Any, x: ArrayLike, /) -> Tensor:
     """Rounded towards zero to an integer.
@@ -1006,6 +1091,7 @@ imag.view(_imag_written)
 
 
 @op(scalars=True)
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bitwise and.
@@ -1020,6 +1106,7 @@ bitwise_and.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bitwise or.
@@ -1034,6 +1121,7 @@ bitwise_or.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bitwise exclusive or.
@@ -1048,6 +1136,7 @@ bitwise_xor.not_differentiable()
 
 
 @op
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_invert(xp: Any, x: ArrayLike, /) -> Tensor:
     """Every bit inverted.
@@ -1062,6 +1151,7 @@ bitwise_invert.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers")
 @takes("integer")
 def bitwise_left_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bits moved to the left by `x2` places.
@@ -1076,6 +1166,7 @@ bitwise_left_shift.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers")
 @takes("integer")
 def bitwise_right_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bits moved to the right by `x2` places, the sign kept.
@@ -1121,6 +1212,7 @@ not_equal.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def less(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is less than `x2`.
@@ -1135,6 +1227,7 @@ less.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def less_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is less than or equal to `x2`.
@@ -1149,6 +1242,7 @@ less_equal.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def greater(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is greater than `x2`.
@@ -1163,6 +1257,7 @@ greater.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def greater_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is greater than or equal to `x2`.
@@ -1278,6 +1373,7 @@ isnan.not_differentiable()
 
 
 @op
+@takes_real
 @takes("real floating-point", "dtype bool, which carries no gradient")
 def signbit(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether its sign bit is set, as it is for -0.0.
@@ -1292,6 +1388,7 @@ signbit.not_differentiable()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The next number that can be represented after `x1` in the direction of `x2`.

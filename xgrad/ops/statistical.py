@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from ..backend import check_fits
 from ..engine import ArrayLike, Tensor, op
 from ..keys import axes_from_0
+from ..kinds import takes_real
 from ..precision import half, in_float32, norm
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
@@ -130,6 +131,7 @@ mean.linear()
 
 
 @op
+@takes_real
 @reduces
 def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The largest element; NaN if one of them is.
@@ -147,6 +149,7 @@ def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) 
 
 
 @op
+@takes_real
 @reduces
 def min(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest element; NaN if one of them is.

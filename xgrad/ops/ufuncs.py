@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..kinds import takes_real
 
 __all__ = [
     "angle", "cbrt", "deg2rad", "exp2", "fmax", "fmin", "fmod", "heaviside", "logaddexp2", "nan_to_num", "rad2deg", "sinc",
@@ -33,6 +34,7 @@ def exp2(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 @composite
+@takes_real
 def logaddexp2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``log2(2**x1 + 2**x2)``, without overflow.
 
@@ -92,6 +94,7 @@ def angle(xp: Any, z: ArrayLike, /, deg: bool = False) -> Tensor:
 
 
 @composite
+@takes_real
 def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Tensor:
     """Angles made continuous, by adding multiples of `period` wherever they jump by more than half of it.
 
@@ -130,6 +133,7 @@ def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -
 
 
 @op(override=True)
+@takes_real
 def cbrt(xp: Any, x: ArrayLike, /) -> Tensor:
     """The real cube root, also of negative numbers.
 
@@ -159,13 +163,14 @@ cbrt.elementwise()
 def sinc(xp: Any, x: ArrayLike, /) -> Tensor:
     """``sin(pi x) / (pi x)``, and 1 at 0.
 
-    Its derivatives are precise to any order, at 0 and near it too; the second is ``-pi**2 / 3`` at 0.
+    Its derivatives are precise to any order, at 0 and near it too; the second is ``-pi**2 / 3`` at 0. At whole numbers it is
+    exactly 0, however large they are.
 
     >>> import xgrad
     >>> sinc(xgrad.Tensor([0.0, 0.5]))
     Tensor([1.       , 0.6366...])
     """
-    return xp.spherical_jn(0, x * math.pi)
+    return xp.sinc_jn(0, x)
 
 
 @op(override=True)
@@ -181,7 +186,7 @@ def spherical_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
     n : int
         Not negative. Far orders of small `x` are what the series is for; it loses no digit below ``n + 1.5``.
     x : array
-        Real floating.
+        Real or complex floating.
 
     Raises
     ------
@@ -196,8 +201,13 @@ def spherical_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
     """
     if n < 0:
         raise ValueError(f"spherical_jn: n is {n}; it must not be negative")
-    near = xp.abs(x) < n + 1.5
-    s = xp.where(near, x, xp.zeros_like(x))
+    return _spherical(xp, n, x, 1.0, xp.sin, xp.cos)
+
+
+def _spherical(xp: Any, n: int, x: Any, scale: float, sin: Any, cos: Any) -> Any:
+    """The spherical Bessel function of ``z = scale * x``, with functions of `x` for the sine and cosine of ``z``."""
+    near = xp.abs(x) < (n + 1.5) / scale
+    s = xp.where(near, x, xp.zeros_like(x)) * scale
     square, terms = s * s * -0.5, 0
     bound = 1.0
     while bound > 1e-18:
@@ -208,12 +218,15 @@ def spherical_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
         series = series * square * (1 / (k * (2 * n + 2 * k + 1))) + 1
     for k in range(1, n + 1):
         series = series * s * (1 / (2 * k + 1))
-    far = xp.where(near | xp.isinf(x), xp.ones_like(x), x)
-    low, high = xp.sin(far) / far, (xp.sin(far) / far - xp.cos(far)) / far
+    endless = xp.isinf(x)
+    far = xp.where(near | endless, xp.ones_like(x), x)
+    over = (1 / scale) / far
+    low = sin(far) * over
+    high = (low - cos(far)) * over
     for k in range(1, n):
-        low, high = high, high * (2 * k + 1) / far - low
+        low, high = high, high * (2 * k + 1) * over - low
     y = xp.where(near, series, high if n else low)
-    return xp.where(xp.isinf(x), xp.zeros_like(x), y)
+    return xp.where(endless, xp.zeros_like(x), y)
 
 
 def _spherical_jn_x(xp: Any, g: Any, n: int, x: Any) -> Any:
@@ -222,14 +235,58 @@ def _spherical_jn_x(xp: Any, g: Any, n: int, x: Any) -> Any:
     return g * ((xp.spherical_jn(n - 1, x) * n - xp.spherical_jn(n + 1, x) * (n + 1)) * (1 / (2 * n + 1)))
 
 
-spherical_jn.vjp(x=_spherical_jn_x)
+spherical_jn.holomorphic(x=_spherical_jn_x)
 spherical_jn.elementwise()
+
+
+def _turns(xp: Any, x: Any) -> tuple[Any, Any]:
+    """`x` less the even number next to it, which is exact; and its real part."""
+    part = xp.real(x)
+    even = 2 * xp.round(part * 0.5)
+    return x - even, part - even
+
+
+def _sin_pi(xp: Any, x: Any) -> Any:
+    """``sin(pi x)``, as precise for large `x` as for small ones."""
+    r, part = _turns(xp, x)
+    return xp.sin(xp.where(xp.abs(part) > 0.5, xp.where(part > 0, 1 - r, -1 - r), r) * math.pi)
+
+
+def _cos_pi(xp: Any, x: Any) -> Any:
+    """``cos(pi x)``, likewise."""
+    r, part = _turns(xp, x)
+    return xp.sin((0.5 - xp.where(part < 0, -r, r)) * math.pi)
+
+
+@op(override=True)
+def sinc_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
+    """The spherical Bessel function of ``pi x`` and of order `n`, which for the order 0 is `sinc`.
+
+    What large `x` are more than a whole number is not lost in the product with pi. The gradient is that of `spherical_jn`,
+    times pi.
+
+    >>> import xgrad
+    >>> sinc_jn(1, xgrad.Tensor([0.0, 1e10]))
+    Tensor([ 0...e+00, -3.1830...e-11])
+    """
+    return _spherical(xp, n, x, math.pi, lambda x: _sin_pi(xp, x), lambda x: _cos_pi(xp, x))
+
+
+def _sinc_jn_x(xp: Any, g: Any, n: int, x: Any) -> Any:
+    if n == 0:
+        return g * (xp.sinc_jn(1, x) * -math.pi)
+    return g * ((xp.sinc_jn(n - 1, x) * n - xp.sinc_jn(n + 1, x) * (n + 1)) * (math.pi / (2 * n + 1)))
+
+
+sinc_jn.holomorphic(x=_sinc_jn_x)
+sinc_jn.elementwise()
 
 
 # -------------------------------------------------------------------------------------------------- steps and remainders
 
 
 @op(override=True)
+@takes_real
 def heaviside(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The step: 0 where `x1` is negative, 1 where it is positive, `x2` where it is zero.
 
@@ -252,6 +309,7 @@ heaviside.elementwise()
 
 
 @op(override=True)
+@takes_real
 def fmod(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Remainder of the division rounded towards zero, with the sign of `x1`; `remainder` has that of `x2`.
 
@@ -273,6 +331,7 @@ fmod.elementwise()
 
 
 @composite
+@takes_real
 def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The larger of two numbers, or the one that is a number if the other is NaN.
 
@@ -286,6 +345,7 @@ def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 @composite
+@takes_real
 def fmin(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The smaller of two numbers, or the one that is a number if the other is NaN.
 

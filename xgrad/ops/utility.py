@@ -96,7 +96,7 @@ def diff(
     axis : int
         The axis along which elements are neighbours.
     n : int
-        How often to take differences.
+        How often to take differences; 0 times gives `x` alone, whatever is to be joined to it.
     prepend, append : array, optional
         Joined to `x` at the beginning and the end of the axis first. Of the shape of `x`, save along the axis.
 
@@ -121,6 +121,8 @@ def diff(
     check_axis("diff", axis)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"diff: axis is {axis}, but x has shape {tuple(x.shape)}")
+    if n == 0:
+        return x
     lead = (slice(None),) * (axis % x.ndim)
     parts = [v for v in (prepend, x, append) if v is not None]
     y = x if len(parts) == 1 else xp.concat(parts, axis=axis)
