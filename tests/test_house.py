@@ -21,7 +21,7 @@ ARRAY_LIBRARIES = {"numpy", "cupy", "torch", "jax", "dask", "array_api_strict", 
 FLOORS = [  # a module imports from its own floor and those before it
     {"errors", "grad_mode"},
     {"backend"},
-    {"memory", "rules", "views"},
+    {"kinds", "memory", "rules", "views"},
     {"arguments", "methods", "printing"},
     {"engine", "fast", "hooks", "leaves", "pushforward"},  # parts of one thing, set apart for reading
     {"keys", "namespaces", "native", "value", "numpy_functions", "numpy_protocols"},
@@ -33,7 +33,8 @@ FLOORS = [  # a module imports from its own floor and those before it
 ]
 CHAPTERS = [name for name in MODULES if name.startswith("xgrad.ops.")]
 FOR_CHAPTERS = {
-    "xgrad." + name for name in ("engine", "backend", "keys", "errors", "namespaces", "native", "views", "rules", "grad_mode")
+    "xgrad." + name
+    for name in ("engine", "backend", "keys", "errors", "kinds", "namespaces", "native", "views", "rules", "grad_mode")
 }
 
 

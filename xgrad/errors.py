@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["GradientError", "NotAnArray", "explain"]
+__all__ = ["GradientError", "KindError", "NotAnArray", "explain"]
 
 
 class GradientError(RuntimeError):
     """A gradient was asked for that does not exist, or that would be wrong."""
+
+
+class KindError(TypeError):
+    """An array is of a kind of numbers that the function does not take; the message says all that there is to say."""
 
 
 class NotAnArray(TypeError):
@@ -34,6 +38,8 @@ def explain(error: Exception, name: str, names: Sequence[str], items: Sequence[A
     items : sequence of arrays, scalars or None
         What they were given.
     """
+    if isinstance(error, KindError):
+        return error
     if isinstance(error, RecursionError):
         return RecursionError(
             f"{name}: it calls itself without end; xp.{name} in its body is {name} again, for override=True puts it in the place "

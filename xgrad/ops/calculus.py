@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ..backend import device_of
 from ..engine import ArrayLike, Tensor, composite, op
 from ..keys import axis_from_0
+from ..kinds import takes_real
 
 __all__ = ["convolve", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid"]
 
@@ -183,6 +184,7 @@ def slopes(xp: Any, f: ArrayLike, step: ArrayLike, /, axis: int, edge_order: int
 
 
 @composite
+@takes_real(but=("fp", "left", "right"))
 def interp(
     ns: Any, x: ArrayLike, xp: ArrayLike, fp: ArrayLike, /, left: ArrayLike | None = None, right: ArrayLike | None = None,
     period: float | None = None,

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..backend import device_of, raw_namespace
 from ..engine import ArrayLike, Tensor, composite
+from ..kinds import refuse_complex, takes_real
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
@@ -81,6 +82,7 @@ def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool, le
 
 
 @composite
+@takes_real
 @reduces
 def median(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """The median: the middle element, or the mean of the two in the middle; NaN if one of the elements is.
@@ -102,6 +104,7 @@ def _median(xp: Any, x: Any) -> Any:
 
 
 @composite
+@takes_real
 @reduces
 def nanmedian(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """The median of the elements that are not NaN; NaN if none is left.
@@ -199,6 +202,7 @@ def quantile(x: ArrayLike, q: Any, /, axis: Axes = None, *, method: str = "linea
     >>> xgrad.quantile(xgrad.Tensor([3.0, 1.0, 2.0, 9.0]), [0.0, 0.5])
     Tensor([1. , 2.5])
     """
+    refuse_complex("quantile", x=x, q=q)
     return quantile_(x, _beside(x, q), axis, method, keepdims, False)
 
 
@@ -210,6 +214,7 @@ def percentile(x: ArrayLike, q: Any, /, axis: Axes = None, *, method: str = "lin
     >>> xgrad.percentile(xgrad.Tensor([3.0, 1.0, 2.0, 9.0]), 50)
     Tensor(2.5)
     """
+    refuse_complex("percentile", x=x, q=q)
     return quantile_(x, _beside(x, q, 100), axis, method, keepdims, False)
 
 
@@ -221,6 +226,7 @@ def nanquantile(x: ArrayLike, q: Any, /, axis: Axes = None, *, method: str = "li
     >>> xgrad.nanquantile(xgrad.Tensor([3.0, 1.0, xgrad.nan, 2.0]), 0.5)
     Tensor(2.0)
     """
+    refuse_complex("nanquantile", x=x, q=q)
     return quantile_(x, _beside(x, q), axis, method, keepdims, True)
 
 
@@ -232,10 +238,12 @@ def nanpercentile(x: ArrayLike, q: Any, /, axis: Axes = None, *, method: str = "
     >>> xgrad.nanpercentile(xgrad.Tensor([3.0, 1.0, xgrad.nan, 2.0]), 50)
     Tensor(2.0)
     """
+    refuse_complex("nanpercentile", x=x, q=q)
     return quantile_(x, _beside(x, q, 100), axis, method, keepdims, True)
 
 
 @composite
+@takes_real
 @reduces
 def ptp(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """From peak to peak: the largest element less the smallest.
@@ -336,6 +344,7 @@ def _nan_extreme(xp: Any, name: str, worst: float, x: Any, axis: Axes, keepdims:
 
 
 @composite
+@takes_real
 @reduces
 def nanmax(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """The largest of the elements that are not NaN; NaN if none is left.
@@ -348,6 +357,7 @@ def nanmax(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = Fals
 
 
 @composite
+@takes_real
 @reduces
 def nanmin(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     """The smallest of the elements that are not NaN; NaN if none is left.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..engine import ArrayLike, Tensor, op
+from ..kinds import is_complex, takes_real
 from ..native import one_where
 
 __all__ = [
@@ -50,23 +51,6 @@ def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
         return forward
 
     return write
-
-
-# Python scalars reach the rules of functions that take them as they are.
-
-_complex: dict[Any, dict[Any, bool]] = {}  # by namespace, since dtypes of different libraries are not for comparing
-
-
-def is_complex(xp: Any, x: Any) -> bool:
-    """Whether `x`, an array or a Python scalar, is complex. Remembered by dtype, which is many times faster than asking."""
-    known = _complex.get(xp)
-    if known is None:
-        known = _complex[xp] = {bool: False, int: False, float: False, complex: True}
-    dtype = getattr(x, "dtype", x.__class__)
-    found = known.get(dtype)
-    if found is None:
-        found = known[dtype] = bool(xp.isdtype(dtype, "complex floating"))
-    return found
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic
@@ -147,6 +131,7 @@ divide.elementwise()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued")
 def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Quotient, rounded down; of infinities too, as the standard has it, where libraries differ: ``inf // 2`` is infinite.
@@ -166,6 +151,7 @@ floor_divide.zero_gradient()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued")
 def remainder(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Remainder of the division rounded down, with the sign of `x2`.
@@ -271,6 +257,7 @@ sqrt.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Length of the hypotenuse, ``sqrt(x1**2 + x2**2)``, without overflow.
@@ -436,6 +423,7 @@ log10.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``log(exp(x1) + exp(x2))``, without overflow.
@@ -565,6 +553,7 @@ atan.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The angle of the point with ordinate `x1` and abscissa `x2`, in radians, from -pi to pi.
@@ -746,6 +735,7 @@ sign.elementwise()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def copysign(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The size of `x1` with the sign of `x2`.
@@ -766,6 +756,7 @@ copysign.elementwise()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def maximum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The greater of two numbers; NaN if either is.
@@ -791,6 +782,7 @@ maximum.elementwise()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def minimum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The lesser of two numbers; NaN if either is.
@@ -811,6 +803,7 @@ minimum.elementwise()
 
 
 @op(scalars=True)
+@takes_real
 def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """`x` where it lies between `min` and `max`, else the bound that it passed.
 
@@ -861,6 +854,7 @@ clip.elementwise()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def ceil(xp: Any, x: ArrayLike, /) -> Tensor:
     """Rounded up to an integer.
@@ -877,6 +871,7 @@ ceil.zero_gradient()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def floor(xp: Any, x: ArrayLike, /) -> Tensor:
     """Rounded down to an integer.
@@ -909,6 +904,7 @@ round.zero_gradient()
 
 
 @op
+@takes_real
 @takes("real-valued")
 def trunc(xp: Any, x: ArrayLike, /) -> Tensor:
     """Rounded towards zero to an integer.
@@ -984,6 +980,7 @@ imag.linear()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bitwise and.
@@ -998,6 +995,7 @@ bitwise_and.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bitwise or.
@@ -1012,6 +1010,7 @@ bitwise_or.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bitwise exclusive or.
@@ -1026,6 +1025,7 @@ bitwise_xor.not_differentiable()
 
 
 @op
+@takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_invert(xp: Any, x: ArrayLike, /) -> Tensor:
     """Every bit inverted.
@@ -1040,6 +1040,7 @@ bitwise_invert.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers")
 @takes("integer")
 def bitwise_left_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bits moved to the left by `x2` places.
@@ -1054,6 +1055,7 @@ bitwise_left_shift.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real(kinds="integers")
 @takes("integer")
 def bitwise_right_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Bits moved to the right by `x2` places, the sign kept.
@@ -1099,6 +1101,7 @@ not_equal.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def less(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is less than `x2`.
@@ -1113,6 +1116,7 @@ less.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def less_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is less than or equal to `x2`.
@@ -1127,6 +1131,7 @@ less_equal.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def greater(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is greater than `x2`.
@@ -1141,6 +1146,7 @@ greater.not_differentiable()
 
 
 @op(scalars=True)
+@takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def greater_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether `x1` is greater than or equal to `x2`.
@@ -1256,6 +1262,7 @@ isnan.not_differentiable()
 
 
 @op
+@takes_real
 @takes("real floating-point", "dtype bool, which carries no gradient")
 def signbit(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether its sign bit is set, as it is for -0.0.
@@ -1270,6 +1277,7 @@ signbit.not_differentiable()
 
 
 @op
+@takes_real
 @takes("real floating-point")
 def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The next number that can be represented after `x1` in the direction of `x2`.

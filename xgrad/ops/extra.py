@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..kinds import takes_real
 
 __all__ = [
     "einsum", "elu", "erf", "gelu", "leaky_relu", "log_softmax", "logsigmoid", "logsumexp", "new_zeros", "pad", "relu",
@@ -172,6 +173,7 @@ logsumexp.jvp(x=_logsumexp_change)
 
 
 @op(override=True)
+@takes_real
 def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     """``exp(x) / sum(exp(x))`` along `axis`, without overflow.
 
@@ -203,6 +205,7 @@ softmax.jvp(x=lambda xp, t, y, axis: y * (t - xp.sum(t * y, axis=axis, keepdims=
 
 
 @op(override=True)
+@takes_real
 def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     """The logarithm of the softmax along `axis`, ``x - logsumexp(x)``.
 
@@ -237,6 +240,7 @@ log_softmax.jvp(x=lambda xp, t, y, axis: t - xp.sum(t * xp.exp(y), axis=axis, ke
 
 
 @op(override=True)
+@takes_real
 def relu(xp: Any, x: ArrayLike, /) -> Tensor:
     """``max(x, 0)``.
 
@@ -254,6 +258,7 @@ relu.elementwise()
 
 
 @op(override=True)
+@takes_real
 def leaky_relu(xp: Any, x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     """`x` where it is positive, else `negative_slope` times `x`.
 
@@ -271,6 +276,7 @@ leaky_relu.elementwise()
 
 
 @op(override=True)
+@takes_real
 def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """`x` where it is positive, else ``alpha * (exp(x) - 1)``.
 
@@ -305,6 +311,7 @@ sigmoid.elementwise()
 
 
 @op(override=True)
+@takes_real
 def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
     """``log(1 + exp(x))``, a smooth `relu`.
 
@@ -322,6 +329,7 @@ softplus.elementwise()
 
 
 @composite
+@takes_real
 def logsigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     """``log(sigmoid(x))``, which is ``-softplus(-x)``.
 
@@ -349,6 +357,7 @@ def _erf_terms(dtype: Any) -> tuple[int, float, int]:
 
 
 @op(override=True)
+@takes_real
 def erf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to `x`.
 
@@ -388,6 +397,7 @@ erf.elementwise()
 
 
 @composite
+@takes_real
 def gelu(xp: Any, x: ArrayLike, /, *, approximate: str = "none") -> Tensor:
     """`x` times the standard normal distribution function of `x`.
 

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..kinds import takes_real
 
 __all__ = ["bincount", "digitize", "segment_max", "segment_min", "segment_sum", "top_k"]
 
@@ -56,6 +57,7 @@ def _segment_extreme(xp: Any, name: str, empty: float, data: Any, segment_ids: A
 
 
 @composite
+@takes_real
 def segment_max(xp: Any, data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int | None = None) -> Tensor:
     """The largest elements of each group.
 
@@ -87,6 +89,7 @@ def segment_max(xp: Any, data: ArrayLike, segment_ids: ArrayLike, /, num_segment
 
 
 @composite
+@takes_real
 def segment_min(xp: Any, data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int | None = None) -> Tensor:
     """The smallest elements of each group.
 
@@ -155,6 +158,7 @@ def bincount(xp: Any, x: ArrayLike, /, weights: ArrayLike | None = None, minleng
 
 
 @op(override=True)
+@takes_real
 def digitize(xp: Any, x: ArrayLike, bins: ArrayLike, /, right: bool = False) -> Tensor:
     """Which bin each element falls into.
 
@@ -199,6 +203,7 @@ class TopK(NamedTuple):
 
 
 @composite
+@takes_real
 def top_k(xp: Any, x: ArrayLike, k: int, /) -> tuple[Tensor, Tensor]:
     """The `k` largest elements along the last axis, the largest first, and where they are.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..engine import ArrayLike, Tensor, op
+from ..kinds import takes_real
 
 __all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted", "where"]
 
 
 @op
+@takes_real
 def argmax(xp: Any, x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The index of the largest element, the first of those that tie.
 
@@ -47,6 +49,7 @@ argmax.not_differentiable()
 
 
 @op
+@takes_real
 def argmin(xp: Any, x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The index of the smallest element, the first of those that tie.
 
@@ -151,6 +154,7 @@ nonzero.not_differentiable()
 
 
 @op
+@takes_real
 def searchsorted(
     xp: Any,
     x1: ArrayLike,

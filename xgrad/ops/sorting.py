@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, op
+from ..kinds import takes_real
 
 __all__ = ["argsort", "sort"]
 
 
 @op
+@takes_real
 def argsort(xp: Any, x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The indices that sort `x` along an axis.
 
@@ -49,6 +51,7 @@ argsort.not_differentiable()
 
 
 @op
+@takes_real
 def sort(xp: Any, x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The elements of `x` in order along an axis.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from ..engine import ArrayLike, Tensor, op
+from ..kinds import takes_real
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
@@ -129,6 +130,7 @@ mean.linear()
 
 
 @op
+@takes_real
 @reduces
 def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The largest element; NaN if one of them is.
@@ -146,6 +148,7 @@ def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) 
 
 
 @op
+@takes_real
 @reduces
 def min(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest element; NaN if one of them is.

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..kinds import takes_real
 
 __all__ = [
     "angle", "cbrt", "deg2rad", "exp2", "fmax", "fmin", "fmod", "heaviside", "logaddexp2", "nan_to_num", "rad2deg", "sinc",
@@ -33,6 +34,7 @@ def exp2(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 @composite
+@takes_real
 def logaddexp2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``log2(2**x1 + 2**x2)``, without overflow.
 
@@ -92,6 +94,7 @@ def angle(xp: Any, z: ArrayLike, /, deg: bool = False) -> Tensor:
 
 
 @composite
+@takes_real
 def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Tensor:
     """Angles made continuous, by adding multiples of `period` wherever they jump by more than half of it.
 
@@ -128,6 +131,7 @@ def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -
 
 
 @op(override=True)
+@takes_real
 def cbrt(xp: Any, x: ArrayLike, /) -> Tensor:
     """The real cube root, also of negative numbers.
 
@@ -228,6 +232,7 @@ spherical_jn.elementwise()
 
 
 @op(override=True)
+@takes_real
 def heaviside(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The step: 0 where `x1` is negative, 1 where it is positive, `x2` where it is zero.
 
@@ -250,6 +255,7 @@ heaviside.elementwise()
 
 
 @op(override=True)
+@takes_real
 def fmod(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Remainder of the division rounded towards zero, with the sign of `x1`; `remainder` has that of `x2`.
 
@@ -271,6 +277,7 @@ fmod.elementwise()
 
 
 @composite
+@takes_real
 def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The larger of two numbers, or the one that is a number if the other is NaN.
 
@@ -284,6 +291,7 @@ def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 @composite
+@takes_real
 def fmin(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The smaller of two numbers, or the one that is a number if the other is NaN.
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..backend import device_of, may_repeat, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
 from ..keys import places, raw_key, value_for
+from ..kinds import takes_real
 from ..namespaces import namespace
 
 __all__ = ["at", "scatter_max", "scatter_min", "scatter_multiply"]
@@ -87,6 +88,7 @@ def _each(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
 
 
 @op(override=True)
+@takes_real
 def scatter_max(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     """A copy of `x` with the larger of ``x[key]`` and `value` at `key`; where `key` names an element twice, the largest of all.
 
@@ -113,6 +115,7 @@ def scatter_max(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
 
 
 @op(override=True)
+@takes_real
 def scatter_min(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     """A copy of `x` with the smaller of ``x[key]`` and `value` at `key`; where `key` names an element twice, the smallest of all.
 

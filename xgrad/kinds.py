@@ -1,0 +1,83 @@
+"""Which kinds of numbers a function takes, and what it says to others.
+
+Functions that are written for real numbers (an order, a sign, a fractional power) give nonsense for complex ones. They declare
+``@takes_real`` below ``@op`` or ``@composite``, and then refuse complex arrays before anything is computed.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .errors import KindError
+
+__all__ = ["is_complex", "refuse_complex", "takes_real"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_complex: dict[Any, dict[Any, bool]] = {}  # by namespace, since dtypes of different libraries are not for comparing
+
+
+def is_complex(xp: Any, x: Any) -> bool:
+    """Whether `x`, an array or a Python scalar, is complex. Remembered by dtype, which is many times faster than asking."""
+    known = _complex.get(xp)
+    if known is None:
+        known = _complex[xp] = {bool: False, int: False, float: False, complex: True, type(None): False}
+    dtype = getattr(x, "dtype", x.__class__)
+    found = known.get(dtype)
+    if found is None:
+        found = known[dtype] = bool(xp.isdtype(dtype, "complex floating"))
+    return found
+
+
+def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds: str = "real numbers") -> Any:
+    """Declare that an op takes no complex numbers: a call with some raises a TypeError that names the op and the dtype.
+
+    Parameters
+    ----------
+    forward : callable
+        A function of a namespace and arrays; those are the parameters annotated ``ArrayLike``.
+    but : tuple of str
+        Arrays that may be complex.
+    kinds : str
+        What it takes, for the message.
+    """
+    if forward is None:
+        return lambda forward: takes_real(forward, but=but, kinds=kinds)
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    arrays = {i: p.name for i, p in enumerate(parameters) if "ArrayLike" in str(p.annotation) and p.name not in but}
+    name, body = forward.__name__.rstrip("_"), forward
+
+    if list(arrays) == [0]:
+
+        def check(xp: Any, x: Any, /, *more: Any, **named: Any) -> Any:
+            if is_complex(xp, x):
+                raise _error(name, kinds, arrays[0], x)
+            return body(xp, x, *more, **named)
+
+    else:
+
+        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
+            for i, argument in arrays.items():
+                x = given[i] if i < len(given) else named.get(argument)
+                if is_complex(xp, x):
+                    raise _error(name, kinds, argument, x)
+            return body(xp, *given, **named)
+
+    return functools.wraps(forward)(check)
+
+
+def refuse_complex(name: str, /, **arrays: Any) -> None:
+    """For functions that are no ops: raise the error of `takes_real` if one of the arrays or Tensors is complex."""
+    for argument, x in arrays.items():
+        if isinstance(x, complex) or "complex" in str(getattr(x, "dtype", "")):
+            raise _error(name, "real numbers", argument, x)
+
+
+def _error(name: str, kinds: str, argument: str, x: Any) -> KindError:
+    dtype = str(getattr(x, "dtype", "complex")).rpartition(".")[2]
+    parts = ", ".join(f"xgrad.{part}({argument})" for part in ("real", "imag", "abs"))
+    advice = f"; give it {parts} or the like" if kinds == "real numbers" else ""
+    return KindError(f"{name}: takes {kinds}, and {argument} is {dtype}{advice}")
