@@ -40,11 +40,12 @@ class Case:
     """Arguments that are no arrays."""
     base: tuple[int, ...] = ()
     """Orders of derivative of `value`, one for each argument, that the function is itself."""
+    label: str = ""
 
     @property
     def id(self) -> str:
         """The name of the case."""
-        return "-".join([self.name, *map(str, self.of)])
+        return "-".join([self.name, *map(str, self.of)]) + f" ({self.label})" * bool(self.label)
 
 
 # ------------------------------------------------------------------------------------------------------------------ points
@@ -298,6 +299,7 @@ CASES = [
     _two("kl_div", lambda x, y: x * mp.log(x / y) - x + y, points([*FEW, 0.999, 1 + 1e-6], [*FEW, 1.001])),
     _two("huber", _huber, points(FEW, both(x * 1.1 for x in FEW))),
     _two("pseudo_huber", lambda d, r: d * d * (mp.sqrt(1 + (r / d) ** 2) - 1), points(FEW, both(FEW))),
+    _two("hypot_ratio", lambda x, y: x / mp.hypot(x, y), points(both(FEW), FEW)),
     _two("boxcox", _boxcox, points([*FEW, 0.999, 1.001], [0.0, *both([1e-20, 1e-5, 0.1, 0.5, 1.0, 2.0, 7.0, 30.0])])),
     _two("boxcox1p", _boxcox1p, points([*FEW, -1e-10, -0.5, -0.999], [0.0, *both([1e-20, 1e-5, 0.1, 1.0, 2.0, 7.0, 30.0])])),
     _two("inv_boxcox", lambda x, l: mp.exp(_log_inverse(x, l)), points([*FEW[:11], 1e4, 1e8], [0.0, 1e-20, 1e-5, 0.1, 1.0, 2.0, 30.0])),
@@ -325,14 +327,18 @@ CASES = [
     _one("ndtr", _ndtr, X),
     _one("ndtri", _inverse(_ndtr, "ndtri"), points(x for x in NEAR_ONE if x != 0.5)),
     _one("log_ndtr", _log_ndtr, X),
-    _one("inverse_mills_ratio", _mills, X),
+    *(_one("inverse_mills_ratio", _mills, points([*both(x for x in POSITIVE if x < 1e6), 1e100, -11.99, -12.01]), of=(n,), base=(n,)) for n in (0, 2)),
     # gamma function
     *(
-        _one(name, f, points([*POSITIVE, *both([1.4616, 35.5, 171.3]), -1e-10, -0.001, -0.5, -0.999, -1.001, -1.5, -2.5, -7.3, -20.7, -60.4, -150.25]))
+        _one(name, f, points([*POSITIVE, *both([1.4616, 35.5]), 171.3, -1e-10, -0.001, -0.5, -0.999, -1.001, -1.5, -2.5, -7.3, -20.7, -60.4, -150.25]))
         for name, f in (("gamma", mp.gamma), ("gammaln", _gammaln), ("rgamma", mp.rgamma), ("psi", mp.digamma))
     ),
     _one("rgamma", mp.rgamma, points([0.0, -1.0, -2.0, -5.0, -20.0])),
     _one("loggamma", _gammaln, P),
+    *(
+        _two("polygamma_difference", lambda x, d, n=n: mp.psi(n, x + d) - mp.psi(n, x), points([1e-20, 1e-3, 0.5, 3.0, 9.0, 30.0, 1e4, 1e8, 1e25], [1e-20, 1e-3, 0.5, 1.0, 40.0, 1e8, 1e25]), of=(n,))
+        for n in (0, 2)
+    ),
     Case("polygamma", _polygamma, points([0.0, 1.0, 2.0, 3.0, 6.0, 12.0], [1e-10, 1e-3, 0.1, 0.5, 1.0, 3.0, 10.0, 30.0, 1e3, 1e5, -0.5, -1.25, -4.7]), (1,)),
     _one("multigammaln", _multigammaln, points([1.001, 1.1, 1.5, 3.0, 10.0, 100.0, 1e4, 1e8, 1e15]), of=(3,)),
     *(_two(name, f, points([*FEW, 0.999], FEW)) for name, f in (("beta", _beta), ("betaln", _betaln))),
@@ -341,7 +347,7 @@ CASES = [
     _two("poch", lambda a, m: mp.gammaprod([a + m], [a]), points([1e-5, 0.1, 0.5, 1.0, 3.0, 30.0, 1e3, 1e6, 1e8], [1e-10, 1e-3, 0.1, 0.5, 1.0, 2.5, 10.0, -0.3])),
     _two("zeta", lambda s, q: mp.zeta(s, q), points([1.001, 1.1, 1.5, 2.0, 3.0, 6.5, 12.0, 30.0, 60.0, 100.0], [1e-5, 0.1, 0.5, 1.0, 2.0, 5.0, 11.0, 30.0, 1e3, 1e6, 1e10])),
     *(
-        _one(name, f, points([0.0, 1e-10, 0.001, 0.3, 0.5, 0.9, 0.999, 1.001, 1.1, 1.5, 2.0, 3.0, 6.5, 12.0, 30.0, 53.0, 60.0, 100.0, 120.0, 1e3,
+        _one(name, f, label="of Riemann", at=points([0.0, 1e-10, 0.001, 0.3, 0.5, 0.9, 0.999, 1.001, 1.1, 1.5, 2.0, 3.0, 6.5, 12.0, 30.0, 53.0, 60.0, 100.0, 120.0, 1e3,
                               -1e-10, -0.001, -0.5, -1.0, -1.5, -2.5, -3.0, -5.5, -9.0, -10.5, -15.3, -19.0, -20.0, -20.5, -30.5, -60.5, -100.5, -150.3, -169.5]))
         for name, f in (("zeta", mp.zeta), ("zetac", lambda s: mp.zeta(s) - 1))
     ),
@@ -410,7 +416,7 @@ CASES = [
 def derivative(f: Callable[..., Any], at: Point, orders: tuple[int, ...]) -> Any:
     """The mixed derivative of `f`, by central differences, with digits added until they do not matter."""
     before, noise = None, 0
-    for step, precision in ((110, 300), (130, 500), (160, 900), (200, 1700), (300, 4000), (300, 6000)):
+    for step, precision in ((110, 300), (130, 500), (160, 900), (200, 1700), (300, 4000), (330, 6000)):
         with mp.workprec(precision + step * sum(orders)):
             value = _difference(f, [mpf(x) for x in at], orders, step)
         if before is not None:
@@ -449,10 +455,12 @@ def wanted(case: Case, point: Point) -> list[float | None]:
 
 
 def _float(value: Any) -> float:
+    """The nearest number of float64, but what is not 0 does not become 0."""
     try:
-        return float(value.real)
+        found = float(value.real)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        found = math.inf
+    return math.copysign(found if found or not value else 5e-324, value)
 
 
 def main(names: list[str]) -> None:

@@ -88,6 +88,7 @@ from .ops.special_elementary import (
     exprel,
     exprel_derivative,
     huber,
+    hypot_ratio,
     inv_boxcox,
     inv_boxcox1p,
     kl_div,
@@ -123,6 +124,7 @@ from .ops.special_gamma import (
     multigammaln,
     poch,
     polygamma,
+    polygamma_difference,
     psi,
     rgamma,
     zeta,
@@ -150,7 +152,8 @@ __all__ = [
     "pdtri", "stdtr", "stdtrit",
     # derivatives that are no functions of SciPy
     "bessel_quotient", "beta_density", "betainc_derivative", "ellipkm1_derivative", "erfcx_derivative",
-    "exprel_derivative", "gamma_density", "gammainc_derivative", "inverse_mills_ratio", "log1prel_derivative",
+    "exprel_derivative", "gamma_density", "hypot_ratio", "gammainc_derivative", "inverse_mills_ratio", "log1prel_derivative",
+    "polygamma_difference",
 ]  # fmt: skip
 
 digamma = psi

@@ -35,7 +35,7 @@ class Miss(NamedTuple):
 
 def split(case: str) -> tuple[str, list[Any]]:
     """The name of the function, and its arguments that are no arrays."""
-    name, *of = case.split("-")
+    name, *of = case.partition(" (")[0].split("-")
     return name, [int(v) if v.isdigit() else v for v in of]
 
 

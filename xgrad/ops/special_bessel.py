@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
-from ..native import function, missing
+from ..engine import ArrayLike, Tensor
+from ..native import derivative, function, missing
 
 __all__ = [
     "bessel_quotient", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expn", "hyp1f1", "i0", "i0e", "i1",
@@ -212,7 +212,7 @@ def k1e(xp: Any, x: ArrayLike, /) -> Tensor:
 k1e.vjp(x=lambda xp, g, x, y: g * (y - xp.special.k0e(x) - y / x))
 
 
-@op(override=True)
+@derivative("x")
 def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
     """A Bessel function of the first kind of order `n`, divided by ``x**n``.
 
@@ -263,7 +263,6 @@ def _bessel_quotient_x(xp: Any, g: Any, x: Any, y: Any, n: int, kind: str) -> An
 
 
 bessel_quotient.vjp(x=_bessel_quotient_x)
-bessel_quotient.elementwise()
 
 
 # ---------------------------------------------------------------------------------------------------- elliptic integrals
@@ -299,7 +298,7 @@ def ellipkm1(xp: Any, p: ArrayLike, /) -> Tensor:
 ellipkm1.vjp(p=lambda xp, g, p: g * xp.special.ellipkm1_derivative(p, 1))
 
 
-@op(override=True)
+@derivative("p")
 def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
     """The derivative of order `n` of `ellipkm1`.
 
@@ -347,7 +346,6 @@ def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
 
 
 ellipkm1_derivative.vjp(p=lambda xp, g, p, n: g * xp.special.ellipkm1_derivative(p, n + 1))
-ellipkm1_derivative.elementwise()
 
 
 # -------------------------------------------------------------------------------------------------- exponential integrals

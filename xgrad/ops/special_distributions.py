@@ -10,8 +10,8 @@ import functools
 import math
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
-from ..native import floats, function, missing, one_where, stirling
+from ..engine import ArrayLike, Tensor
+from ..native import derivative, floats, function, missing, one_where, stirling
 
 __all__ = [
     "bdtr", "bdtrc", "bdtri", "beta_density", "betainc", "betainc_derivative", "betaincc", "betaincinv", "chdtr",
@@ -24,7 +24,7 @@ __all__ = [
 # -------------------------------------------------------------------------------------------------------------- densities
 
 
-@op(override=True)
+@derivative("a", "x")
 def gamma_density(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     """The density of the gamma distribution, ``x**(a - 1) exp(-x) / gamma(a)``: the derivative of `gammainc` by `x`.
 
@@ -77,10 +77,9 @@ gamma_density.vjp(
     a=lambda xp, g, a, x, y: g * (y * (_log(xp, x, y) - xp.special.psi(a))),
     x=_gamma_density_x,
 )
-gamma_density.elementwise()
 
 
-@op(override=True)
+@derivative("a", "b", "x")
 def beta_density(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     """The density of the beta distribution, ``x**(a - 1) (1 - x)**(b - 1) / beta(a, b)``: the derivative of `betainc` by `x`.
 
@@ -122,7 +121,6 @@ beta_density.vjp(
     b=lambda xp, g, a, b, x, y: g * (y * (_log1m(xp, x, y) - xp.special.psi(b) + xp.special.psi(a + b))),
     x=_beta_density_x,
 )
-beta_density.elementwise()
 
 
 # ------------------------------------------------------------------------------------------------ incomplete gamma and beta
@@ -288,7 +286,7 @@ def _bell(slopes: list[Any], one: Any) -> list[Any]:
     return found
 
 
-@op(override=True)
+@derivative("a", "x")
 def gammainc_derivative(xp: Any, a: ArrayLike, x: ArrayLike, /, n: int) -> Tensor:
     """The derivative of order `n` of ``gammainc(a, x)`` by `a`.
 
@@ -374,10 +372,9 @@ gammainc_derivative.vjp(
     a=lambda xp, g, a, x, n: g * xp.special.gammainc_derivative(a, x, n + 1),
     x=_gammainc_derivative_x,
 )
-gammainc_derivative.elementwise()
 
 
-@op(override=True)
+@derivative("a", "b", "w")
 def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: int, n: int) -> Tensor:
     """The derivative of ``betainc(a, b, w / (1 + w))`` of order `m` by `a` and of order `n` by `b`.
 
@@ -497,7 +494,6 @@ betainc_derivative.vjp(
     b=lambda xp, g, a, b, w, m, n: g * xp.special.betainc_derivative(a, b, w, m, n + 1),
     w=_betainc_derivative_w,
 )
-betainc_derivative.elementwise()
 
 
 # ------------------------------------------------------------------------------------------- chi-square, gamma and Poisson

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
-from ..native import function, one_where
+from ..engine import ArrayLike, Tensor
+from ..native import derivative, function, one_where
 
 __all__ = [
     "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "entr", "exp10", "exprel", "exprel_derivative", "huber",
-    "inv_boxcox", "inv_boxcox1p", "kl_div", "log1prel_derivative", "logit", "pseudo_huber", "radian", "rel_entr", "sindg",
+    "hypot_ratio", "inv_boxcox", "inv_boxcox1p", "kl_div", "log1prel_derivative", "logit", "pseudo_huber", "radian", "rel_entr", "sindg",
     "tandg", "xlog1py", "xlogy",
 ]  # fmt: skip
 
@@ -53,7 +53,7 @@ def cosm1(xp: Any, x: ArrayLike, /) -> Tensor:
 cosm1.vjp(x=lambda xp, g, x: -g * xp.sin(x))
 
 
-@function
+@function(own=False)
 def exprel(xp: Any, x: ArrayLike, /) -> Tensor:
     """``(exp(x) - 1) / x``, and 1 at 0.
 
@@ -62,8 +62,7 @@ def exprel(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> exprel(Tensor([-1.0, 0.0, 1.0]))
     Tensor([0.63212055, 1.        , 1.7182819 ])
     """
-    safe = one_where(xp, x == 0, x)
-    return one_where(xp, x == 0, xp.expm1(safe) / safe)
+    return xp.special.exprel_derivative(x, 0)
 
 
 exprel.vjp(x=lambda xp, g, x: g * xp.special.exprel_derivative(x, 1))
@@ -72,7 +71,7 @@ _NEAR = 8.0  # where power series are summed
 _TERMS = 50
 
 
-@op(override=True)
+@derivative("x")
 def exprel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     """The derivative of order `n` of `exprel`: the integral of ``s**n exp(s x)`` for `s` from 0 to 1.
 
@@ -106,18 +105,22 @@ def exprel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
         up = up * z + 1 / (math.factorial(k) * (n + k + 1))
         down = (down * z + 1) / (n + 1 + k)
     series = xp.where(x < 0, xp.exp(-z) * down, up)
-    far = xp.where(near, xp.full_like(x, _NEAR), x)
-    value = xp.expm1(far) / far
+    # Farther out, on the right divided by exp(x), which overflows before the result does.
+    right = x > 0
+    far = xp.minimum(xp.where(near, xp.full_like(x, _NEAR), x), xp.full_like(x, 2000.0))
+    least = xp.exp(-xp.abs(far))
+    low, high = xp.where(right, least, xp.ones_like(x)), xp.where(right, xp.ones_like(x), least)
+    value = (high - low) / far
     for k in range(1, n + 1):
-        value = (xp.exp(far) - k * value) / far
-    return xp.where(near, series, value)
+        value = (high - k * value) / far
+    root = xp.exp(0.5 * xp.where(right, far, xp.zeros_like(x)))
+    return xp.where(near, series, value * root * root)
 
 
 exprel_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.exprel_derivative(x, n + 1))
-exprel_derivative.elementwise()
 
 
-@op(override=True)
+@derivative("x")
 def log1prel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     """The derivative of order `n` of ``log(1 + x) / x``, which is 1 at 0.
 
@@ -158,7 +161,6 @@ def log1prel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
 
 log1prel_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.log1prel_derivative(x, n + 1))
-log1prel_derivative.elementwise()
 
 
 # ------------------------------------------------------------------------------------------------------------- logarithms
@@ -176,7 +178,13 @@ def logit(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.log(x) - xp.log1p(-x)
 
 
-logit.vjp(x=lambda xp, g, x, y: xp.where(xp.isnan(y), y, g / (x * (1 - x))))
+def _logit_x(xp: Any, g: Any, x: Any) -> Any:
+    outside = (x < 0) | (x > 1)
+    safe = xp.where(outside, xp.full_like(x, 0.5), x)
+    return xp.where(outside, xp.full_like(x, math.nan), g / safe + g / (1 - safe))
+
+
+logit.vjp(x=_logit_x)
 
 
 @function
@@ -268,7 +276,7 @@ rel_entr.vjp(
 )
 
 
-@function
+@function(own=False)
 def kl_div(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``x1 log(x1 / x2) - x1 + x2``, and `x2` where `x1` is 0 and `x2` is not negative.
 
@@ -280,13 +288,22 @@ def kl_div(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> kl_div(Tensor([0.0, 2.0]), Tensor([0.5, 3.0]))
     Tensor([0.5       , 0.18906978])
     """
-    return xp.special.rel_entr(x1, x2) - x1 + x2
+    near = (x1 < 1.4 * x2) & (x2 < 1.4 * x1)  # where the terms would cancel: x1 (t - log(1 + t)) for t = (x2 - x1) / x1
+    t = xp.where(near, x2 - x1, xp.zeros_like(x1)) / one_where(xp, ~near, x1)
+    series = xp.zeros_like(t)
+    for k in reversed(range(2, 60)):
+        series = series * t + (-1) ** k / k
+    return xp.where(near, x1 * (t * t * series), xp.special.rel_entr(x1, x2) - x1 + x2)
 
 
-kl_div.vjp(
-    x1=lambda xp, g, x1, x2: g * _log_ratio(xp, x1, x2),
-    x2=lambda xp, g, x1, x2: g * (1 - x1 / one_where(xp, (x1 == 0) & (x2 == 0), x2)),
-)
+def _kl_div_x2(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
+    none = (x1 == 0) & (x2 == 0)
+    safe = one_where(xp, none, x2)
+    near = (x1 < 1.4 * x2) & (x2 < 1.4 * x1)
+    return g * xp.where(near, (x2 - x1) / safe, 1 - x1 / safe)
+
+
+kl_div.vjp(x1=lambda xp, g, x1, x2: g * _log_ratio(xp, x1, x2), x2=_kl_div_x2)
 
 
 # ----------------------------------------------------------------------------------------------------------------- losses
@@ -328,8 +345,7 @@ def pseudo_huber(xp: Any, delta: ArrayLike, r: ArrayLike, /) -> Tensor:
 
 def _excess(xp: Any, delta: Any, r: Any) -> tuple[Any, Any]:
     """``h - delta`` without cancellation, and `h`, or 1 where that is 0."""
-    h = xp.hypot(delta, r)
-    h = one_where(xp, h == 0, h)
+    h = _length(xp, delta, r)
     return r * (r / (h + xp.abs(delta))), h
 
 
@@ -340,8 +356,53 @@ def _pseudo_huber_delta(xp: Any, g: Any, delta: Any, r: Any) -> Any:
 
 pseudo_huber.vjp(
     delta=_pseudo_huber_delta,
-    r=lambda xp, g, delta, r: g * (delta * (r / _excess(xp, delta, r)[1])),
+    r=lambda xp, g, delta, r: g * (delta * xp.special.hypot_ratio(r, delta)),
 )
+
+
+@derivative("x1", "x2")
+def hypot_ratio(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
+    """``x1 / hypot(x1, x2)``, the sine of an angle, and 0 where both are 0.
+
+    Parameters
+    ----------
+    x1, x2 : array or Python scalar
+        Of real floating data type.
+
+    Returns
+    -------
+    Tensor
+        Of the shape that they broadcast to.
+
+    Notes
+    -----
+    With ``h = hypot(x1, x2)`` the gradient is ``g x2**2 / h**3`` for `x1` and ``-g x1 x2 / h**3`` for `x2`; 0 where both
+    are 0.
+
+    Examples
+    --------
+    >>> hypot_ratio(Tensor([0.0, 3.0]), Tensor([0.0, 4.0]))
+    Tensor([0. , 0.6])
+    """
+    return x1 / _length(xp, x1, x2)
+
+
+def _length(xp: Any, x1: Any, x2: Any) -> Any:
+    h = xp.hypot(x1, x2)
+    return one_where(xp, h == 0, h)
+
+
+def _hypot_ratio_x1(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
+    h = _length(xp, x1, x2)
+    return g * ((x2 / h) * (x2 / h) / h)
+
+
+def _hypot_ratio_x2(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
+    h = _length(xp, x1, x2)
+    return -g * ((x1 / h) * (x2 / h) / h)
+
+
+hypot_ratio.vjp(x1=_hypot_ratio_x1, x2=_hypot_ratio_x2)
 
 
 # ---------------------------------------------------------------------------------------------------------------- Box-Cox
@@ -487,7 +548,7 @@ def cosdg(xp: Any, x: ArrayLike, /) -> Tensor:
 cosdg.vjp(x=lambda xp, g, x: g * (-_DEGREE * xp.special.sindg(x)))
 
 
-@function
+@function(own=False)
 def tandg(xp: Any, x: ArrayLike, /) -> Tensor:
     """The tangent of an angle in degrees.
 
@@ -503,7 +564,7 @@ def tandg(xp: Any, x: ArrayLike, /) -> Tensor:
 tandg.vjp(x=lambda g, y: g * ((1 + y * y) * _DEGREE))
 
 
-@function
+@function(own=False)
 def cotdg(xp: Any, x: ArrayLike, /) -> Tensor:
     """The cotangent of an angle in degrees.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
-from ..native import function, missing
+from ..engine import ArrayLike, Tensor
+from ..native import derivative, function, missing
 
 __all__ = [
     "erfc", "erfcinv", "erfcx", "erfcx_derivative", "erfinv", "inverse_mills_ratio", "log_ndtr", "ndtr", "ndtri",
@@ -50,7 +51,7 @@ def erfcx(xp: Any, x: ArrayLike, /) -> Tensor:
 erfcx.vjp(x=lambda xp, g, x: g * xp.special.erfcx_derivative(x, 1))
 
 
-@op(override=True)
+@derivative("x")
 def erfcx_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     """The derivative of order `n` of `erfcx`.
 
@@ -93,7 +94,6 @@ def erfcx_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
 
 erfcx_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.erfcx_derivative(x, n + 1))
-erfcx_derivative.elementwise()
 
 
 @function
@@ -173,14 +173,16 @@ def log_ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
 log_ndtr.vjp(x=lambda xp, g, x: g * xp.special.inverse_mills_ratio(x))
 
 
-@op(override=True)
-def inverse_mills_ratio(xp: Any, x: ArrayLike, /) -> Tensor:
-    """The density of the standard normal distribution divided by its distribution function.
+@derivative("x")
+def inverse_mills_ratio(xp: Any, x: ArrayLike, /, n: int = 0) -> Tensor:
+    """The density of the standard normal distribution divided by its distribution function, or a derivative of that.
 
     Parameters
     ----------
     x : array
         Of real floating data type.
+    n : int
+        The order of the derivative.
 
     Returns
     -------
@@ -189,17 +191,58 @@ def inverse_mills_ratio(xp: Any, x: ArrayLike, /) -> Tensor:
 
     Notes
     -----
-    Below 0 it is ``sqrt(2 / pi) / erfcx(-x / sqrt(2))``, which does not underflow. The gradient is ``-g y (x + y)``.
+    Below 0 it is ``sqrt(2 / pi) / erfcx(-x / sqrt(2))``, which does not underflow. With ``w = x + y`` the derivatives of `y`
+    and `w` are ``-y w`` and ``1 - y w``. Below -12, where derivatives found so would cancel, they are those of the
+    asymptotic series. The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
     --------
     >>> inverse_mills_ratio(Tensor([-100.0, 0.0, 10.0]))
-    Tensor([1.00009995e+02, 7.97884583e-01, 7.69459849e-23])
+    Tensor([1.0001e+02, 7.9788e-01, 7.6946e-23])
     """
-    low, high = xp.minimum(x, xp.zeros_like(x)), xp.maximum(x, xp.zeros_like(x))
-    below = math.sqrt(2 / math.pi) / xp.special.erfcx(low * -math.sqrt(0.5))
-    return xp.where(x < 0, below, xp.exp(-0.5 * (high * high)) / math.sqrt(2 * math.pi) / xp.special.ndtr(high))
+    below, far = x < 0, x < -12
+    zero = xp.zeros_like(x)
+    low = xp.where(below & ~far if n else below, x, zero)
+    high = xp.where(below, zero, xp.minimum(x, xp.full_like(x, 40.0)))
+    t = low * -math.sqrt(0.5)
+    scaled = xp.special.erfcx(t)
+    above = xp.exp(-0.5 * (high * high)) / math.sqrt(2 * math.pi) / xp.special.ndtr(high)
+    y = xp.where(below, math.sqrt(2 / math.pi) / scaled, above)
+    if not n:
+        return y
+    w = xp.where(below, -math.sqrt(0.5) * xp.special.erfcx_derivative(t, 1) / scaled, high + y)
+    y, w = xp.where(far, xp.ones_like(y), y), xp.where(far, xp.ones_like(w), w)
+    value = xp.zeros_like(y)
+    for (i, j), factor in _mills_polynomial(n).items():
+        value = value + factor * y**i * w**j
+    s = xp.where(far, -x, xp.full_like(x, 12.0))
+    series, step = xp.zeros_like(s), 1 / (s * s)
+    for k, coefficient in reversed(list(enumerate(_mills_series()))):
+        series = series * step + coefficient * math.perm(2 * k + n, n)
+    series = series * s ** -(n + 1) - (1 if n == 1 else 0)
+    return xp.where(far, series, value)
 
 
-inverse_mills_ratio.vjp(x=lambda g, x, y: -g * (y * (x + y)))
-inverse_mills_ratio.elementwise()
+@functools.cache
+def _mills_polynomial(n: int) -> dict[tuple[int, int], int]:
+    """The derivative of order `n` as a polynomial: the factors of ``y**i w**j``."""
+    if n == 0:
+        return {(1, 0): 1}
+    found: dict[tuple[int, int], int] = {}
+    for (i, j), factor in _mills_polynomial(n - 1).items():
+        for key, more in (((i, j + 1), -i), ((i, j - 1), j), ((i + 1, j), -j)):
+            if more:
+                found[key] = found.get(key, 0) + factor * more
+    return found
+
+
+@functools.cache
+def _mills_series() -> list[int]:
+    """What ``s**-(2 k + 1)`` is multiplied by in the series of ``y + x``, for ``s = -x``: by its differential equation."""
+    found = [1]
+    for k in range(1, 20):
+        found.append(-(2 * k - 1) * found[-1] - sum(found[i] * found[k - 1 - i] for i in range(k)))
+    return found
+
+
+inverse_mills_ratio.vjp(x=lambda xp, g, x, n: g * xp.special.inverse_mills_ratio(x, n + 1))
