@@ -361,6 +361,7 @@ CASES = [
     Case("yn", lambda n, x: mp.bessely(int(n), x), WHOLE, (1,)),
     *(_one("bessel_quotient", _quotient(n, "j"), BESSEL, of=(n, "j")) for n in (1, 3)),
     *(_one("bessel_quotient", _quotient(n, kind), points([0.0, *both(POSITIVE)] if kind == "i" else both(POSITIVE)), of=(n, kind)) for n in (1, 3) for kind in ("i", "ie")),
+    *(_one("bessel_scaled", f(order), points([*(x for x in POSITIVE if x > 1e-20), 1e30, 29.9, 30.1]), of=(order, kind, n), base=(n,)) for kind, f in (("i", _ie), ("k", _ke)) for order, n in ((0, 1), (2, 1))),
     # integrals and solutions of equations
     _one("ellipk", mp.ellipk, points([0.0, *both([*TINY, 1e-3, 0.1, 0.3, 0.49, 0.51, 0.9]), 0.999, 1 - 2**-24, 1 - 1e-12, *(-x for x in [0.49, 0.51, 1.0, 3.0, 30.0, *HUGE])])),
     _one("ellipkm1", lambda p: mp.ellipk(1 - p), points([*TINY, *SMALL, *MIDDLE, *HUGE])),

@@ -55,11 +55,15 @@ def function(forward: Any = None, /, *, own: bool = True) -> Any:
             refuse_complex(name, **dict(zip(names, arguments)))
         arguments = floats(xp, *arguments)
         dtype = arguments[0].dtype
-        theirs = xp.__backend__.special(name) if own else None
+        backend = xp.__backend__
+        theirs = backend.special(name) if own else None
+        if _kind(xp, dtype) == "complex floating":
+            theirs = backend.special_on_host(name) or theirs  # where a library's own takes complex numbers, so does SciPy's
         if theirs is None:
             y = forward(xp, *wide(xp, *arguments))
         else:
-            y = theirs(*(arguments if dtype in (xp.float32, xp.float64) else wide(xp, *arguments)))
+            half = _kind(xp, dtype) == "real floating" and dtype not in (xp.float32, xp.float64)
+            y = theirs(*(wide(xp, *arguments) if half else arguments))
         return y if y.dtype == dtype else xp.astype(y, dtype)
 
     run.__doc__ = _documented(forward, names)

@@ -90,18 +90,23 @@ def measure(case: str, dtype: str, xp: Any = xgrad) -> list[Miss]:
     points = {at: values for at, values in points.items() if fits(at, dtype)}
     found = computed(case, list(points), dtype, xp)
     return [
-        Miss(error(float(found[what][k]), wanted, dtype), case, what, at, float(found[what][k]), wanted)
+        Miss(error(float(found[what][k]), wanted, values, dtype), case, what, at, float(found[what][k]), wanted)
         for k, (at, values) in enumerate(points.items())
         for what, wanted in zip(labels(case), values, strict=True)
         if wanted is not None
     ]
 
 
-def error(found: float, wanted: float, dtype: str) -> float:
-    """The relative error; of a value too large for the dtype 0 or infinite, and the same of one that is too small."""
+def error(found: float, wanted: float, row: list[float | None], dtype: str) -> float:
+    """The relative error; of a value too large for the dtype 0 or infinite, and the same of one that is too small.
+
+    Of an exact 0 it is relative to the largest number of the point.
+    """
     info = np.finfo(dtype)
     if abs(wanted) > float(info.max) * (1 - 1e-5):
         return 0.0 if found * math.copysign(1, wanted) > float(info.max) * (1 - 1e-4) else math.inf
+    if wanted == 0:
+        return abs(found) / max(min(abs(v), float(info.max)) for v in row if v is not None) if found else 0.0
     if abs(wanted) < float(info.tiny):
         return 0.0 if abs(found) <= 1.01 * float(info.tiny) else math.inf
     return abs(found - wanted) / abs(wanted) if math.isfinite(found) else math.inf
@@ -115,7 +120,50 @@ def test_against_mpmath(case: str) -> None:
         assert not wrong, "\n".join(f"{dtype}: {miss}" for miss in sorted(wrong, reverse=True)[:10])
 
 
+def calm(case: str, dtype: str) -> list[tuple[float, ...]]:
+    """The points at which nothing overflows or divides by zero."""
+    largest = float(np.finfo(dtype).max) * (1 - 1e-5)
+    points = {tuple(map(float, key.split())): values for key, values in TABLE[case].items()}
+    return [at for at, row in points.items() if fits(at, dtype) and all(v is not None and abs(v) < largest for v in row)]
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_no_warnings_from_discarded_values(case: str) -> None:
+    """Where values and derivatives are finite, nothing overflows, is divided by zero or invalid on the way to them."""
+    pytest.importorskip("scipy")
+    for dtype in TOLERANCE:
+        if points := calm(case, dtype):
+            with np.errstate(all="raise", under="ignore"):
+                computed(case, points, dtype)
+
+
 def main(names: list[str]) -> None:
+    if "-e" in names:
+        for case in TABLE:
+            for dtype in TOLERANCE:
+                points = calm(case, dtype)
+                seen: dict[str, list[Any]] = {}
+                with np.errstate(all="raise", under="ignore"):
+                    try:
+                        if points:
+                            computed(case, points, dtype)
+                        continue
+                    except FloatingPointError:
+                        pass
+                    for at in points:
+                        try:
+                            computed(case, [at], dtype)
+                        except FloatingPointError as e:
+                            import traceback
+
+                            frames = [f for f in traceback.extract_tb(e.__traceback__) if "/xgrad/" in f.filename]
+                            where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno} {frames[-1].line}"
+                            own = [f for f in frames if "special" in f.filename or "extra" in f.filename or "ufuncs" in f.filename]
+                            where += " <- " + (f"{Path(own[-1].filename).name}:{own[-1].lineno} {own[-1].line}" if own else "")
+                            seen.setdefault(f"{e} @ {where}", []).append(at)
+                for message, ats in seen.items():
+                    print(f"{case} {dtype}: {message}: {len(ats)} points, {ats[:3]}")
+        return
     for case in TABLE:
         if names and split(case)[0] not in names:
             continue

@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from ..engine import ArrayLike, Tensor
-from ..native import derivative, function, missing
+from ..native import derivative, function, missing, one_where
 
 __all__ = [
-    "bessel_quotient", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expn", "hyp1f1", "i0", "i0e", "i1",
-    "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0", "y1", "yn",
+    "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expn", "hyp1f1", "i0", "i0e",
+    "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0", "y1", "yn",
 ]  # fmt: skip
 
 
@@ -111,7 +111,7 @@ i0.vjp(x=lambda xp, g, x: g * xp.special.i1(x))
 def i0e(xp: Any, x: ArrayLike, /) -> Tensor:
     """The scaled modified Bessel function of the first kind of order 0, ``exp(-|x|) i0(x)``.
 
-    The gradient is ``g (i1e(x) - sign(x) y)``, 0 at the kink at 0.
+    The gradient is ``g (i1e(x) - sign(x) y)``, 0 at the kink at 0: see `bessel_scaled`.
 
     >>> i0e(Tensor([0.0, 1000.0]))
     Tensor([1.        , 0.01261724])
@@ -119,14 +119,14 @@ def i0e(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "i0e", x)
 
 
-i0e.vjp(x=lambda xp, g, x, y: g * (xp.special.i1e(x) - xp.sign(x) * y))
+i0e.vjp(x=lambda xp, g, x: g * xp.special.bessel_scaled(x, 0, "i", 1))
 
 
 @function
 def i1(xp: Any, x: ArrayLike, /) -> Tensor:
     """The modified Bessel function of the first kind of order 1.
 
-    The gradient is ``g (i0(x) - i1(x) / x)``, with 1/2 for the quotient at 0: see `bessel_quotient`.
+    The gradient is ``g i0(x) (1 - i1e(x) / (x i0e(x)))``, with 1/2 for the quotient at 0: see `bessel_quotient`.
 
     >>> i1(Tensor([0.0, 2.0]))
     Tensor([0.       , 1.5906368])
@@ -134,14 +134,19 @@ def i1(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "i1", x)
 
 
-i1.vjp(x=lambda xp, g, x: g * (xp.special.i0(x) - xp.special.bessel_quotient(x, 1, "i")))
+def _i1_x(xp: Any, g: Any, x: Any) -> Any:
+    # i0 and i1 / x overflow together, their scaled ratio does not.
+    return g * (xp.special.i0(x) * (1 - xp.special.bessel_quotient(x, 1, "ie") / xp.special.i0e(x)))
+
+
+i1.vjp(x=_i1_x)
 
 
 @function
 def i1e(xp: Any, x: ArrayLike, /) -> Tensor:
     """The scaled modified Bessel function of the first kind of order 1, ``exp(-|x|) i1(x)``.
 
-    The gradient is ``g (i0e(x) - y / x - sign(x) y)``, with 1/2 for the quotient at 0: see `bessel_quotient`.
+    The gradient is ``g (i0e(x) - y / x - sign(x) y)``, with 1/2 for the quotient at 0: see `bessel_scaled`.
 
     >>> i1e(Tensor([0.0, 1000.0]))
     Tensor([0.        , 0.01261093])
@@ -149,7 +154,7 @@ def i1e(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "i1e", x)
 
 
-i1e.vjp(x=lambda xp, g, x, y: g * (xp.special.i0e(x) - xp.special.bessel_quotient(x, 1, "ie") - xp.sign(x) * y))
+i1e.vjp(x=lambda xp, g, x: g * xp.special.bessel_scaled(x, 1, "i", 1))
 
 
 @function
@@ -171,7 +176,7 @@ k0.vjp(x=lambda xp, g, x: -g * xp.special.k1(x))
 def k0e(xp: Any, x: ArrayLike, /) -> Tensor:
     """The scaled modified Bessel function of the second kind of order 0, ``exp(x) k0(x)``.
 
-    The gradient is ``g (y - k1e(x))``.
+    The gradient is ``g (y - k1e(x))``: see `bessel_scaled`.
 
     >>> k0e(Tensor([1.0, 1000.0]))
     Tensor([1.1444631 , 0.03962832])
@@ -179,7 +184,7 @@ def k0e(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "k0e", x)
 
 
-k0e.vjp(x=lambda xp, g, x, y: g * (y - xp.special.k1e(x)))
+k0e.vjp(x=lambda xp, g, x: g * xp.special.bessel_scaled(x, 0, "k", 1))
 
 
 @function
@@ -201,7 +206,7 @@ k1.vjp(x=lambda xp, g, x, y: -g * (xp.special.k0(x) + y / x))
 def k1e(xp: Any, x: ArrayLike, /) -> Tensor:
     """The scaled modified Bessel function of the second kind of order 1, ``exp(x) k1(x)``.
 
-    The gradient is ``g (y - k0e(x) - y / x)``.
+    The gradient is ``g (y - k0e(x) - y / x)``: see `bessel_scaled`.
 
     >>> k1e(Tensor([1.0, 1000.0]))
     Tensor([1.6361535 , 0.03964813])
@@ -209,7 +214,7 @@ def k1e(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "k1e", x)
 
 
-k1e.vjp(x=lambda xp, g, x, y: g * (y - xp.special.k0e(x) - y / x))
+k1e.vjp(x=lambda xp, g, x: g * xp.special.bessel_scaled(x, 1, "k", 1))
 
 
 @derivative("x")
@@ -243,7 +248,8 @@ def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
     Tensor([0.5      , 0.2883624])
     """
     sign, sp = -1 if kind == "j" else 1, xp.special
-    near = xp.abs(x) < 4 + n
+    size = xp.abs(x)
+    near = size < 4 + n
     z = xp.where(near, x, xp.zeros_like(x))
     quarter, series = z * z * 0.25, xp.zeros_like(z)
     for k in reversed(range(30 + 2 * n)):
@@ -251,18 +257,95 @@ def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
     if kind == "ie":
         series = series * xp.exp(-xp.abs(z))
     far = xp.where(near, xp.full_like(x, 4.0 + n), x)
-    one, two = getattr(sp, kind[0] + "0" + kind[1:])(far), getattr(sp, kind[0] + "1" + kind[1:])(far) / far
-    for k in range(n):
-        one, two = two, sign * (one - 2 * (k + 1) * two) / (far * far)
-    return xp.where(near, series, one)
+    one, two = (sp.j0(far), sp.j1(far)) if kind == "j" else (sp.i0e(far), sp.i1e(far))
+    orders, again = [one, two / far], 1 / far
+    for k in range(1, n):
+        orders.append(sign * (orders[k - 1] - 2 * k * orders[k]) * again * again)
+    value = orders[n]
+    if kind == "i":
+        root = xp.exp(0.5 * xp.abs(far))
+        value = value * root * root
+    return xp.where(near, series, value)
 
 
 def _bessel_quotient_x(xp: Any, g: Any, x: Any, y: Any, n: int, kind: str) -> Any:
-    slope = (-1 if kind == "j" else 1) * (x * xp.special.bessel_quotient(x, n + 1, kind))
-    return g * (slope - xp.sign(x) * y if kind == "ie" else slope)
+    sp = xp.special
+    if kind != "ie":
+        return g * ((-1 if kind == "j" else 1) * (x * sp.bessel_quotient(x, n + 1, kind)))
+    far = xp.abs(x) > _SCALED  # where the terms would cancel
+    near, x = xp.where(far, xp.zeros_like(x), x), xp.where(far, x, xp.full_like(x, _SCALED + 1))
+    within = near * sp.bessel_quotient(near, n + 1, kind) - xp.sign(near) * sp.bessel_quotient(near, n, kind)
+    beyond = (sp.bessel_scaled(x, n, "i", 1) - sp.bessel_scaled(x, n, "i", 0) * n / x) * x**-n
+    return g * xp.where(far, beyond, within)
 
 
 bessel_quotient.vjp(x=_bessel_quotient_x)
+
+_SCALED = 30.0  # from where on asymptotic series are summed
+
+
+@derivative("x")
+def bessel_scaled(xp: Any, x: ArrayLike, /, order: int, kind: str, n: int) -> Tensor:
+    """A derivative of a modified Bessel function that is scaled by an exponential.
+
+    Parameters
+    ----------
+    x : array
+        Of real floating data type, positive for ``"k"``.
+    order : int
+        That of the function, 0 or more.
+    kind : {"i", "k"}
+        ``exp(-|x|)`` times the function of the first kind, or ``exp(x)`` times that of the second.
+    n : int
+        The order of the derivative, 0 or more.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Notes
+    -----
+    It is a sum of such functions of neighbouring orders (DLMF 10.29.5), which would cancel for large `x`: there it is the
+    asymptotic series (DLMF 10.40.1, 10.40.2), differentiated. At 0 ``exp(-|x|)`` counts as flat. The gradient is ``g``
+    times the derivative of order ``n + 1``.
+
+    Examples
+    --------
+    >>> bessel_scaled(Tensor([1.0, 1e20]), 0, "k", 1)
+    Tensor([-4.9169e-01, -6.2666e-31])
+    """
+    sp, size = xp.special, xp.abs(x)
+    near = size < _SCALED
+    z = xp.where(near, size, xp.ones_like(x))
+    orders = []
+    if kind == "k":
+        orders = [sp.k0e(z), sp.k1e(z)]
+        for k in range(1, n + order):
+            orders.append(orders[k - 1] + 2 * k / z * orders[k])
+    else:
+        orders = [sp.bessel_quotient(z, k, "ie") * z**k for k in range(n + order + 1)]
+    within = xp.zeros_like(z)
+    for j in range(2 * n + 1):
+        within = within + (-1) ** j * math.comb(2 * n, j) * orders[abs(order + n - j)]
+    within = within * ((-0.5 if kind == "k" else 0.5) ** n)
+    far = xp.where(near, xp.full_like(x, _SCALED), size)
+    series, again = xp.zeros_like(far), 1 / far
+    for k in reversed(range(28)):
+        coefficient = math.prod((4 * order**2 - (2 * i - 1) ** 2) / (8 * i) for i in range(1, k + 1))
+        slope = (-1) ** n * math.prod(k + 0.5 + i for i in range(n))
+        series = series * again + (coefficient * slope if kind == "k" else (-1) ** k * coefficient * slope)
+    scale = math.sqrt(math.pi / 2) if kind == "k" else 1 / math.sqrt(2 * math.pi)
+    beyond = series * (scale * far ** -(n + 0.5))
+    value = xp.where(near, within, beyond)
+    if kind == "k":
+        return value
+    flat = math.comb(n, (n - order) // 2) / 2**n if n >= order and (n - order) % 2 == 0 else 0.0
+    value = value * (xp.sign(x) if (n + order) % 2 else 1)
+    return xp.where(x == 0, xp.full_like(x, flat), value)
+
+
+bessel_scaled.vjp(x=lambda xp, g, x, order, kind, n: g * xp.special.bessel_scaled(x, order, kind, n + 1))
 
 
 # ---------------------------------------------------------------------------------------------------- elliptic integrals
@@ -363,7 +446,15 @@ def exp1(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "exp1", x)
 
 
-exp1.holomorphic(x=lambda xp, g, x: -g * (xp.exp(-x) / x))
+def _exp_quotient(xp: Any, x: Any, sign: int) -> Any:
+    """``exp(sign x) / x``, where neither the exponential nor, of a derivative, two terms overflow before the whole."""
+    if not xp.isdtype(x.dtype, "real floating"):
+        return xp.exp(sign * x) / x
+    value = xp.exp(sign * x - xp.log(xp.abs(x)))
+    return xp.where(x < 0, -value, value)
+
+
+exp1.holomorphic(x=lambda xp, g, x: -g * _exp_quotient(xp, x, -1))
 
 
 @function
@@ -378,7 +469,7 @@ def expi(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "expi", x)
 
 
-expi.holomorphic(x=lambda xp, g, x: g * (xp.exp(x) / x))
+expi.holomorphic(x=lambda xp, g, x: g * _exp_quotient(xp, x, 1))
 
 
 @function
@@ -416,7 +507,13 @@ def spence(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "spence", x)
 
 
-spence.vjp(x=lambda xp, g, x: -g * xp.special.log1prel_derivative(x - 1, 0))
+def _spence_x(xp: Any, g: Any, x: Any) -> Any:
+    low = x < 0.5  # where x - 1 would not tell what x is
+    small, other = xp.where(low, x, xp.full_like(x, 0.25)), one_where(xp, low, x)
+    return g * xp.where(low, xp.log(small) / (1 - small), -xp.special.log1prel_derivative(other - 1, 0))
+
+
+spence.vjp(x=_spence_x)
 
 
 # ----------------------------------------------------------------------------------------------------- and two more

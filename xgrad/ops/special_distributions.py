@@ -47,8 +47,10 @@ def gamma_density(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> gamma_density(Tensor([1.0, 2.0]), Tensor([0.0, 1.0]))
     Tensor([1.        , 0.36787942])
     """
-    a, x = floats(xp, a, x)
-    return xp.exp(xp.special.xlogy(a - 1, x) - x - xp.special.gammaln(a))
+    large = (a > 10) & (x > 0)
+    small = xp.exp(xp.special.xlogy(xp.where(large, xp.ones_like(a), a) - 1, x) - x - xp.special.gammaln(one_where(xp, large, a)))
+    here = one_where(xp, ~large, x + 0 * a)
+    return xp.where(large, xp.exp(_gamma_scale(xp, xp.where(large, a, xp.full_like(a, 20.0)), here)) * (a / here), small)
 
 
 def _log(xp: Any, x: Any, y: Any) -> Any:
@@ -69,7 +71,7 @@ def _edge(xp: Any, a: Any, end: Any) -> Any:
 
 def _gamma_density_x(xp: Any, g: Any, a: Any, x: Any, y: Any) -> Any:
     end = x == 0
-    inside = y * ((a - 1) / one_where(xp, end, x) - 1)
+    inside = y * ((a - 1 - x) / one_where(xp, end, x))
     return g * xp.where(end, _edge(xp, a, end) * xp.special.rgamma(a) - y, inside)
 
 
@@ -103,7 +105,6 @@ def beta_density(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor
     >>> beta_density(Tensor([1.0, 2.0]), Tensor([1.0, 2.0]), Tensor([0.0, 0.5]))
     Tensor([1. , 1.5])
     """
-    a, b, x = floats(xp, a, b, x)
     sp = xp.special
     return xp.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b))
 
@@ -117,8 +118,8 @@ def _beta_density_x(xp: Any, g: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
 
 
 beta_density.vjp(
-    a=lambda xp, g, a, b, x, y: g * (y * (_log(xp, x, y) - xp.special.psi(a) + xp.special.psi(a + b))),
-    b=lambda xp, g, a, b, x, y: g * (y * (_log1m(xp, x, y) - xp.special.psi(b) + xp.special.psi(a + b))),
+    a=lambda xp, g, a, b, x, y: g * (y * (_log(xp, x, y) + xp.special.polygamma_difference(a, b, 0))),
+    b=lambda xp, g, a, b, x, y: g * (y * (_log1m(xp, x, y) + xp.special.polygamma_difference(b, a, 0))),
     x=_beta_density_x,
 )
 
@@ -174,9 +175,15 @@ def gammaincinv(xp: Any, a: ArrayLike, p: ArrayLike, /) -> Tensor:
     return missing(xp, "gammaincinv", a, p)
 
 
+def _quantile_a(xp: Any, g: Any, a: Any, y: Any) -> Any:
+    return -g * (xp.special.gammainc_derivative(a, y, 1) / xp.special.gamma_density(a, y))
+
+
+# The rules of an inverse compute it again, in float64: its tail in float32 does not tell what its derivatives are.
+
 gammaincinv.vjp(
-    a=lambda xp, g, a, y: -g * (xp.special.gammainc_derivative(a, y, 1) / xp.special.gamma_density(a, y)),
-    p=lambda xp, g, a, y: g / xp.special.gamma_density(a, y),
+    a=lambda xp, g, a, p: _quantile_a(xp, g, a, xp.special.gammaincinv(a, p)),
+    p=lambda xp, g, a, p: g / xp.special.gamma_density(a, xp.special.gammaincinv(a, p)),
 )
 
 
@@ -193,8 +200,8 @@ def gammainccinv(xp: Any, a: ArrayLike, p: ArrayLike, /) -> Tensor:
 
 
 gammainccinv.vjp(
-    a=lambda xp, g, a, y: -g * (xp.special.gammainc_derivative(a, y, 1) / xp.special.gamma_density(a, y)),
-    p=lambda xp, g, a, y: -g / xp.special.gamma_density(a, y),
+    a=lambda xp, g, a, p: _quantile_a(xp, g, a, xp.special.gammainccinv(a, p)),
+    p=lambda xp, g, a, p: -g / xp.special.gamma_density(a, xp.special.gammainccinv(a, p)),
 )
 
 
@@ -207,12 +214,12 @@ def betainc(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> betainc(2.0, 3.0, Tensor([0.0, 0.5, 1.0]))
     Tensor([0.    , 0.6875, 1.    ])
     """
-    return xp.special.betainc_derivative(a, b, x / (1 - x), 0, 0)
+    return xp.special.betainc_derivative(a, b, _odds(xp, x), 0, 0)
 
 
 betainc.vjp(
-    a=lambda xp, g, a, b, x: g * xp.special.betainc_derivative(a, b, x / (1 - x), 1, 0),
-    b=lambda xp, g, a, b, x: g * xp.special.betainc_derivative(a, b, x / (1 - x), 0, 1),
+    a=lambda xp, g, a, b, x: g * xp.special.betainc_derivative(a, b, _odds(xp, x), 1, 0),
+    b=lambda xp, g, a, b, x: g * xp.special.betainc_derivative(a, b, _odds(xp, x), 0, 1),
     x=lambda xp, g, a, b, x: g * xp.special.beta_density(a, b, x),
 )
 
@@ -230,8 +237,8 @@ def betaincc(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
 
 
 betaincc.vjp(
-    a=lambda xp, g, a, b, x: -g * xp.special.betainc_derivative(a, b, x / (1 - x), 1, 0),
-    b=lambda xp, g, a, b, x: -g * xp.special.betainc_derivative(a, b, x / (1 - x), 0, 1),
+    a=lambda xp, g, a, b, x: -g * xp.special.betainc_derivative(a, b, _odds(xp, x), 1, 0),
+    b=lambda xp, g, a, b, x: -g * xp.special.betainc_derivative(a, b, _odds(xp, x), 0, 1),
     x=lambda xp, g, a, b, x: -g * xp.special.beta_density(a, b, x),
 )
 
@@ -248,15 +255,22 @@ def betaincinv(xp: Any, a: ArrayLike, b: ArrayLike, p: ArrayLike, /) -> Tensor:
     return missing(xp, "betaincinv", a, b, p)
 
 
-def _betaincinv(xp: Any, g: Any, a: Any, b: Any, y: Any, m: int, n: int) -> Any:
-    return -g * (xp.special.betainc_derivative(a, b, y / (1 - y), m, n) / xp.special.beta_density(a, b, y))
+def _betaincinv(xp: Any, g: Any, a: Any, b: Any, p: Any, m: int, n: int) -> Any:
+    y = xp.special.betaincinv(a, b, p)
+    return -g * (xp.special.betainc_derivative(a, b, _odds(xp, y), m, n) / xp.special.beta_density(a, b, y))
 
 
 betaincinv.vjp(
-    a=lambda xp, g, a, b, y: _betaincinv(xp, g, a, b, y, 1, 0),
-    b=lambda xp, g, a, b, y: _betaincinv(xp, g, a, b, y, 0, 1),
-    p=lambda xp, g, a, b, y: g / xp.special.beta_density(a, b, y),
+    a=lambda xp, g, a, b, p: _betaincinv(xp, g, a, b, p, 1, 0),
+    b=lambda xp, g, a, b, p: _betaincinv(xp, g, a, b, p, 0, 1),
+    p=lambda xp, g, a, b, p: g / xp.special.beta_density(a, b, xp.special.betaincinv(a, b, p)),
 )
+
+
+def _odds(xp: Any, x: Any) -> Any:
+    """``x / (1 - x)``, infinite at 1."""
+    one = x == 1
+    return xp.where(one, xp.full_like(x, math.inf), x / one_where(xp, one, 1 - x))
 
 
 # ---------------------------------------------------------------------- their derivatives by the parameters, by quadrature
@@ -337,21 +351,26 @@ def _gamma_series(xp: Any, a: Any, x: Any, n: int) -> Any:
     return xp.exp(a * log - xp.special.gammaln(a + 1)) * total
 
 
-def _gamma_quadrature(xp: Any, a: Any, x: Any, n: int) -> Any:
-    log = xp.log(x)
-    side = xp.where(log > xp.special.psi(a + 1) - 1 / a, xp.ones_like(x), -xp.ones_like(x))
-    width = 1 / (xp.abs(x - a) + xp.sqrt(x) + 0.5)
-    # the logarithm of x**a exp(-x) / gamma(a + 1), without cancellation where both are large
+def _gamma_scale(xp: Any, a: Any, x: Any) -> Any:
+    """The logarithm of ``x**a exp(-x) / gamma(a + 1)``, without cancellation where both are large."""
     large = a > 10
     big, small = xp.where(large, a, xp.full_like(a, 10.0)), xp.where(large, xp.ones_like(a), a)
     off = (x - big) / big
     near = xp.abs(off) < 0.5
+    log = xp.log(x)
     ratio = xp.where(near, xp.log1p(xp.where(near, off, xp.zeros_like(off))), log - xp.log(big))
-    scale = xp.where(
+    return xp.where(
         large,
         -big * (off - ratio) - stirling(big) - 0.5 * xp.log(2 * math.pi * big),
         small * log - x - xp.special.gammaln(small + 1),
     )
+
+
+def _gamma_quadrature(xp: Any, a: Any, x: Any, n: int) -> Any:
+    log = xp.log(x)
+    side = xp.where(log > xp.special.psi(a + 1) - 1 / a, xp.ones_like(x), -xp.ones_like(x))
+    width = 1 / (xp.abs(x - a) + xp.sqrt(x) + 0.5)
+    scale = _gamma_scale(xp, a, x)
     u = width[..., None] * _constant(xp, _NODES, x)
     way = side[..., None] * u
     factors = [xp.ones_like(u), *(s[..., None] for s in _gamma_slopes(xp, a, log, n))]
@@ -434,13 +453,10 @@ def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, u
 
     @functools.cache
     def slope(k: int, j: int) -> Any:  # of the logarithm, of order k by a and j by b
-        def polygamma(x: Any) -> Any:
-            return sp.psi(x) if k + j == 1 else sp.polygamma(k + j - 1, x)
-
-        both = polygamma(a + b)
         if k and j:
-            return both
-        return both - polygamma(a + up[0] if k else b + up[1]) + ((low if k else high) if k + j == 1 else 0)
+            return sp.polygamma(k + j - 1, a + b)
+        here, other = (a + up[0], b - up[0]) if k else (b + up[1], a - up[1])
+        return sp.polygamma_difference(here, other, k + j - 1) + ((low if k else high) if k + j == 1 else 0)
 
     @functools.cache
     def factor(k: int, j: int) -> Any:
@@ -548,8 +564,8 @@ def chdtri(xp: Any, v: ArrayLike, p: ArrayLike, /) -> Tensor:
 
 
 chdtri.vjp(
-    v=lambda xp, g, v, y: -g * (xp.special.gammainc_derivative(v / 2, y / 2, 1) / xp.special.gamma_density(v / 2, y / 2)),
-    p=lambda xp, g, v, y: -2 * g / xp.special.gamma_density(v / 2, y / 2),
+    v=lambda xp, g, v, p: _quantile_a(xp, g, v / 2, xp.special.gammainccinv(v / 2, p)),
+    p=lambda xp, g, v, p: -2 * g / xp.special.gamma_density(v / 2, xp.special.gammainccinv(v / 2, p)),
 )
 
 
@@ -633,7 +649,7 @@ def pdtri(xp: Any, k: ArrayLike, p: ArrayLike, /) -> Tensor:
     return xp.special.gammainccinv(xp.floor(k) + 1, p)
 
 
-pdtri.vjp(p=lambda xp, g, k, y: -g / xp.special.gamma_density(xp.floor(k) + 1, y))
+pdtri.vjp(p=lambda xp, g, k, p: -g / xp.special.gamma_density(xp.floor(k) + 1, xp.special.pdtri(k, p)))
 
 
 # ------------------------------------------------------------------------------------------- binomial and negative binomial
@@ -684,7 +700,12 @@ def bdtri(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     return xp.where(p > 0.5, inverse(k + 1, n - k, 1 - p), 1 - inverse(n - k, k + 1, p))
 
 
-bdtri.vjp(p=lambda xp, g, k, n, y: -g / xp.special.beta_density(xp.floor(k) + 1, n - xp.floor(k), y))
+def _bdtri_p(xp: Any, g: Any, k: Any, n: Any, p: Any) -> Any:
+    k, y = xp.floor(k), xp.special.bdtri(k, n, p)
+    return -g / xp.special.beta_density(k + 1, n - k, y)
+
+
+bdtri.vjp(p=_bdtri_p)
 
 
 @function
@@ -729,7 +750,7 @@ def nbdtri(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     return missing(xp, "nbdtri", k, n, p)
 
 
-nbdtri.vjp(p=lambda xp, g, k, n, y: g / xp.special.beta_density(n, k + 1, y))
+nbdtri.vjp(p=lambda xp, g, k, n, p: g / xp.special.beta_density(n, k + 1, xp.special.nbdtri(k, n, p)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------- F
@@ -796,10 +817,15 @@ def fdtri(xp: Any, dfn: ArrayLike, dfd: ArrayLike, p: ArrayLike, /) -> Tensor:
     return missing(xp, "fdtri", dfn, dfd, p)
 
 
+def _fdtri(xp: Any, g: Any, dfn: Any, dfd: Any, p: Any, by: str) -> Any:
+    y = xp.special.fdtri(dfn, dfd, p)
+    return -g * (_fdtr_slope(xp, dfn, dfd, y, by) / _fdtr_slope(xp, dfn, dfd, y, "x"))
+
+
 fdtri.vjp(
-    dfn=lambda xp, g, dfn, dfd, y: -g * (_fdtr_slope(xp, dfn, dfd, y, "dfn") / _fdtr_slope(xp, dfn, dfd, y, "x")),
-    dfd=lambda xp, g, dfn, dfd, y: -g * (_fdtr_slope(xp, dfn, dfd, y, "dfd") / _fdtr_slope(xp, dfn, dfd, y, "x")),
-    p=lambda xp, g, dfn, dfd, y: g / _fdtr_slope(xp, dfn, dfd, y, "x"),
+    dfn=lambda xp, g, dfn, dfd, p: _fdtri(xp, g, dfn, dfd, p, "dfn"),
+    dfd=lambda xp, g, dfn, dfd, p: _fdtri(xp, g, dfn, dfd, p, "dfd"),
+    p=lambda xp, g, dfn, dfd, p: g / _fdtr_slope(xp, dfn, dfd, xp.special.fdtri(dfn, dfd, p), "x"),
 )
 
 
@@ -852,7 +878,12 @@ def stdtrit(xp: Any, df: ArrayLike, p: ArrayLike, /) -> Tensor:
     return missing(xp, "stdtrit", df, p)
 
 
+def _stdtrit_df(xp: Any, g: Any, df: Any, p: Any) -> Any:
+    y = xp.special.stdtrit(df, p)
+    return -g * (_student_slope(xp, df, y) / _student_density(xp, df, y))
+
+
 stdtrit.vjp(
-    df=lambda xp, g, df, y: -g * (_student_slope(xp, df, y) / _student_density(xp, df, y)),
-    p=lambda xp, g, df, y: g / _student_density(xp, df, y),
+    df=_stdtrit_df,
+    p=lambda xp, g, df, p: g / _student_density(xp, df, xp.special.stdtrit(df, p)),
 )

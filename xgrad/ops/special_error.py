@@ -28,7 +28,13 @@ def erfc(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "erfc", x)
 
 
-erfc.holomorphic(x=lambda xp, g, x: g * (-2 / _ROOT * xp.exp(-(x * x))))
+def _bell(xp: Any, x: Any) -> Any:
+    """``exp(-x**2)``; real numbers are clipped where that is 0, for the square not to overflow."""
+    near = xp.clip(x, -40.0, 40.0) if xp.isdtype(x.dtype, "real floating") else x
+    return xp.exp(-(near * near))
+
+
+erfc.holomorphic(x=lambda xp, g, x: g * (-2 / _ROOT * _bell(xp, x)))
 
 
 @function
@@ -108,7 +114,7 @@ def erfinv(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "erfinv", x)
 
 
-erfinv.vjp(x=lambda xp, g, y: g * (_ROOT / 2 * xp.exp(y * y)))
+erfinv.vjp(x=lambda xp, g, x: g * (_ROOT / 2 * xp.exp(xp.special.erfinv(x) ** 2)))  # y would be that in float32
 
 
 @function
@@ -123,7 +129,7 @@ def erfcinv(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.special.ndtri(x * 0.5) * -math.sqrt(0.5)
 
 
-erfcinv.vjp(x=lambda xp, g, y: g * (-_ROOT / 2 * xp.exp(y * y)))
+erfcinv.vjp(x=lambda xp, g, x: g * (-_ROOT / 2 * xp.exp(xp.special.erfcinv(x) ** 2)))
 
 
 @function
@@ -138,7 +144,7 @@ def ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
     return 0.5 * xp.special.erfc(x * -math.sqrt(0.5))
 
 
-ndtr.holomorphic(x=lambda xp, g, x: g * (xp.exp(-0.5 * (x * x)) / math.sqrt(2 * math.pi)))
+ndtr.holomorphic(x=lambda xp, g, x: g * (_bell(xp, x * math.sqrt(0.5)) / math.sqrt(2 * math.pi)))
 
 
 @function
@@ -153,7 +159,7 @@ def ndtri(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "ndtri", x)
 
 
-ndtri.vjp(x=lambda xp, g, y: g * (math.sqrt(2 * math.pi) * xp.exp(0.5 * (y * y))))
+ndtri.vjp(x=lambda xp, g, x: g * (math.sqrt(2 * math.pi) * xp.exp(0.5 * xp.special.ndtri(x) ** 2)))
 
 
 @function
