@@ -250,19 +250,26 @@ def test_logsumexp_with_factors(xp: Any) -> None:
 # Of the functions that take complex numbers: what they are in mpmath.
 COMPLEX: dict[str, Callable[[Any], Any]] = {
     "digamma": lambda z: mpmath.digamma(z),
+    "erf": lambda z: mpmath.erf(z),
     "erfc": lambda z: mpmath.erfc(z),
     "exp1": lambda z: mpmath.e1(z),
     "exp2": lambda z: mpmath.power(2, z),
     "expi": lambda z: mpmath.ei(z),
+    "expit": lambda z: 1 / (1 + mpmath.exp(-z)),
     "expm1": lambda z: mpmath.expm1(z),
     "gamma": lambda z: mpmath.gamma(z),
     "log1p": lambda z: mpmath.log1p(z),
+    "log_expit": lambda z: -mpmath.log1p(mpmath.exp(-z)),
     "loggamma": lambda z: mpmath.loggamma(z),
     "ndtr": lambda z: mpmath.erfc(-z / mpmath.sqrt(2)) / 2,
     "psi": lambda z: mpmath.digamma(z),
+    "sinc": lambda z: mpmath.sincpi(z),
     "psi_derivative": lambda z: mpmath.psi(1, z),
 }
 PLANE = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j, -2.6 - 0.7j, 0.2 + 0.1j, -4.5 + 9j, 3.0 - 0.0j])
+
+
+REFUSED = {"expit", "log_expit", "sinc", "erf"}  # which need not be, if they are right
 
 
 @pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
@@ -275,7 +282,11 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
     if name in COMPLEX:
         for dtype, rtol in (("complex128", 1e-11), ("complex64", 1e-4)):
             x = xp.asarray(PLANE.astype(dtype)).requires_grad_()
-            y = f(x, *of)
+            try:
+                y = f(x, *of)
+            except TypeError as refusal:
+                assert name in REFUSED and f"takes real numbers, and x is {dtype}" in str(refusal)
+                continue
             xp.sum(xp.real(y)).backward()
             points = [mpmath.mpc(complex(z)) for z in x.detach().numpy()]
             check(y.detach().numpy(), np.asarray([complex(COMPLEX[name](z)) for z in points]), rtol)
@@ -285,11 +296,8 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
     count = 1 if row is None else len(row.args)
     for k in range(count):
         arrays = [xp.asarray(PLANE if i == k else PLANE.real) for i in range(count)]
-        with pytest.raises(TypeError, match=f"{NAMED.get(name, name)}: takes real numbers, and .* is complex128"):
+        with pytest.raises(TypeError, match=f"{name}: takes real numbers, and .* is complex128"):
             row.f(xp, *arrays) if row else f(*arrays, *of)
-
-
-NAMED = {"expit": "sigmoid", "log_expit": "softplus", "sinc": "spherical_jn"}  # what stands behind a name
 
 
 # --------------------------------------------------------------------------------------------------- where functions come from

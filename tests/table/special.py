@@ -118,6 +118,7 @@ ROWS = [
     _row("yn", FEW, POSITIVE),
     *(_row("bessel_quotient", _arg(-12, 12), of=(2, kind)) for kind in ("j", "ie")),
     _row("bessel_quotient", _arg(-9, 9), of=(1, "i")),
+    _row("i1_derivative", _arg(-9, 9), of=(2,)),
     *(_row("bessel_scaled", _arg(-60, 60), of=(order, "i", 1)) for order in (0, 2)),
     *(_row("bessel_scaled", _arg(1, 60), of=(order, "k", 1)) for order in (0, 2)),
     # integrals and solutions of equations

@@ -10,7 +10,7 @@ from ..native import derivative, function, missing, one_where
 
 __all__ = [
     "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expn", "hyp1f1", "i0", "i0e",
-    "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0", "y1", "yn",
+    "i1", "i1_derivative", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0", "y1", "yn",
 ]  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def j0(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g j1(x)``.
 
     >>> j0(Tensor([0.0, 2.0]))
-    Tensor([1.        , 0.22389078])
+    Tensor([1.        , 0.2238...])
     """
     return missing(xp, "j0", x)
 
@@ -39,7 +39,7 @@ def j1(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (j0(x) - j1(x) / x)``, with 1/2 for the quotient at 0: see `bessel_quotient`.
 
     >>> j1(Tensor([0.0, 2.0]))
-    Tensor([0.       , 0.5767248])
+    Tensor([0.       , 0.5767...])
     """
     return missing(xp, "j1", x)
 
@@ -54,7 +54,7 @@ def y0(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g y1(x)``.
 
     >>> y0(Tensor([1.0, 2.0]))
-    Tensor([0.08825696, 0.5103757 ])
+    Tensor([0.08825..., 0.5103...])
     """
     return missing(xp, "y0", x)
 
@@ -69,7 +69,7 @@ def y1(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (y0(x) - y1(x) / x)``.
 
     >>> y1(Tensor([1.0, 2.0]))
-    Tensor([-0.7812128 , -0.10703243])
+    Tensor([-0.7812..., -0.1070...])
     """
     return missing(xp, "y1", x)
 
@@ -84,7 +84,7 @@ def yn(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (yn(n - 1, x) - yn(n + 1, x)) / 2`` for `x`; there is none for `n`.
 
     >>> yn(2, Tensor([1.0, 2.0]))
-    Tensor([-1.6506826, -0.6174081])
+    Tensor([-1.650..., -0.6174...])
     """
     return missing(xp, "yn", n, x)
 
@@ -99,7 +99,7 @@ def i0(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g i1(x)``.
 
     >>> i0(Tensor([0.0, 2.0]))
-    Tensor([1.       , 2.2795854])
+    Tensor([1.       , 2.279...])
     """
     return missing(xp, "i0", x)
 
@@ -114,7 +114,7 @@ def i0e(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (i1e(x) - sign(x) y)``, 0 at the kink at 0: see `bessel_scaled`.
 
     >>> i0e(Tensor([0.0, 1000.0]))
-    Tensor([1.        , 0.01261724])
+    Tensor([1.        , 0.01261...])
     """
     return missing(xp, "i0e", x)
 
@@ -126,20 +126,53 @@ i0e.vjp(x=lambda xp, g, x: g * xp.special.bessel_scaled(x, 0, "i", 1))
 def i1(xp: Any, x: ArrayLike, /) -> Tensor:
     """The modified Bessel function of the first kind of order 1.
 
-    The gradient is ``g i0(x) (1 - i1e(x) / (x i0e(x)))``, with 1/2 for the quotient at 0: see `bessel_quotient`.
+    The gradient is ``g (i0(x) - i1(x) / x)``, with 1/2 for the quotient at 0: see `i1_derivative`.
 
     >>> i1(Tensor([0.0, 2.0]))
-    Tensor([0.       , 1.5906368])
+    Tensor([0.       , 1.590...])
     """
     return missing(xp, "i1", x)
 
 
-def _i1_x(xp: Any, g: Any, x: Any) -> Any:
-    # i0 and i1 / x overflow together, their scaled ratio does not.
-    return g * (xp.special.i0(x) * (1 - xp.special.bessel_quotient(x, 1, "ie") / xp.special.i0e(x)))
+i1.vjp(x=lambda xp, g, x: g * xp.special.i1_derivative(x, 1))
 
 
-i1.vjp(x=_i1_x)
+@derivative("x")
+def i1_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
+    """The derivative of order `n` of `i1`.
+
+    Parameters
+    ----------
+    x : array
+        Of real floating data type.
+    n : int
+        The order, 0 or more.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Notes
+    -----
+    A sum of such functions of the orders from ``1 - n`` to ``1 + n`` (DLMF 10.29.5), all of one sign, so that it overflows
+    where the derivative does. The gradient is ``g`` times the derivative of order ``n + 1``.
+
+    Examples
+    --------
+    >>> i1_derivative(Tensor([0.0, 2.0]), 1)
+    Tensor([0.5      , 1.484...])
+    """
+    z = xp.minimum(xp.abs(x), xp.full_like(x, 2000.0))  # beyond, all is infinite
+    total = xp.zeros_like(z)
+    for j in range(n + 1):
+        m = abs(1 - n + 2 * j)
+        total = total + math.comb(n, j) / 2**n * (xp.special.bessel_quotient(z, m, "ie") * z**m)
+    root = xp.exp(0.5 * z)
+    return total * root * root * (1 if n % 2 else xp.sign(x))
+
+
+i1_derivative.vjp(x=lambda xp, g, x, n: g * xp.special.i1_derivative(x, n + 1))
 
 
 @function
@@ -149,7 +182,7 @@ def i1e(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (i0e(x) - y / x - sign(x) y)``, with 1/2 for the quotient at 0: see `bessel_scaled`.
 
     >>> i1e(Tensor([0.0, 1000.0]))
-    Tensor([0.        , 0.01261093])
+    Tensor([0.        , 0.01261...])
     """
     return missing(xp, "i1e", x)
 
@@ -164,7 +197,7 @@ def k0(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g k1(x)``.
 
     >>> k0(Tensor([1.0, 2.0]))
-    Tensor([0.42102444, 0.11389387])
+    Tensor([0.4210..., 0.1138...])
     """
     return missing(xp, "k0", x)
 
@@ -179,7 +212,7 @@ def k0e(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (y - k1e(x))``: see `bessel_scaled`.
 
     >>> k0e(Tensor([1.0, 1000.0]))
-    Tensor([1.1444631 , 0.03962832])
+    Tensor([1.144..., 0.03962...])
     """
     return missing(xp, "k0e", x)
 
@@ -194,7 +227,7 @@ def k1(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g (k0(x) + y / x)``.
 
     >>> k1(Tensor([1.0, 2.0]))
-    Tensor([0.60190725, 0.13986588])
+    Tensor([0.6019..., 0.1398...])
     """
     return missing(xp, "k1", x)
 
@@ -209,7 +242,7 @@ def k1e(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (y - k0e(x) - y / x)``: see `bessel_scaled`.
 
     >>> k1e(Tensor([1.0, 1000.0]))
-    Tensor([1.6361535 , 0.03964813])
+    Tensor([1.636..., 0.03964...])
     """
     return missing(xp, "k1e", x)
 
@@ -245,7 +278,7 @@ def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
     Examples
     --------
     >>> bessel_quotient(Tensor([0.0, 2.0]), 1, "j")
-    Tensor([0.5      , 0.2883624])
+    Tensor([0.5      , 0.2883...])
     """
     sign, sp = -1 if kind == "j" else 1, xp.special
     size = xp.abs(x)
@@ -313,7 +346,7 @@ def bessel_scaled(xp: Any, x: ArrayLike, /, order: int, kind: str, n: int) -> Te
     Examples
     --------
     >>> bessel_scaled(Tensor([1.0, 1e20]), 0, "k", 1)
-    Tensor([-4.9169e-01, -6.2666e-31])
+    Tensor([-4.916...e-01, -6.266...e-31])
     """
     sp, size = xp.special, xp.abs(x)
     near = size < _SCALED
@@ -358,7 +391,7 @@ def ellipk(xp: Any, m: ArrayLike, /) -> Tensor:
     The gradient is ``g (E(m) - (1 - m) K(m)) / (2 m (1 - m))``, without its cancellation at 0: see `ellipkm1_derivative`.
 
     >>> ellipk(Tensor([0.0, 0.5, -1.0]))
-    Tensor([1.5707964, 1.8540747, 1.3110287])
+    Tensor([1.570..., 1.854..., 1.311...])
     """
     return xp.special.ellipkm1(1 - m)
 
@@ -373,7 +406,7 @@ def ellipkm1(xp: Any, p: ArrayLike, /) -> Tensor:
     The gradient is minus that of `ellipk`: see `ellipkm1_derivative`.
 
     >>> ellipkm1(Tensor([1.0, 0.5, 1e-20]))
-    Tensor([ 1.5707964,  1.8540747, 24.412146 ])
+    Tensor([ 1.570...,  1.854..., 24.41...])
     """
     return xp.special.ellipkm1_derivative(p, 0)
 
@@ -406,7 +439,7 @@ def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
     Examples
     --------
     >>> ellipkm1_derivative(Tensor([1.0, 0.5]), 1)
-    Tensor([-0.3926991 , -0.84721315])
+    Tensor([-0.392..., -0.8472...])
     """
     near = xp.abs(p - 1) < 0.5
     m = xp.where(near, 1 - p, xp.zeros_like(p))
@@ -441,7 +474,7 @@ def exp1(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g exp(-x) / x``.
 
     >>> exp1(Tensor([0.5, 10.0]))
-    Tensor([5.5977362e-01, 4.1569688e-06])
+    Tensor([5.597...e-01, 4.156...e-06])
     """
     return missing(xp, "exp1", x)
 
@@ -464,7 +497,7 @@ def expi(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g exp(x) / x``.
 
     >>> expi(Tensor([-1.0, 1.0]))
-    Tensor([-0.21938394,  1.8951178 ])
+    Tensor([-0.2193...,  1.895...])
     """
     return missing(xp, "expi", x)
 
@@ -479,7 +512,7 @@ def expn(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g expn(n - 1, x)`` for `x`; there is none for `n`.
 
     >>> expn(2, Tensor([0.0, 1.0]))
-    Tensor([1.        , 0.14849551])
+    Tensor([1.        , 0.1484...])
     """
     return missing(xp, "expn", n, x)
 
@@ -502,7 +535,7 @@ def spence(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g log(x) / (1 - x)``, and ``-g`` at 1: see `log1prel_derivative`.
 
     >>> spence(Tensor([0.0, 1.0, 2.0]))
-    Tensor([ 1.644934,  0.      , -0.822467])
+    Tensor([ 1.644...,  0.      , -0.8224...])
     """
     return missing(xp, "spence", x)
 
@@ -526,7 +559,7 @@ def hyp1f1(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is ``g a / b hyp1f1(a + 1, b + 1, x)`` for `x`; there is none for `a` and `b`.
 
     >>> hyp1f1(1.0, 2.0, Tensor([0.0, 1.0]))
-    Tensor([1.       , 1.7182819])
+    Tensor([1.       , 1.718...])
     """
     return missing(xp, "hyp1f1", a, b, x)
 

@@ -45,7 +45,7 @@ def gamma_density(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     Examples
     --------
     >>> gamma_density(Tensor([1.0, 2.0]), Tensor([0.0, 1.0]))
-    Tensor([1.        , 0.36787942])
+    Tensor([1.        , 0.3678...])
     """
     large = (a > 10) & (x > 0)
     small = xp.exp(xp.special.xlogy(xp.where(large, xp.ones_like(a), a) - 1, x) - x - xp.special.gammaln(one_where(xp, large, a)))
@@ -134,7 +134,7 @@ def gammainc(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is ``g gamma_density(a, x)`` for `x`; for `a` see `gammainc_derivative`.
 
     >>> gammainc(2.0, Tensor([0.0, 1.0, 5.0]))
-    Tensor([0.        , 0.26424113, 0.9595723 ])
+    Tensor([0.        , 0.2642..., 0.9595...])
     """
     return missing(xp, "gammainc", a, x)
 
@@ -152,7 +152,7 @@ def gammaincc(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is minus that of `gammainc`.
 
     >>> gammaincc(2.0, Tensor([0.0, 1.0, 5.0]))
-    Tensor([1.        , 0.7357589 , 0.04042768])
+    Tensor([1.        , 0.7357..., 0.04042...])
     """
     return missing(xp, "gammaincc", a, x)
 
@@ -170,7 +170,7 @@ def gammaincinv(xp: Any, a: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is ``g / gamma_density(a, y)`` for `p`, and for `a` that times minus the derivative of `gammainc` by `a`.
 
     >>> gammaincinv(2.0, Tensor([0.1, 0.5]))
-    Tensor([0.5318116, 1.678347 ])
+    Tensor([0.5318..., 1.678...])
     """
     return missing(xp, "gammaincinv", a, p)
 
@@ -194,7 +194,7 @@ def gammainccinv(xp: Any, a: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is ``-g / gamma_density(a, y)`` for `p`, and for `a` that of `gammaincinv`.
 
     >>> gammainccinv(2.0, Tensor([0.1, 0.5]))
-    Tensor([3.8897202, 1.678347 ])
+    Tensor([3.889..., 1.678...])
     """
     return missing(xp, "gammainccinv", a, p)
 
@@ -250,7 +250,7 @@ def betaincinv(xp: Any, a: ArrayLike, b: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is ``g / beta_density(a, b, y)`` for `p`, and for `a` and `b` that times minus the derivative of `betainc`.
 
     >>> betaincinv(2.0, 3.0, Tensor([0.1, 0.5]))
-    Tensor([0.14255932, 0.38572758])
+    Tensor([0.1425..., 0.3857...])
     """
     return missing(xp, "betaincinv", a, b, p)
 
@@ -324,7 +324,7 @@ def gammainc_derivative(xp: Any, a: ArrayLike, x: ArrayLike, /, n: int) -> Tenso
     Examples
     --------
     >>> gammainc_derivative(Tensor([2.0, 2.0]), Tensor([0.5, 5.0]), 1)
-    Tensor([-0.15103425, -0.0558599 ])
+    Tensor([-0.1510..., -0.0558...])
     """
     a, x = xp.broadcast_arrays(*floats(xp, a, x))
     zero, small = x == 0, x < 1
@@ -421,7 +421,7 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
     Examples
     --------
     >>> betainc_derivative(Tensor([2.0, 2.0]), Tensor([3.0, 3.0]), Tensor([0.5, 5.0]), 1, 0)
-    Tensor([-0.25005192, -0.01540122])
+    Tensor([-0.2500..., -0.01540...])
     """
     a, b, w = xp.broadcast_arrays(*floats(xp, a, b, w))
     end = (w == 0) | (w == math.inf)
@@ -522,7 +522,7 @@ def chdtr(xp: Any, v: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is that of `gammainc`.
 
     >>> chdtr(2.0, Tensor([0.0, 1.0]))
-    Tensor([0.        , 0.39346933])
+    Tensor([0.        , 0.3934...])
     """
     return xp.special.gammainc(v / 2, x / 2)
 
@@ -540,7 +540,7 @@ def chdtrc(xp: Any, v: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is that of `gammaincc`.
 
     >>> chdtrc(2.0, Tensor([0.0, 1.0]))
-    Tensor([1.        , 0.60653067])
+    Tensor([1.        , 0.6065...])
     """
     return xp.where(x < 0, xp.ones_like(x * v), xp.special.gammaincc(v / 2, xp.maximum(x, xp.zeros_like(x)) / 2))
 
@@ -558,7 +558,7 @@ def chdtri(xp: Any, v: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is that of `gammainccinv`.
 
     >>> chdtri(2.0, Tensor([0.1, 0.5]))
-    Tensor([4.6051702, 1.3862944])
+    Tensor([4.605..., 1.386...])
     """
     return 2 * xp.special.gammainccinv(v / 2, p)
 
@@ -576,7 +576,7 @@ def gdtr(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is that of `gammainc`.
 
     >>> gdtr(1.0, 2.0, Tensor([0.0, 1.0]))
-    Tensor([0.        , 0.26424113])
+    Tensor([0.        , 0.2642...])
     """
     return xp.special.gammainc(b, a * x)
 
@@ -595,7 +595,7 @@ def gdtrc(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is that of `gammaincc`.
 
     >>> gdtrc(1.0, 2.0, Tensor([0.0, 1.0]))
-    Tensor([1.       , 0.7357589])
+    Tensor([1.       , 0.7357...])
     """
     return xp.special.gammaincc(b, a * x)
 
@@ -614,7 +614,7 @@ def pdtr(xp: Any, k: ArrayLike, m: ArrayLike, /) -> Tensor:
     The gradient is ``-g gamma_density(floor(k) + 1, m)`` for `m`; there is none for `k`.
 
     >>> pdtr(2, Tensor([0.0, 1.0]))
-    Tensor([1.       , 0.9196986])
+    Tensor([1.       , 0.9196...])
     """
     return xp.special.gammaincc(xp.floor(k) + 1, m)
 
@@ -629,7 +629,7 @@ def pdtrc(xp: Any, k: ArrayLike, m: ArrayLike, /) -> Tensor:
     The gradient is ``g gamma_density(floor(k) + 1, m)`` for `m`; there is none for `k`.
 
     >>> pdtrc(2, Tensor([0.0, 1.0]))
-    Tensor([0.       , 0.0803014])
+    Tensor([0.       , 0.08030...])
     """
     return xp.special.gammainc(xp.floor(k) + 1, m)
 
@@ -644,7 +644,7 @@ def pdtri(xp: Any, k: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is ``-g / gamma_density(floor(k) + 1, y)`` for `p`; there is none for `k`.
 
     >>> pdtri(2, Tensor([0.1, 0.5]))
-    Tensor([5.3223205, 2.6740603])
+    Tensor([5.322..., 2.674...])
     """
     return xp.special.gammainccinv(xp.floor(k) + 1, p)
 
@@ -694,7 +694,7 @@ def bdtri(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is ``-g / beta_density(floor(k) + 1, n - floor(k), y)`` for `p`; there is none for `k` and `n`.
 
     >>> bdtri(1, 3, Tensor([0.1, 0.5]))
-    Tensor([0.80419993, 0.5       ])
+    Tensor([0.804..., 0.5       ])
     """
     k, inverse = xp.floor(k), xp.special.betaincinv
     return xp.where(p > 0.5, inverse(k + 1, n - k, 1 - p), 1 - inverse(n - k, k + 1, p))
@@ -745,7 +745,7 @@ def nbdtri(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is ``g / beta_density(n, k + 1, y)`` for `p`; there is none for `k` and `n`.
 
     >>> nbdtri(1, 3, Tensor([0.1, 0.5]))
-    Tensor([0.3204606, 0.6142724])
+    Tensor([0.3204..., 0.6142...])
     """
     return missing(xp, "nbdtri", k, n, p)
 
@@ -774,7 +774,7 @@ def fdtr(xp: Any, dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     It is `betainc` of ``dfn / 2`` and ``dfd / 2`` at the odds ``dfn x / dfd``: the gradient follows from that.
 
     >>> fdtr(2.0, 3.0, Tensor([0.5, 1.0]))
-    Tensor([0.3504809, 0.535242 ])
+    Tensor([0.3504..., 0.5352...])
     """
     return xp.special.betainc_derivative(dfn / 2, dfd / 2, dfn * x / dfd, 0, 0)
 
@@ -793,7 +793,7 @@ def fdtrc(xp: Any, dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     The gradient is minus that of `fdtr`.
 
     >>> fdtrc(2.0, 3.0, Tensor([0.5, 1.0]))
-    Tensor([0.6495191, 0.464758 ])
+    Tensor([0.6495..., 0.4647...])
     """
     return xp.special.betainc_derivative(dfd / 2, dfn / 2, dfd / (dfn * x), 0, 0)
 
@@ -812,7 +812,7 @@ def fdtri(xp: Any, dfn: ArrayLike, dfd: ArrayLike, p: ArrayLike, /) -> Tensor:
     With `F` for `fdtr`, the gradient is ``g / F_x`` for `p`, and that times minus the derivatives of `F` for the others.
 
     >>> fdtri(2.0, 3.0, Tensor([0.1, 0.5]))
-    Tensor([0.10914897, 0.88110155])
+    Tensor([0.1091..., 0.8811...])
     """
     return missing(xp, "fdtri", dfn, dfd, p)
 
@@ -853,7 +853,7 @@ def stdtr(xp: Any, df: ArrayLike, t: ArrayLike, /) -> Tensor:
     The gradient is ``g`` times the density for `t`; for `df` it follows from that of `betainc`.
 
     >>> stdtr(3.0, Tensor([-1.0, 0.0, 1.0]))
-    Tensor([0.19550118, 0.5       , 0.8044988 ])
+    Tensor([0.1955..., 0.5       , 0.8044...])
     """
     half = xp.full_like(df, 0.5)
     tail = 0.5 * xp.special.betainc_derivative(0.5 * df, half, df / (t * t), 0, 0)
@@ -873,7 +873,7 @@ def stdtrit(xp: Any, df: ArrayLike, p: ArrayLike, /) -> Tensor:
     The gradient is ``g`` divided by the density at `y` for `p`, and that times minus the derivative of `stdtr` for `df`.
 
     >>> stdtrit(3.0, Tensor([0.1, 0.5]))
-    Tensor([-1.6377449,  0.       ])
+    Tensor([-1.637...,  0.       ])
     """
     return missing(xp, "stdtrit", df, p)
 

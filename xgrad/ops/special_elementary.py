@@ -43,8 +43,8 @@ def cosm1(xp: Any, x: ArrayLike, /) -> Tensor:
 
     The gradient is ``-g sin(x)``.
 
-    >>> cosm1(Tensor([0.0, 0.0001]))
-    Tensor([ 0.0000000e+00, -4.9999995e-09])
+    >>> cosm1(Tensor([0.0, 0.01]))
+    Tensor([ 0.0000000e+00, -4.9999...e-05])
     """
     half = xp.sin(x * 0.5)
     return -2 * half * half
@@ -60,7 +60,7 @@ def exprel(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g`` times the integral of ``s exp(s x)`` for `s` from 0 to 1: see `exprel_derivative`.
 
     >>> exprel(Tensor([-1.0, 0.0, 1.0]))
-    Tensor([0.63212055, 1.        , 1.7182819 ])
+    Tensor([0.6321..., 1.        , 1.718...])
     """
     return xp.special.exprel_derivative(x, 0)
 
@@ -145,7 +145,7 @@ def log1prel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     Examples
     --------
     >>> log1prel_derivative(Tensor([0.0, 1.0]), 0)
-    Tensor([1.       , 0.6931472])
+    Tensor([1.       , 0.6931...])
     """
     near = xp.abs(x) < 0.4
     z = xp.where(near, x, xp.zeros_like(x))
@@ -173,7 +173,7 @@ def logit(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g / (x (1 - x))``, NaN outside of [0, 1].
 
     >>> logit(Tensor([0.0, 0.5, 0.9, 1.0]))
-    Tensor([     -inf, 0.       , 2.1972244,       inf])
+    Tensor([     -inf, 0.       , 2.197...,       inf])
     """
     return xp.log(x) - xp.log1p(-x)
 
@@ -195,7 +195,7 @@ def xlogy(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     where the function is 0 by definition.
 
     >>> xlogy(Tensor([0.0, 2.0]), Tensor([0.0, 3.0]))
-    Tensor([0.       , 2.1972246])
+    Tensor([0.       , 2.197...])
     """
     zero = (x1 == 0) & ~xp.isnan(x2)
     return xp.where(zero, xp.zeros_like(x1 * x2), x1 * xp.log(one_where(xp, zero, x2 + 0 * x1)))
@@ -215,7 +215,7 @@ def xlog1py(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     more than -1, where the function is 0 by definition.
 
     >>> xlog1py(Tensor([0.0, 2.0]), Tensor([-1.0, 3.0]))
-    Tensor([0.       , 2.7725887])
+    Tensor([0.       , 2.772...])
     """
     zero = (x1 == 0) & ~xp.isnan(x2)
     return xp.where(zero, xp.zeros_like(x1 * x2), x1 * xp.log1p(one_where(xp, zero, x2 + 0 * x1)))
@@ -234,7 +234,7 @@ def entr(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g (log(x) + 1)``, infinite at 0 and NaN below.
 
     >>> entr(Tensor([0.0, 0.5, -1.0]))
-    Tensor([0.       , 0.3465736,      -inf])
+    Tensor([0.       , 0.3465...,      -inf])
     """
     positive = x > 0
     value = -x * xp.log(one_where(xp, ~positive & ~xp.isnan(x), x))
@@ -254,7 +254,7 @@ def rel_entr(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     and 0 for `x2`, also if that is 0.
 
     >>> rel_entr(Tensor([0.0, 2.0]), Tensor([0.0, 3.0]))
-    Tensor([ 0.       , -0.8109302])
+    Tensor([ 0.       , -0.8109...])
     """
     inside, zero = (x1 > 0) & (x2 > 0), (x1 == 0) & (x2 >= 0)
     value = xp.where(zero, xp.zeros_like(x1 * x2), xp.full_like(x1 * x2, math.inf))
@@ -286,7 +286,7 @@ def kl_div(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     and ``g`` for `x2`, also if that is 0.
 
     >>> kl_div(Tensor([0.0, 2.0]), Tensor([0.5, 3.0]))
-    Tensor([0.5       , 0.18906978])
+    Tensor([0.5       , 0.1890...])
     """
     near = (x1 < 1.4 * x2) & (x2 < 1.4 * x1)  # where the terms would cancel: x1 (t - log(1 + t)) for t = (x2 - x1) / x1
     t = xp.where(near, x2 - x1, xp.zeros_like(x1)) / one_where(xp, ~near, x1)
@@ -337,7 +337,7 @@ def pseudo_huber(xp: Any, delta: ArrayLike, r: ArrayLike, /) -> Tensor:
     where both are 0.
 
     >>> pseudo_huber(Tensor([1.0, 1.0]), Tensor([0.5, -3.0]))
-    Tensor([0.11803399, 2.1622777 ])
+    Tensor([0.1180..., 2.162...])
     """
     value = delta * _excess(xp, delta, r)[0]
     return xp.where(delta < 0, xp.full_like(value, math.inf), value)
@@ -415,7 +415,7 @@ def boxcox(xp: Any, x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     The gradient is ``g x**(lmbda - 1)`` for `x`; for `lmbda`, with ``l = log(x)``, it is ``g l**2 exprel'(lmbda l)``.
 
     >>> boxcox(Tensor([2.0, 2.0]), Tensor([0.0, 2.0]))
-    Tensor([0.6931472, 1.5      ])
+    Tensor([0.6931..., 1.5      ])
     """
     return _boxcox(xp, xp.log(x), lmbda)
 
@@ -447,7 +447,7 @@ def boxcox1p(xp: Any, x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     The gradient is that of `boxcox` at ``1 + x``.
 
     >>> boxcox1p(Tensor([1.0, 1.0]), Tensor([0.0, 2.0]))
-    Tensor([0.6931472, 1.5      ])
+    Tensor([0.6931..., 1.5      ])
     """
     return _boxcox(xp, xp.log1p(x), lmbda)
 
@@ -466,7 +466,7 @@ def inv_boxcox(xp: Any, x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     and that times ``-l**2 exprel'(lmbda l)`` for `lmbda`.
 
     >>> inv_boxcox(Tensor([1.0, 1.0]), Tensor([0.0, 2.0]))
-    Tensor([2.7182817, 1.7320508])
+    Tensor([2.718..., 1.732...])
     """
     return xp.exp(_log_inverse(xp, x, lmbda))
 
@@ -494,7 +494,7 @@ def inv_boxcox1p(xp: Any, x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     The gradient is that of `inv_boxcox`.
 
     >>> inv_boxcox1p(Tensor([1.0, 1.0]), Tensor([0.0, 2.0]))
-    Tensor([1.7182819 , 0.73205084])
+    Tensor([1.718..., 0.7320...])
     """
     return xp.expm1(_log_inverse(xp, x, lmbda))
 
@@ -570,8 +570,8 @@ def cotdg(xp: Any, x: ArrayLike, /) -> Tensor:
 
     The gradient is ``-g (1 + y**2) pi / 180``.
 
-    >>> cotdg(Tensor([45.0, 90.0]))
-    Tensor([1., 0.])
+    >>> cotdg(Tensor([45.0, 60.0]))
+    Tensor([1.       , 0.577...])
     """
     sin, cos = _degrees(xp, x)
     return xp.where(sin == 0, xp.full_like(x, math.inf), cos / one_where(xp, sin == 0, sin))
@@ -587,7 +587,7 @@ def radian(xp: Any, d: ArrayLike, m: ArrayLike, s: ArrayLike, /) -> Tensor:
     The gradient is ``g`` times the unit, in radians.
 
     >>> radian(Tensor(90.0), 30, 0)
-    Tensor(1.579523)
+    Tensor(1.579...)
     """
     return (d + m / 60 + s / 3600) * _DEGREE
 

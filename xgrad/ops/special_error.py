@@ -44,7 +44,7 @@ def erfcx(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g (2 x y - 2 / sqrt(pi))``, computed without that cancellation: see `erfcx_derivative`.
 
     >>> erfcx(Tensor([0.0, 1000.0]))
-    Tensor([1.000000e+00, 5.641893e-04])
+    Tensor([1.0...e+00, 5.641...e-04])
     """
     large = x > 2
     far, near = xp.where(large, x, xp.full_like(x, 2.0)), xp.where(large, xp.zeros_like(x), x)
@@ -83,7 +83,7 @@ def erfcx_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     Examples
     --------
     >>> erfcx_derivative(Tensor([0.0, 1000.0]), 1)
-    Tensor([-1.1283792e+00, -5.6418872e-07])
+    Tensor([-1.128...e+00, -5.641...e-07])
     """
     large = x > 1
     y = xp.special.erfcx(x)
@@ -109,7 +109,7 @@ def erfinv(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g sqrt(pi) / 2 exp(y**2)``.
 
     >>> erfinv(Tensor([0.0, 0.5, 1.0]))
-    Tensor([0.        , 0.47693628,        inf])
+    Tensor([0.        , 0.4769...,        inf])
     """
     return missing(xp, "erfinv", x)
 
@@ -124,7 +124,7 @@ def erfcinv(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``-g sqrt(pi) / 2 exp(y**2)``.
 
     >>> erfcinv(Tensor([0.5, 1.0, 2.0]))
-    Tensor([ 0.47693628, -0.        ,        -inf])
+    Tensor([ 0.4769..., -0.        ,        -inf])
     """
     return xp.special.ndtri(x * 0.5) * -math.sqrt(0.5)
 
@@ -139,7 +139,7 @@ def ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g exp(-x**2 / 2) / sqrt(2 pi)``.
 
     >>> ndtr(Tensor([-10.0, 0.0, 10.0]))
-    Tensor([7.619853e-24, 5.000000e-01, 1.000000e+00])
+    Tensor([7.619...e-24, 5.0...e-01, 1.0...e+00])
     """
     return 0.5 * xp.special.erfc(x * -math.sqrt(0.5))
 
@@ -154,7 +154,7 @@ def ndtri(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g sqrt(2 pi) exp(y**2 / 2)``.
 
     >>> ndtri(Tensor([0.0, 0.5, 0.975]))
-    Tensor([     -inf, 0.       , 1.9599644])
+    Tensor([     -inf, 0.       , 1.959...])
     """
     return missing(xp, "ndtri", x)
 
@@ -169,7 +169,7 @@ def log_ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g`` times the `inverse_mills_ratio` of `x`.
 
     >>> log_ndtr(Tensor([-100.0, 0.0, 10.0]))
-    Tensor([-5.0055244e+03, -6.9314718e-01, -7.6198528e-24])
+    Tensor([-5.005...e+03, -6.931...e-01, -7.619...e-24])
     """
     low, high = xp.minimum(x, -xp.ones_like(x)), xp.maximum(x, -xp.ones_like(x))
     below = xp.log(0.5 * xp.special.erfcx(low * -math.sqrt(0.5))) - 0.5 * low * low
@@ -204,7 +204,7 @@ def inverse_mills_ratio(xp: Any, x: ArrayLike, /, n: int = 0) -> Tensor:
     Examples
     --------
     >>> inverse_mills_ratio(Tensor([-100.0, 0.0, 10.0]))
-    Tensor([1.0001e+02, 7.9788e-01, 7.6946e-23])
+    Tensor([1.00009...e+02, 7.978...e-01, 7.694...e-23])
     """
     below, far = x < 0, x < -12
     zero = xp.zeros_like(x)

@@ -26,7 +26,7 @@ def gamma(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g y psi(x)``.
 
     >>> gamma(Tensor([0.5, 5.0]))
-    Tensor([ 1.7724539, 24.       ])
+    Tensor([ 1.772..., 24.       ])
     """
     return xp.special.gammasgn(x) * xp.exp(xp.special.gammaln(x))
 
@@ -41,7 +41,7 @@ def gammaln(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g psi(x)``.
 
     >>> gammaln(Tensor([0.5, 1000.0]))
-    Tensor([5.723649e-01, 5.905220e+03])
+    Tensor([5.723...e-01, 5.905...e+03])
     """
     return missing(xp, "gammaln", x)
 
@@ -56,7 +56,7 @@ def loggamma(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g psi(x)``.
 
     >>> loggamma(Tensor([0.5, 1000.0, -1.0]))
-    Tensor([5.723649e-01, 5.905220e+03,          nan])
+    Tensor([5.723...e-01, 5.905...e+03,          nan])
     """
     return xp.where(x < 0, xp.full_like(x, math.nan), xp.special.gammaln(x))
 
@@ -91,7 +91,7 @@ def rgamma(xp: Any, x: ArrayLike, /) -> Tensor:
     ``g gamma(1 - x) (cos(pi x) - psi(1 - x) sin(pi x) / pi)``.
 
     >>> rgamma(Tensor([-1.0, 0.5, 3.0]))
-    Tensor([0.       , 0.5641896, 0.5      ])
+    Tensor([0.       , 0.5641..., 0.5      ])
     """
     pole = (x <= 0) & (xp.floor(x) == x)
     safe = one_where(xp, pole, x)
@@ -125,7 +125,7 @@ def psi(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is ``g polygamma(1, x)``.
 
     >>> psi(Tensor([1.0, 10.0]))
-    Tensor([-0.5772157,  2.2517526])
+    Tensor([-0.5772...,  2.251...])
     """
     return missing(xp, "psi", x)
 
@@ -161,8 +161,8 @@ def psi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
     Examples
     --------
-    >>> psi_derivative(Tensor([1.0, 1j]), 1)
-    Tensor([ 1.6449+0.j    , -0.5369-0.7942j])
+    >>> psi_derivative(Tensor(1j), 1)
+    Tensor((-0.536...-0.794...j), dtype=complex64)
     """
     (x,) = floats(xp, x)
     if xp.isdtype(x.dtype, "real floating"):
@@ -228,7 +228,7 @@ def polygamma(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
     Examples
     --------
     >>> polygamma(1, Tensor([1.0, 10.0]))
-    Tensor([1.644934  , 0.10516634])
+    Tensor([1.644..., 0.1051...])
     """
     sp, zero = xp.special, n == 0
     order = one_where(xp, zero, n)
@@ -331,7 +331,7 @@ def multigammaln(xp: Any, a: ArrayLike, /, d: int) -> Tensor:
     Examples
     --------
     >>> multigammaln(Tensor([2.0, 3.0]), 2)
-    Tensor([0.45158267, 1.550195  ])
+    Tensor([0.4515..., 1.550...])
     """
     count = int(d)
     if count != d or count < 1:
@@ -353,7 +353,7 @@ def beta(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     The gradient is ``g y (psi(a) - psi(a + b))`` for `a`, and likewise for `b`: see `polygamma_difference`.
 
     >>> beta(Tensor([1.0, 2.0]), Tensor([1.0, 0.5]))
-    Tensor([1.       , 1.3333334])
+    Tensor([1.       , 1.333...])
     """
     sign = xp.special.gammasgn
     return sign(a) * sign(b) * sign(a + b) * xp.exp(xp.special.betaln(a, b))
@@ -382,7 +382,7 @@ def betaln(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     The gradient is ``g (psi(a) - psi(a + b))`` for `a`, and likewise for `b`: see `polygamma_difference`.
 
     >>> betaln(Tensor([1.0, 1000.0]), Tensor([1.0, 0.5]))
-    Tensor([ 0.       , -2.8813877])
+    Tensor([ 0.       , -2.881...])
     """
     p, q = xp.minimum(a, b), xp.maximum(a, b)
     sp, middle, large = xp.special, (p < 10) & (q >= 10), p >= 10
@@ -409,7 +409,7 @@ def binom(xp: Any, n: ArrayLike, k: ArrayLike, /) -> Tensor:
     The gradient is ``g y (psi(n + 1) - psi(n - k + 1))`` for `n` and ``g y (psi(n - k + 1) - psi(k + 1))`` for `k`.
 
     >>> binom(Tensor([4.0, 4.0]), Tensor([2.0, 0.5]))
-    Tensor([6.       , 2.3282094])
+    Tensor([6.       , 2.328...])
     """
     return missing(xp, "binom", n, k)
 
@@ -441,7 +441,7 @@ def poch(xp: Any, a: ArrayLike, m: ArrayLike, /) -> Tensor:
     The gradient is ``g y (psi(a + m) - psi(a))`` for `a` and ``g y psi(a + m)`` for `m`.
 
     >>> poch(Tensor([1.0, 2.0]), Tensor([4.0, 0.5]))
-    Tensor([24.       ,  1.3293403])
+    Tensor([24.       ,  1.329...])
     """
     return missing(xp, "poch", a, m)
 
@@ -485,7 +485,7 @@ def zeta(xp: Any, x: ArrayLike, q: ArrayLike | None = None, /) -> Tensor:
     Examples
     --------
     >>> zeta(Tensor([2.0, 4.0]))
-    Tensor([1.644934 , 1.0823232])
+    Tensor([1.644..., 1.082...])
     """
     given = (x,) if q is None else (x, q)
     brought = floats(xp, *given)
@@ -507,7 +507,7 @@ def zetac(xp: Any, x: ArrayLike, /) -> Tensor:
     The gradient is that of `zeta`.
 
     >>> zetac(Tensor([2.0, 100.0]))
-    Tensor([6.4493406e-01, 7.8886091e-31])
+    Tensor([6.449...e-01, 7.888...e-31])
     """
     high = x > 30
     own = xp.__backend__.special("zetac")
