@@ -29,6 +29,7 @@ from .ops.special_bessel import (
     ellipkm1_derivative,
     exp1,
     expi,
+    expi_derivative,
     expn,
     hyp1f1,
     i0,
@@ -156,7 +157,7 @@ __all__ = [
     "pdtri", "stdtr", "stdtrit",
     # derivatives that are no functions of SciPy
     "bessel_quotient", "bessel_scaled", "beta_density", "betainc_derivative", "ellipkm1_derivative", "erfcx_derivative",
-    "exprel_derivative", "gamma_density", "hypot_ratio", "i1_derivative", "gammainc_derivative", "inverse_mills_ratio", "log1prel_derivative",
+    "expi_derivative", "exprel_derivative", "gamma_density", "hypot_ratio", "i1_derivative", "gammainc_derivative", "inverse_mills_ratio", "log1prel_derivative",
     "polygamma_difference", "psi_derivative",
 ]  # fmt: skip
 

@@ -255,6 +255,7 @@ COMPLEX: dict[str, Callable[[Any], Any]] = {
     "exp1": lambda z: mpmath.e1(z),
     "exp2": lambda z: mpmath.power(2, z),
     "expi": lambda z: mpmath.ei(z),
+    "expi_derivative": lambda z: mpmath.exp(z) / z,
     "expit": lambda z: 1 / (1 + mpmath.exp(-z)),
     "expm1": lambda z: mpmath.expm1(z),
     "gamma": lambda z: mpmath.gamma(z),
@@ -278,7 +279,7 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
     pytest.importorskip("scipy")
     row = next((row for row in ROWS if row.name == name), None)
     f = getattr(xp.special, name)
-    of = {"psi_derivative": (1,), "multigammaln": (2,)}.get(name, ())
+    of = {"psi_derivative": (1,), "expi_derivative": (1,), "multigammaln": (2,)}.get(name, ())
     if name in COMPLEX:
         for dtype, rtol in (("complex128", 1e-11), ("complex64", 1e-4)):
             x = xp.asarray(PLANE.astype(dtype)).requires_grad_()

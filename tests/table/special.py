@@ -128,6 +128,7 @@ ROWS = [
     _row("ellipkm1_derivative", _arg(0.1, 3), of=(2,)),
     _row("exp1", POSITIVE),
     _row("expi", Arg(SHAPE, values=((-0.5, -1.3, -2.6), (0.2, 1.0, 3.0)))),
+    _row("expi_derivative", POSITIVE, of=(2,)),
     _row("expn", FEW, POSITIVE),
     _row("spence", POSITIVE),
     _row("spence", Arg((3,), values=(1.0, 1.0 + 1e-9, 0.999)), label="near 1"),

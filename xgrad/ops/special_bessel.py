@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
-from ..engine import ArrayLike, Tensor
-from ..native import derivative, function, missing, one_where
+from ..engine import ArrayLike, Tensor, op
+from ..native import derivative, floats, function, missing, one_where, wide
 
 __all__ = [
-    "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expn", "hyp1f1", "i0", "i0e",
+    "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expi_derivative", "expn", "hyp1f1", "i0", "i0e",
     "i1", "i1_derivative", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0", "y1", "yn",
 ]  # fmt: skip
 
@@ -74,7 +75,7 @@ def y1(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "y1", x)
 
 
-y1.vjp(x=lambda xp, g, x, y: g * (xp.special.y0(x) - y / x))
+y1.vjp(x=lambda xp, g, x: g * (xp.special.y0(x) - xp.special.y1(x) / x))
 
 
 @function
@@ -232,7 +233,7 @@ def k1(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "k1", x)
 
 
-k1.vjp(x=lambda xp, g, x, y: -g * (xp.special.k0(x) + y / x))
+k1.vjp(x=lambda xp, g, x: -g * (xp.special.k0(x) + xp.special.k1(x) / x))
 
 
 @function
@@ -453,11 +454,11 @@ def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
         a, b, power, half = (a + b) / 2, xp.sqrt(a * b), power * 2, (a - b) / 2
         deficit = deficit + power * half * half
     before = math.pi / 2 / a
-    value = (before * (1 - deficit) - far * before) / (-2 * far * (1 - far))
+    value = before * ((1 - deficit) / far - 1) / (-2 * (1 - far))
     for k in range(n):
         if k < n - 1:
             rest = (k + 0.5) ** 2 * before - (k + 1) * (1 - 2 * far) * value
-            before, value = value, rest / (far * (1 - far))
+            before, value = value, rest / far / (1 - far)
     return xp.where(near, (-1) ** n * series, before if n == 0 else value)
 
 
@@ -479,18 +480,10 @@ def exp1(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "exp1", x)
 
 
-def _exp_quotient(xp: Any, x: Any, sign: int) -> Any:
-    """``exp(sign x) / x``, where neither the exponential nor, of a derivative, two terms overflow before the whole."""
-    if not xp.isdtype(x.dtype, "real floating"):
-        return xp.exp(sign * x) / x
-    value = xp.exp(sign * x - xp.log(xp.abs(x)))
-    return xp.where(x < 0, -value, value)
+exp1.holomorphic(x=lambda xp, g, x: g * xp.special.expi_derivative(-x, 1))
 
 
-exp1.holomorphic(x=lambda xp, g, x: -g * _exp_quotient(xp, x, -1))
-
-
-@function
+@function(own=False)
 def expi(xp: Any, x: ArrayLike, /) -> Tensor:
     """The exponential integral of ``exp(t) / t`` from minus infinity to `x`, its principal value.
 
@@ -499,10 +492,60 @@ def expi(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> expi(Tensor([-1.0, 1.0]))
     Tensor([-0.2193...,  1.895...])
     """
-    return missing(xp, "expi", x)
+    own = xp.__backend__.special("expi")
+    inner = functools.partial(missing, xp, "expi") if own is None else own
+    if not xp.isdtype(x.dtype, "real floating"):
+        return (xp.__backend__.special_on_host("expi") or inner)(x)
+    high = x > 100  # the asymptotic series (DLMF 6.12.1): SciPy's is infinite before the result is
+    far, series = xp.where(high, x, xp.full_like(x, 100.0)), xp.zeros_like(x)
+    for k in reversed(range(30)):
+        series = 1 + series * ((k + 1) / far)
+    return xp.where(high, xp.exp(far - xp.log(far)) * series, inner(xp.where(high, xp.ones_like(x), x)))
 
 
-expi.holomorphic(x=lambda xp, g, x: g * _exp_quotient(xp, x, 1))
+expi.holomorphic(x=lambda xp, g, x: g * xp.special.expi_derivative(x, 1))
+
+
+@op(override=True)
+def expi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
+    """The derivative of order `n` of `expi`: that of order ``n - 1`` of ``exp(x) / x``.
+
+    Parameters
+    ----------
+    x : array
+        Of floating data type, real or complex.
+    n : int
+        The order, 1 or more.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Notes
+    -----
+    It overflows only where the exponential divided by `x` does. The gradient is ``g`` times the derivative of order
+    ``n + 1``.
+
+    Examples
+    --------
+    >>> expi_derivative(Tensor([-1.0, 1.0]), 1)
+    Tensor([-0.3678...,  2.718...])
+    """
+    (x,) = floats(xp, x)
+    (z,) = wide(xp, x)
+    again, bracket = 1 / z, xp.zeros_like(z)
+    for j in reversed(range(n)):
+        bracket = bracket * again + (-1) ** j * math.perm(n - 1, j)
+    if xp.isdtype(z.dtype, "real floating"):
+        y = xp.sign(z) * bracket * xp.exp(z - xp.log(xp.abs(z)))
+    else:
+        y = xp.exp(z) * again * bracket
+    return y if y.dtype == x.dtype else xp.astype(y, x.dtype)
+
+
+expi_derivative.holomorphic(x=lambda xp, g, x, n: g * xp.special.expi_derivative(x, n + 1))
+expi_derivative.elementwise()
 
 
 @function
@@ -571,8 +614,8 @@ hyp1f1.vjp(x=lambda xp, g, a, b, x: g * (a / b * xp.special.hyp1f1(a + 1, b + 1,
 def lpmv(xp: Any, m: ArrayLike, v: ArrayLike, x: ArrayLike, /) -> Tensor:
     """The associated Legendre function of whole order `m` and real degree `v`, for ``|x| <= 1``.
 
-    The gradient is ``g (v x y - (v + m) lpmv(m, v - 1, x)) / (x**2 - 1)`` for `x` (DLMF 14.10.5), NaN at -1 and 1; there is
-    none for `m` and `v`.
+    With ``r = sqrt(1 - x**2)`` the gradient is ``-g (lpmv(m + 1, v, x) / r + m x y / r**2)`` for `x` (DLMF 14.10.2), NaN at -1
+    and 1; there is none for `m` and `v`.
 
     >>> lpmv(0, 2, Tensor([0.0, 0.5]))
     Tensor([-0.5  , -0.125])
@@ -580,4 +623,12 @@ def lpmv(xp: Any, m: ArrayLike, v: ArrayLike, x: ArrayLike, /) -> Tensor:
     return missing(xp, "lpmv", m, v, x)
 
 
-lpmv.vjp(x=lambda xp, g, m, v, x, y: g * ((v * x * y - (v + m) * xp.special.lpmv(m, v - 1, x)) / (x * x - 1)))
+def _lpmv_x(xp: Any, g: Any, m: Any, v: Any, x: Any) -> Any:
+    rest = (1 - x) * (1 + x)
+    end = rest == 0
+    safe = one_where(xp, end, rest)
+    slope = -(xp.special.lpmv(m + 1, v, x) / xp.sqrt(safe) + m * x * xp.special.lpmv(m, v, x) / safe)
+    return g * xp.where(end, xp.full_like(slope, math.nan), slope)
+
+
+lpmv.vjp(x=_lpmv_x)

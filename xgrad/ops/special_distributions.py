@@ -69,16 +69,21 @@ def _edge(xp: Any, a: Any, end: Any) -> Any:
     return xp.zero_where_not((a - 1) * xp.pow(base, xp.where(flat, xp.ones_like(a), a - 2)), ~flat)
 
 
-def _gamma_density_x(xp: Any, g: Any, a: Any, x: Any, y: Any) -> Any:
-    end = x == 0
+# Rules compute the densities again, in float64, where float32 has lost their tails.
+
+
+def _gamma_density_a(xp: Any, g: Any, a: Any, x: Any) -> Any:
+    y = xp.special.gamma_density(a, x)
+    return g * (y * (_log(xp, x, y) - xp.special.psi(a)))
+
+
+def _gamma_density_x(xp: Any, g: Any, a: Any, x: Any) -> Any:
+    end, y = x == 0, xp.special.gamma_density(a, x)
     inside = y * ((a - 1 - x) / one_where(xp, end, x))
     return g * xp.where(end, _edge(xp, a, end) * xp.special.rgamma(a) - y, inside)
 
 
-gamma_density.vjp(
-    a=lambda xp, g, a, x, y: g * (y * (_log(xp, x, y) - xp.special.psi(a))),
-    x=_gamma_density_x,
-)
+gamma_density.vjp(a=_gamma_density_a, x=_gamma_density_x)
 
 
 @derivative("a", "b", "x")
@@ -109,19 +114,25 @@ def beta_density(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor
     return xp.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b))
 
 
-def _beta_density_x(xp: Any, g: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
-    zero, one = x == 0, x == 1
+def _beta_density_a(xp: Any, g: Any, a: Any, b: Any, x: Any) -> Any:
+    y = xp.special.beta_density(a, b, x)
+    return g * (y * (_log(xp, x, y) + xp.special.polygamma_difference(a, b, 0)))
+
+
+def _beta_density_b(xp: Any, g: Any, a: Any, b: Any, x: Any) -> Any:
+    y = xp.special.beta_density(a, b, x)
+    return g * (y * (_log1m(xp, x, y) + xp.special.polygamma_difference(b, a, 0)))
+
+
+def _beta_density_x(xp: Any, g: Any, a: Any, b: Any, x: Any) -> Any:
+    zero, one, y = x == 0, x == 1, xp.special.beta_density(a, b, x)
     scale = xp.special.beta(a, b)
     start, end = y * (1 - b) + _edge(xp, a, zero) / scale, y * (a - 1) - _edge(xp, b, one) / scale
     inside = y * ((a - 1) / one_where(xp, zero, x) - (b - 1) / one_where(xp, one, 1 - x))
     return g * xp.where(zero, start, xp.where(one, end, inside))
 
 
-beta_density.vjp(
-    a=lambda xp, g, a, b, x, y: g * (y * (_log(xp, x, y) + xp.special.polygamma_difference(a, b, 0))),
-    b=lambda xp, g, a, b, x, y: g * (y * (_log1m(xp, x, y) + xp.special.polygamma_difference(b, a, 0))),
-    x=_beta_density_x,
-)
+beta_density.vjp(a=_beta_density_a, b=_beta_density_b, x=_beta_density_x)
 
 
 # ------------------------------------------------------------------------------------------------ incomplete gamma and beta

@@ -31,7 +31,7 @@ def gamma(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.special.gammasgn(x) * xp.exp(xp.special.gammaln(x))
 
 
-gamma.holomorphic(x=lambda xp, g, x, y: g * (y * xp.special.psi(x)))
+gamma.holomorphic(x=lambda xp, g, x: g * (xp.special.gamma(x) * xp.special.psi(x)))
 
 
 @function
