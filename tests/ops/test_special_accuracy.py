@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,11 @@ import xgrad
 DATA = Path(__file__).parents[1] / "data" / "special_references.json"
 TABLE: dict[str, dict[str, list[float | None]]] = json.loads(DATA.read_text())
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
+OTHERWISE = {  # what docs/special.md lists as outside of that
+    **{(name, what): 1e-5 for name in ("beta_density", "betainc", "betaincc") for what in ("by 0, 0", "by 1, 1")},
+}
+INDEFINITE = ("binom", "inv_boxcox", "inv_boxcox1p", "poch")  # second derivatives are NaN where the value overflows
+ELSEWHERE = ("erf", "expit", "log_expit", "sinc")  # functions of other chapters, tried there
 
 
 class Miss(NamedTuple):
@@ -112,11 +118,13 @@ def error(found: float, wanted: float, row: list[float | None], dtype: str) -> f
     return abs(found - wanted) / abs(wanted) if math.isfinite(found) else math.inf
 
 
-@pytest.mark.parametrize("case", TABLE)
+@pytest.mark.parametrize("case", [case for case in TABLE if case not in ELSEWHERE])
 def test_against_mpmath(case: str) -> None:
     pytest.importorskip("scipy")
     for dtype, tolerance in TOLERANCE.items():
-        wrong = [miss for miss in measure(case, dtype) if not miss.error <= tolerance]
+        wrong = [miss for miss in measure(case, dtype) if not miss.error <= OTHERWISE.get((case, miss.what), tolerance)]
+        if case in INDEFINITE:
+            wrong = [miss for miss in wrong if not ("," in miss.what and math.isinf(miss.wanted))]
         assert not wrong, "\n".join(f"{dtype}: {miss}" for miss in sorted(wrong, reverse=True)[:10])
 
 
@@ -127,7 +135,7 @@ def calm(case: str, dtype: str) -> list[tuple[float, ...]]:
     return [at for at, row in points.items() if fits(at, dtype) and all(v is not None and abs(v) < largest for v in row)]
 
 
-@pytest.mark.parametrize("case", TABLE)
+@pytest.mark.parametrize("case", [case for case in TABLE if case not in ELSEWHERE])
 def test_no_warnings_from_discarded_values(case: str) -> None:
     """Where values and derivatives are finite, nothing overflows, is divided by zero or invalid on the way to them."""
     pytest.importorskip("scipy")
@@ -135,6 +143,20 @@ def test_no_warnings_from_discarded_values(case: str) -> None:
         if points := calm(case, dtype):
             with np.errstate(all="raise", under="ignore"):
                 computed(case, points, dtype)
+
+
+def test_the_values_are_those_of_mpmath() -> None:
+    """One value of each case, computed again."""
+    pytest.importorskip("mpmath")
+    pytest.importorskip("scipy")
+    from tests.special_references import CASES, wanted
+
+    for case in CASES:
+        point = case.points[len(case.points) // 2]
+        stored = TABLE[case.id][" ".join(map(repr, point))]
+        found = wanted(replace(case, by=()), point)
+        if stored[0] is not None:
+            np.testing.assert_allclose(found[0], stored[0], rtol=1e-14, err_msg=f"{case.id} at {point}")
 
 
 def main(names: list[str]) -> None:
