@@ -257,7 +257,8 @@ def _inverse(f: Callable[..., Any], start: str, log: bool = True) -> Callable[..
         import scipy.special
 
         *parameters, p = arguments
-        first = float(getattr(scipy.special, start)(*map(float, arguments)))
+        plain = [int(v) if start == "bdtri" and i == 1 else float(v) for i, v in enumerate(arguments)]
+        first = float(getattr(scipy.special, start)(*plain))
         x, exact = mpf(first), mp.prec
         if not math.isfinite(first) or first == 0:
             raise ValueError("SciPy has no value to start from")
@@ -354,7 +355,7 @@ CASES = [
     _one("ndtr", _ndtr, X),
     _one("ndtri", _inverse(_ndtr, "ndtri"), points(x for x in NEAR_ONE if x != 0.5)),
     _one("log_ndtr", _log_ndtr, X),
-    *(_one("inverse_mills_ratio", _mills, points([*both(x for x in POSITIVE if x < 1e6), 1e100, -11.99, -12.01]), of=(n,), base=(n,)) for n in (0, 2)),
+    *(_one("inverse_mills_ratio", _mills, points([*both(x for x in POSITIVE if 1e-100 < x < 1e6), 1e100, -11.99, -12.01]), of=(n,), base=(n,)) for n in (0, 2)),
     # gamma function
     *(
         _one(name, f, points([*POSITIVE, *both([1.4616, 35.5]), 171.3, -1e-10, -0.001, -0.5, -0.999, -1.001, -1.5, -2.5, -7.3, -20.7, -60.4, -150.25]))
@@ -390,7 +391,7 @@ CASES = [
     ),
     Case("yn", lambda n, x: mp.bessely(int(n), x), WHOLE, (1,)),
     *(_one("bessel_quotient", _quotient(n, "j"), BESSEL, of=(n, "j")) for n in (1, 3)),
-    *(_one("bessel_quotient", _quotient(n, kind), points([0.0, *both(POSITIVE)] if kind == "i" else both(POSITIVE)), of=(n, kind)) for n in (1, 3) for kind in ("i", "ie")),
+    *(_one("bessel_quotient", _quotient(n, kind), points([0.0, *both(x for x in POSITIVE if x < 1e50)] if kind == "i" else both(POSITIVE)), of=(n, kind)) for n in (1, 3) for kind in ("i", "ie")),
     *(_one("bessel_scaled", _ie(order), points([*(x for x in POSITIVE if x > 1e-20), 29.9, 30.1]), of=(order, "i", 1), base=(1,)) for order in (0, 2)),
     *(_one("bessel_scaled", mp.besselk, points([1e-10, *SMALL, *MIDDLE, 29.9, 30.1, *LARGE, 1e5, 1e10, 1e30]), of=(order, "k", 1), exact=_k(order, 1, 1)) for order in (0, 1)),
     # integrals and solutions of equations

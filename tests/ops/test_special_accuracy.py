@@ -85,6 +85,12 @@ def differentiable(case: str) -> list[int]:
     return [i for i, rule in zip(made.arrays, made.rules) if rule is not None and i < arrays]
 
 
+def overflows(case: str, at: tuple[float, ...]) -> bool:
+    """Whether the value itself is too large for float64, in which derivatives are computed."""
+    value = TABLE[case][" ".join(map(repr, at))][0]
+    return value is None or abs(value) > float(np.finfo("float64").max)
+
+
 def labels(case: str) -> list[str]:
     """What the numbers of a point are."""
     return ["value", *(f"by {i}{end}" for i in differentiable(case) for end in ("", f", {i}"))]
@@ -94,7 +100,8 @@ def measure(case: str, dtype: str, xp: Any = xgrad) -> list[Miss]:
     """All values that can be represented, with their errors."""
     points = {tuple(map(float, key.split())): values for key, values in TABLE[case].items()}
     points = {at: values for at, values in points.items() if fits(at, dtype)}
-    found = computed(case, list(points), dtype, xp)
+    with np.errstate(all="ignore"):  # some of the right values are infinite
+        found = computed(case, list(points), dtype, xp)
     return [
         Miss(error(float(found[what][k]), wanted, values, dtype), case, what, at, float(found[what][k]), wanted)
         for k, (at, values) in enumerate(points.items())
@@ -124,7 +131,7 @@ def test_against_mpmath(case: str) -> None:
     for dtype, tolerance in TOLERANCE.items():
         wrong = [miss for miss in measure(case, dtype) if not miss.error <= OTHERWISE.get((case, miss.what), tolerance)]
         if case in INDEFINITE:
-            wrong = [miss for miss in wrong if not ("," in miss.what and math.isinf(miss.wanted))]
+            wrong = [miss for miss in wrong if not ("," in miss.what and overflows(case, miss.at))]
         assert not wrong, "\n".join(f"{dtype}: {miss}" for miss in sorted(wrong, reverse=True)[:10])
 
 

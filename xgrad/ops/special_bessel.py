@@ -290,7 +290,7 @@ def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
         series = series * quarter + sign**k / (math.factorial(k) * math.factorial(n + k) * 2**n)
     if kind == "ie":
         series = series * xp.exp(-xp.abs(z))
-    far = xp.where(near, xp.full_like(x, 4.0 + n), x)
+    far = xp.where(near, xp.full_like(x, 4.0 + n), xp.minimum(size, xp.full_like(x, 2000.0)) if kind == "i" else x)
     one, two = (sp.j0(far), sp.j1(far)) if kind == "j" else (sp.i0e(far), sp.i1e(far))
     orders, again = [one, two / far], 1 / far
     for k in range(1, n):

@@ -749,7 +749,7 @@ def nbdtrc(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
 nbdtrc.vjp(p=lambda xp, g, k, n, p: -g * xp.special.beta_density(n, k + 1, p))
 
 
-@function
+@function(own=False)
 def nbdtri(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     """The inverse of `nbdtr` in its last argument.
 
@@ -758,7 +758,7 @@ def nbdtri(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nbdtri(1, 3, Tensor([0.1, 0.5]))
     Tensor([0.3204..., 0.6142...])
     """
-    return missing(xp, "nbdtri", k, n, p)
+    return xp.special.betaincinv(n, k + 1, p)
 
 
 nbdtri.vjp(p=lambda xp, g, k, n, p: g / xp.special.beta_density(n, k + 1, xp.special.nbdtri(k, n, p)))
