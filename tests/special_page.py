@@ -81,9 +81,9 @@ in float32 wherever the right value can be represented, and what overflows is in
 
 | function | where |
 |---|---|
-| `gamma`, `rgamma` and their derivatives | below -170.5: `gamma` is 0 there, which from -178 on is right |
-| `binom`, `poch`, `inv_boxcox`, `inv_boxcox1p` | second derivatives where the function itself overflows: NaN, as infinity less infinity |
-| `sindg`, `cosdg`, `j0`, `j1`, `y0`, `y1`, `yn` | arguments beyond 1e8, where float64 does not tell the phase well enough; from 1e5 on it was not tried |
+| `gamma`, `rgamma` and their derivatives | below -170.5, where `gamma` is 0: it should be so from -178 on |
+| `binom`, `poch`, `inv_boxcox`, `inv_boxcox1p` | second derivatives where the function itself overflows: NaN |
+| `sindg`, `cosdg`, `j0`, `j1`, `y0`, `y1`, `yn` | beyond 1e5 not tried; from 1e8 on float64 does not tell the phase |
 | `zeta` by its first argument | between -1 and 1 with a second argument that is not 1: not tried |
 | `betainc` and its kin | derivatives by the parameters as in the table above; `x` closer to 1 than 1e-10 |
 | `hyp1f1` | SciPy's value, and so the derivative: arguments beyond 100 in size |

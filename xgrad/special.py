@@ -157,8 +157,8 @@ __all__ = [
     "pdtri", "stdtr", "stdtrit",
     # derivatives that are no functions of SciPy
     "bessel_quotient", "bessel_scaled", "beta_density", "betainc_derivative", "ellipkm1_derivative", "erfcx_derivative",
-    "expi_derivative", "exprel_derivative", "gamma_density", "hypot_ratio", "i1_derivative", "gammainc_derivative", "inverse_mills_ratio", "log1prel_derivative",
-    "polygamma_difference", "psi_derivative",
+    "expi_derivative", "exprel_derivative", "gamma_density", "gammainc_derivative", "hypot_ratio", "i1_derivative",
+    "inverse_mills_ratio", "log1prel_derivative", "polygamma_difference", "psi_derivative",
 ]  # fmt: skip
 
 digamma = psi

@@ -285,8 +285,10 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
             x = xp.asarray(PLANE.astype(dtype)).requires_grad_()
             try:
                 y = f(x, *of)
-            except TypeError as refusal:
-                assert name in REFUSED and f"takes real numbers, and x is {dtype}" in str(refusal)
+            except TypeError:
+                with pytest.raises(TypeError, match=f"takes real numbers, and x is {dtype}"):
+                    f(x, *of)
+                assert name in REFUSED
                 continue
             xp.sum(xp.real(y)).backward()
             points = [mpmath.mpc(complex(z)) for z in x.detach().numpy()]

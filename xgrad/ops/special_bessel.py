@@ -10,8 +10,9 @@ from ..engine import ArrayLike, Tensor, op
 from ..native import derivative, floats, function, missing, one_where, wide
 
 __all__ = [
-    "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expi_derivative", "expn", "hyp1f1", "i0", "i0e",
-    "i1", "i1_derivative", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0", "y1", "yn",
+    "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expi_derivative",
+    "expn", "hyp1f1", "i0", "i0e", "i1", "i1_derivative", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence",
+    "y0", "y1", "yn",
 ]  # fmt: skip
 
 

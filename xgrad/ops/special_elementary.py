@@ -13,8 +13,8 @@ from ..engine import ArrayLike, Tensor
 from ..native import derivative, function, one_where
 
 __all__ = [
-    "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "entr", "exp10", "exprel", "exprel_derivative", "huber",
-    "hypot_ratio", "inv_boxcox", "inv_boxcox1p", "kl_div", "log1prel_derivative", "logit", "pseudo_huber", "radian", "rel_entr", "sindg",
+    "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "entr", "exp10", "exprel", "exprel_derivative", "huber", "hypot_ratio",
+    "inv_boxcox", "inv_boxcox1p", "kl_div", "log1prel_derivative", "logit", "pseudo_huber", "radian", "rel_entr", "sindg",
     "tandg", "xlog1py", "xlogy",
 ]  # fmt: skip
 

@@ -224,7 +224,7 @@ def inverse_mills_ratio(xp: Any, x: ArrayLike, /, n: int = 0) -> Tensor:
     s = xp.where(far, -x, xp.full_like(x, 12.0))
     series, step = xp.zeros_like(s), 1 / (s * s)
     for k, coefficient in reversed(list(enumerate(_mills_series()))):
-        series = series * step + coefficient * math.perm(2 * k + n, n)
+        series = series * step + float(coefficient * math.perm(2 * k + n, n))
     series = series * s ** -(n + 1) - (1 if n == 1 else 0)
     return xp.where(far, series, value)
 

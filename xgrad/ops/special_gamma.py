@@ -170,11 +170,11 @@ def psi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     low = xp.real(x) < 0.5
     z = xp.where(low, 1 - x, x)
     end = z + (12 + n)
-    total = math.factorial(n - 1) * end**-n + 0.5 * math.factorial(n) * end ** -(n + 1)
+    total = float(math.factorial(n - 1)) * end**-n + 0.5 * float(math.factorial(n)) * end ** -(n + 1)
     for j, number in enumerate(_BERNOULLI, 1):
         total = total + number * (math.factorial(n + 2 * j - 1) / math.factorial(2 * j)) * end ** -(n + 2 * j)
     for k in range(12 + n):
-        total = total + math.factorial(n) * (z + k) ** -(n + 1)
+        total = total + float(math.factorial(n)) * (z + k) ** -(n + 1)
     total = (-1) ** (n + 1) * total
     # The derivative of pi cot(pi x) as a polynomial in the cotangent and 1 / sin**2, which far from the axis are constant.
     far = xp.abs(xp.imag(x)) > 12
@@ -280,16 +280,16 @@ def polygamma_difference(xp: Any, x: ArrayLike, d: ArrayLike, /, n: int) -> Tens
     count = 10 + n
     end = a + count
     if n:
-        total = math.factorial(n - 1) * change(end, n)
+        total = float(math.factorial(n - 1)) * change(end, n)
     else:
         close = xp.abs(b) < 0.5 * end
         ratio = xp.where(close, b, xp.zeros_like(b)) / end
         total = -xp.where(close, xp.log1p(ratio), xp.log(xp.where(close, end, end + b)) - xp.log(end))
-    total = total + 0.5 * math.factorial(n) * change(end, n + 1)
+    total = total + 0.5 * float(math.factorial(n)) * change(end, n + 1)
     for j, number in enumerate(_BERNOULLI, 1):
         total = total + number * (math.factorial(n + 2 * j - 1) / math.factorial(2 * j)) * change(end, n + 2 * j)
     for k in range(count):
-        total = total + math.factorial(n) * change(a + k, n + 1)
+        total = total + float(math.factorial(n)) * change(a + k, n + 1)
     here, there = xp.where(plain, x, xp.ones_like(x)), xp.where(plain, x + d, xp.ones_like(x))
     sp, order = xp.special, xp.full_like(x, float(n))
     between = sp.psi(there) - sp.psi(here) if n == 0 else sp.polygamma(order, there) - sp.polygamma(order, here)
@@ -415,7 +415,7 @@ def binom(xp: Any, n: ArrayLike, k: ArrayLike, /) -> Tensor:
 
 
 def _binom_slope(xp: Any, n: Any, k: Any, by: str) -> Any:
-    """The derivative of `binom`. Where ``n - k + 1`` may be at a pole of psi, that of ``beta(n + 1, k - n) sin(pi (n - k)) / -pi``."""
+    """The derivative of `binom`: where psi may have a pole, that of ``beta(n + 1, k - n) sin(pi (n - k + 1)) / pi``."""
     sp, rest = xp.special, n - k + 1
     reflected = (rest < 0.5) & (n > -1)
     a, b = one_where(xp, ~reflected, n + 1 + 0 * k), one_where(xp, ~reflected, k - n)
