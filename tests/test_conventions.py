@@ -90,10 +90,10 @@ def test_sinc_and_cbrt_at_zero(xp):
         assert gradients(xp, xp.cbrt, [0.0])[0][0] == math.inf
 
 
-def test_np.nanhas_gradient_zero_where_it_is_passed_over(xp):
+def test_nan_has_gradient_zero_where_it_is_passed_over(xp):
     for name, wanted in (("nansum", [1, 0, 1]), ("nanmean", [0.5, 0, 0.5]), ("nanmax", [0, 0, 1]), ("nanmedian", [0.5, 0, 0.5])):
         check(gradients(xp, getattr(xp, name), [1.0, math.nan, 3.0])[0], wanted)
-    check(gradients(xp, xp.np.nanto_num, [1.0, math.nan, math.inf])[0], [1, 0, 0])
+    check(gradients(xp, xp.nan_to_num, [1.0, math.nan, math.inf])[0], [1, 0, 0])
     check(gradients(xp, xp.fmax, [1.0, math.nan], [math.nan, 2.0]), [[1, 0], [0, 1]])
 
 
@@ -191,7 +191,7 @@ def test_atan2_at_the_origin(xp):
     check(gradients(xp, xp.atan2, [0.0], [0.0]), [[0], [0]])
 
 
-def test_where_hands_on_the_np.nanof_the_branch_not_taken(xp):
+def test_where_hands_on_the_nan_of_the_branch_not_taken(xp):
     assert np.isnan(gradients(xp, lambda x: xp.where(x > 0, xp.sqrt(x), xp.zeros_like(x)), [-1.0])[0]).all()
     safe = gradients(xp, lambda x: xp.where(x > 0, xp.sqrt(xp.where(x > 0, x, xp.ones_like(x))), xp.zeros_like(x)), [-1.0, 4.0])
     check(safe[0], [0, 0.25])

@@ -10,74 +10,135 @@ import functools
 import importlib.util
 import inspect
 import types
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from .backend import extend_namespaces, get_default_dtype
 from .engine import op
-from .kinds import is_complex
+from .kinds import is_complex, refuse_complex
 from .rules import Op, registry
 
-__all__ = ["floats", "function", "missing", "one_where", "outward", "stirling"]
+__all__ = ["derivative", "floats", "function", "missing", "one_where", "outward", "stirling", "wide"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
+@overload
+def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]: ...
+@overload
+def function(*, own: bool) -> Callable[[Callable[Concatenate[Any, P], R]], Op[P, R]]: ...
+def function(forward: Any = None, /, *, own: bool = True) -> Any:
     """Make an op of a special function, elementwise on real floating arrays, and on complex ones if it is holomorphic.
 
     Its value is the library's own where the backend has a function of this name, else what `forward` returns. Arrays are
-    brought to one floating data type first, integers to that of their neighbours or the default, for rules too. Rules
-    declared with ``.vjp`` are those of forward mode as well. To the docstring are added the sections that all would repeat.
+    brought to one floating data type first, integers to that of their neighbours or the default, for rules too. Formulas and
+    rules compute in float64, of which a sum that cancels leaves enough digits for float32. Rules declared with ``.vjp`` are
+    those of forward mode as well. To the docstring are added the sections that all would repeat.
+
+    Parameters
+    ----------
+    forward : callable
+        A function of a namespace and arrays.
+    own : bool
+        Whether the library's own function is used, if there is one.
     """
+    if forward is None:
+        return functools.partial(function, own=own)
     name = forward.__name__
+    names = [n for n in inspect.signature(forward).parameters if n != "xp"]
 
     @functools.wraps(forward)
     def run(xp: Any, *arguments: Any) -> Any:
+        if not made.op.conjugates:
+            refuse_complex(name, **dict(zip(names, arguments)))
         arguments = floats(xp, *arguments)
-        if not made.op.conjugates and _kind(xp, arguments[0].dtype) == "complex floating":
-            raise TypeError(f"{name}: takes real numbers, and was given complex ones, at which its derivative is not known")
-        own = xp.__backend__.special(name)
-        return forward(xp, *arguments) if own is None else own(*arguments)  # type: ignore[call-arg]
+        dtype = arguments[0].dtype
+        backend = xp.__backend__
+        theirs = backend.special(name) if own else None
+        if _kind(xp, dtype) == "complex floating":
+            theirs = backend.special_on_host(name) or theirs  # where a library's own takes complex numbers, so does SciPy's
+        if theirs is None:
+            y = forward(xp, *wide(xp, *arguments))
+        else:
+            half = _kind(xp, dtype) == "real floating" and dtype not in (xp.float32, xp.float64)
+            y = theirs(*(wide(xp, *arguments) if half else arguments))
+        return y if y.dtype == dtype else xp.astype(y, dtype)
 
-    told, _, example = (forward.__doc__ or "").partition(">>>")
-    names = [n for n in inspect.signature(forward).parameters if n != "xp"]
-    several = len(names) > 1
-    run.__doc__ = (
-        f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {', '.join(names)} : array{' or Python scalar' * several}\n"
-        f"        Of real floating data type; integers are made floating.\n\n    Returns\n    -------\n    Tensor\n"
-        f"        Of {'the shape that they broadcast to' if several else 'the shape of `x`'}.\n\n"
-        "    Raises\n    ------\n    NotImplementedError\n        If the backend of the arrays has no such function.\n"
-        "    TypeError\n        If the arrays are complex, and the derivative is not known there.\n\n"
-        f"    Examples\n    --------\n    >>>{example}"
-    )
+    run.__doc__ = _documented(forward, names)
+    run.__dict__["asks"] = own
     made: Any = op(override=True)(run)
     made.op.pointwise = True
 
-    def declare(way: Callable[..., None], **rules: Callable[..., Any]) -> None:
-        way(**{n: _of_floats(names, rule) for n, rule in rules.items()} if several else rules)
-        made.op.elementwise()
-
-    made.vjp, made.holomorphic = functools.partial(declare, made.op.vjp), functools.partial(declare, made.op.holomorphic)
-    return cast("Op[P, R]", made)
+    made.vjp, made.holomorphic = functools.partial(_declare, made.op, "vjp"), functools.partial(_declare, made.op, "holomorphic")
+    return made
 
 
-def _of_floats(arrays: list[str], rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule with the arrays that it names made floating: an op was perhaps given integers for some of them."""
+def derivative(*arrays: str) -> Callable[[F], F]:
+    """Make an op of a derivative of any order of a special function: `arrays` are its first arguments, others are orders.
+
+    Computed as by `function`, of real arrays; its rules too.
+    """
+
+    def write(forward: Any) -> Any:
+        @functools.wraps(forward)
+        def run(xp: Any, *given: Any) -> Any:
+            refuse_complex(forward.__name__, **dict(zip(arrays, given)))
+            brought = floats(xp, *given[: len(arrays)])
+            y = forward(xp, *wide(xp, *brought), *given[len(arrays) :])
+            return y if y.dtype == brought[0].dtype else xp.astype(y, brought[0].dtype)
+
+        made: Any = op(override=True)(run)
+        made.vjp = functools.partial(_declare, made.op, "vjp")
+        return made
+
+    return write
+
+
+def _declare(made: Op[..., Any], way: str, **rules: Callable[..., Any]) -> None:
+    arrays = [*(made.names[i] for i in made.arrays), "y"]
+    getattr(made, way)(**{n: _in_float64(rule, arrays) for n, rule in rules.items()})
+    made.elementwise()
+
+
+def _documented(forward: Callable[..., Any], names: list[str]) -> str:
+    """The docstring of a special function, with the sections that all would repeat."""
+    text, _, example = (forward.__doc__ or "").partition(">>>")
+    several = len(names) > 1
+    return (
+        f"{text.rstrip()}\n\n    Parameters\n    ----------\n    {', '.join(names)} : array{' or Python scalar' * several}\n"
+        f"        Of real floating data type; integers are made floating.\n\n    Returns\n    -------\n    Tensor\n"
+        f"        Of {'the shape that they broadcast to' if several else 'the shape of `x`'}.\n\n"
+        "    Raises\n    ------\n    NotImplementedError\n        If the backend of the arrays has no such function.\n"
+        "    TypeError\n        If the arrays are complex, and the function is not known there.\n\n"
+        f"    Examples\n    --------\n    >>>{example}"
+    )
+
+
+def _in_float64(rule: Callable[..., Any], arrays: Sequence[str]) -> Callable[..., Any]:
+    """The rule with the arrays of these names made floating, since an op was perhaps given integers for some, and float64."""
     named = [n for n in inspect.signature(rule).parameters if n != "xp"]
     takes_xp = len(named) < len(inspect.signature(rule).parameters)
+    chosen = [k for k, n in enumerate(named) if n in arrays]
 
     def run(xp: Any, *values: Any) -> Any:
-        given = dict(zip(named, values))
-        given |= zip(chosen, floats(xp, *(given[n] for n in chosen)))
-        return rule(xp, *given.values()) if takes_xp else rule(*given.values())
+        brought = list(values)
+        for k, x in zip(chosen, wide(xp, *floats(xp, *(values[k] for k in chosen)))):
+            brought[k] = x
+        return rule(xp, *brought) if takes_xp else rule(*brought)
 
-    chosen = [n for n in named if n in arrays or n == "y"]
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ["xp", *named]]
     )
     return run if chosen else rule
+
+
+def wide(xp: Any, *arrays: Any) -> tuple[Any, ...]:
+    """`arrays` in float64 where they are real and of fewer bits; all are of one floating data type."""
+    if not arrays or arrays[0].dtype == xp.float64 or _kind(xp, arrays[0].dtype) != "real floating":
+        return arrays
+    return tuple(xp.astype(x, xp.float64) for x in arrays)
 
 
 def floats(xp: Any, *arrays: Any) -> tuple[Any, ...]:

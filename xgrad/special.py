@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from .engine import ArrayLike, Tensor
+from .kinds import refuse_complex
 from .ops.creation import full_like, ones_like, zeros_like
 from .ops.elementwise import abs, exp, expm1, isfinite, log, log1p, sign
 from .ops.extra import erf
@@ -22,16 +23,19 @@ from .ops.manipulation import broadcast_arrays, squeeze
 from .ops.searching import where
 from .ops.special_bessel import (
     bessel_quotient,
+    bessel_scaled,
     ellipk,
     ellipkm1,
     ellipkm1_derivative,
     exp1,
     expi,
+    expi_derivative,
     expn,
     hyp1f1,
     i0,
     i0e,
     i1,
+    i1_derivative,
     i1e,
     j0,
     j1,
@@ -88,6 +92,7 @@ from .ops.special_elementary import (
     exprel,
     exprel_derivative,
     huber,
+    hypot_ratio,
     inv_boxcox,
     inv_boxcox1p,
     kl_div,
@@ -123,7 +128,9 @@ from .ops.special_gamma import (
     multigammaln,
     poch,
     polygamma,
+    polygamma_difference,
     psi,
+    psi_derivative,
     rgamma,
     zeta,
     zetac,
@@ -149,8 +156,9 @@ __all__ = [
     "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gdtr", "gdtrc", "nbdtr", "nbdtrc", "nbdtri", "pdtr", "pdtrc",
     "pdtri", "stdtr", "stdtrit",
     # derivatives that are no functions of SciPy
-    "bessel_quotient", "beta_density", "betainc_derivative", "ellipkm1_derivative", "erfcx_derivative",
-    "exprel_derivative", "gamma_density", "gammainc_derivative", "inverse_mills_ratio", "log1prel_derivative",
+    "bessel_quotient", "bessel_scaled", "beta_density", "betainc_derivative", "ellipkm1_derivative", "erfcx_derivative",
+    "expi_derivative", "exprel_derivative", "gamma_density", "gammainc_derivative", "hypot_ratio", "i1_derivative",
+    "inverse_mills_ratio", "log1prel_derivative", "polygamma_difference", "psi_derivative",
 ]  # fmt: skip
 
 digamma = psi
@@ -182,12 +190,18 @@ def logsumexp(
     Tensor, or tuple of two Tensors
         The logarithm; and the sign, which has no gradient.
 
+    Raises
+    ------
+    TypeError
+        If `a` or `b` is complex.
+
     Examples
     --------
     >>> import xgrad
     >>> logsumexp(xgrad.Tensor([1000.0, 1000.0]), b=xgrad.Tensor([1.0, 2.0]))
-    Tensor(1001.09863)
+    Tensor(1001.0...)
     """
+    refuse_complex("logsumexp", a=a, b=b)
     if b is None:
         y = _logsumexp(a, axis=axis, keepdims=keepdims)
         return (y, where(y == -math.inf, zeros_like(y), ones_like(y))) if return_sign else y

@@ -6,13 +6,16 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
 import xgrad
+from tests.table.special import ROWS
 from xgrad.backend import find_backend
 
 ROOT = Path(__file__).parents[2]
@@ -244,22 +247,60 @@ def test_logsumexp_with_factors(xp: Any) -> None:
     check(g, 0)
 
 
-@pytest.mark.parametrize("name", ["gamma", "loggamma", "erfc", "ndtr", "exp1", "expi"])
-def test_complex_numbers(name: str) -> None:
-    """The gradient of a real loss of a holomorphic function is that of its real and imaginary parts, as PyTorch has it."""
-    scipy = pytest.importorskip("scipy.special")
-    z, h = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j]), 1e-5
-    x = xgrad.Tensor(z, requires_grad=True)
-    xgrad.sum(xgrad.real(getattr(xgrad.special, name)(x))).backward()
-    f = getattr(scipy, name)
-    real, imag = ((f(z + step) - f(z - step)).real / (2 * h) for step in (h, 1j * h))
-    check(x.grad.numpy(), real + 1j * imag, 1e-7)
+# Of the functions that take complex numbers: what they are in mpmath.
+COMPLEX: dict[str, Callable[[Any], Any]] = {
+    "digamma": lambda z: mpmath.digamma(z),
+    "erf": lambda z: mpmath.erf(z),
+    "erfc": lambda z: mpmath.erfc(z),
+    "exp1": lambda z: mpmath.e1(z),
+    "exp2": lambda z: mpmath.power(2, z),
+    "expi": lambda z: mpmath.ei(z),
+    "expi_derivative": lambda z: mpmath.exp(z) / z,
+    "expit": lambda z: 1 / (1 + mpmath.exp(-z)),
+    "expm1": lambda z: mpmath.expm1(z),
+    "gamma": lambda z: mpmath.gamma(z),
+    "log1p": lambda z: mpmath.log1p(z),
+    "log_expit": lambda z: -mpmath.log1p(mpmath.exp(-z)),
+    "loggamma": lambda z: mpmath.loggamma(z),
+    "ndtr": lambda z: mpmath.erfc(-z / mpmath.sqrt(2)) / 2,
+    "psi": lambda z: mpmath.digamma(z),
+    "sinc": lambda z: mpmath.sincpi(z),
+    "psi_derivative": lambda z: mpmath.psi(1, z),
+}
+PLANE = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j, -2.6 - 0.7j, 0.2 + 0.1j, -4.5 + 9j, 3.0 - 0.0j])
 
 
-def test_complex_numbers_are_refused_where_the_derivative_is_not_known() -> None:
+REFUSED = {"expit", "log_expit", "sinc", "erf"}  # which need not be, if they are right
+
+
+@pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
+def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
+    """Every function gives mpmath's value and gradient, or raises a TypeError that says that it takes real numbers."""
     pytest.importorskip("scipy")
-    with pytest.raises(TypeError, match="spence: takes real numbers"):
-        xgrad.special.spence(xgrad.Tensor([1j]))
+    row = next((row for row in ROWS if row.name == name), None)
+    f = getattr(xp.special, name)
+    of = {"psi_derivative": (1,), "expi_derivative": (1,), "multigammaln": (2,)}.get(name, ())
+    if name in COMPLEX:
+        for dtype, rtol in (("complex128", 1e-11), ("complex64", 1e-4)):
+            x = xp.asarray(PLANE.astype(dtype)).requires_grad_()
+            try:
+                y = f(x, *of)
+            except TypeError:
+                with pytest.raises(TypeError, match=f"takes real numbers, and x is {dtype}"):
+                    f(x, *of)
+                assert name in REFUSED
+                continue
+            xp.sum(xp.real(y)).backward()
+            points = [mpmath.mpc(complex(z)) for z in x.detach().numpy()]
+            check(y.detach().numpy(), np.asarray([complex(COMPLEX[name](z)) for z in points]), rtol)
+            wanted = [complex(mpmath.conj(mpmath.diff(COMPLEX[name], z))) for z in points]
+            check(x.grad.numpy(), np.asarray(wanted), rtol)
+        return
+    count = 1 if row is None else len(row.args)
+    for k in range(count):
+        arrays = [xp.asarray(PLANE if i == k else PLANE.real) for i in range(count)]
+        with pytest.raises(TypeError, match=f"{name}: takes real numbers, and .* is complex128"):
+            row.f(xp, *arrays) if row else f(*arrays, *of)
 
 
 # --------------------------------------------------------------------------------------------------- where functions come from

@@ -33,7 +33,7 @@ def _row(name: str, *args: Arg, torch: Any = None, of: tuple[Any, ...] = (), **m
     )  # fmt: skip
 
 
-OWN = ("_derivative", "_density", "_ratio", "_quotient")  # what SciPy does not have
+OWN = ("_derivative", "_density", "_ratio", "_quotient", "_scaled", "_difference")  # what SciPy does not have
 
 
 def _boxcox(t: Any, log: Any, lmbda: Any) -> Any:
@@ -64,6 +64,7 @@ ROWS = [
     _row("kl_div", POSITIVE, POSITIVE, torch=lambda t, x, y: x * t.log(x / y) - x + y),
     _row("huber", POSITIVE, _arg(-6, 6), torch=lambda t, d, r: t.where(r.abs() < d, r * r / 2, d * (r.abs() - d / 2))),
     _row("pseudo_huber", POSITIVE, _arg(-6, 6), torch=lambda t, d, r: d * d * (t.sqrt(1 + (r / d) ** 2) - 1)),
+    _row("hypot_ratio", ANY, ANY, torch=lambda t, x, y: x / t.hypot(x, y)),
     _row("boxcox", POSITIVE, ANY, torch=lambda t, x, l: _boxcox(t, t.log(x), l)),
     _row("boxcox", POSITIVE, Arg(SHAPE, values=((0.0, 1e-9, -1e-3), (0.0, 1e-9, -1e-3))), label="near 0"),
     _row("boxcox1p", _arg(-0.5, 4), ANY, torch=lambda t, x, l: _boxcox(t, t.log1p(x), l)),
@@ -87,6 +88,7 @@ ROWS = [
     _row("log_ndtr", _arg(-20, 9), order=1),
     _row("log_ndtr", ANY, label="second order"),
     _row("inverse_mills_ratio", _arg(-6, 6)),
+    _row("inverse_mills_ratio", _arg(-20, 6), of=(2,)),
     # gamma function
     _row("gamma", POSITIVE, torch=lambda t, x: t.exp(t.lgamma(x)), elementwise=True),
     _row("gamma", Arg(SHAPE, values=((-0.5, -1.3, -2.6), (-3.4, 0.2, 1.0))), label="negative"),
@@ -97,6 +99,9 @@ ROWS = [
     _row("rgamma", Arg(SHAPE, values=((0.0, -1.0, -2.0), (-0.5, -1.3, 0.4))), label="negative"),
     _row("psi", WIDE, torch=lambda t, x: t.digamma(x), elementwise=True),
     _row("polygamma", FEW, POSITIVE),
+    _row("polygamma_difference", POSITIVE, WIDE, of=(1,)),
+    _row("psi_derivative", POSITIVE, of=(2,)),
+    _row("psi_derivative", Arg(SHAPE, -3, 3, kind="complex"), of=(1,)),
     _row("multigammaln", _arg(1.2, 6), of=(3,), torch=lambda t, a: t.special.multigammaln(a, 3)),
     _row("beta", POSITIVE, POSITIVE, torch=lambda t, a, b: t.exp(_lbeta(t, a, b))),
     _row("betaln", POSITIVE, WIDE, torch=_lbeta),
@@ -113,6 +118,9 @@ ROWS = [
     _row("yn", FEW, POSITIVE),
     *(_row("bessel_quotient", _arg(-12, 12), of=(2, kind)) for kind in ("j", "ie")),
     _row("bessel_quotient", _arg(-9, 9), of=(1, "i")),
+    _row("i1_derivative", _arg(-9, 9), of=(2,)),
+    *(_row("bessel_scaled", _arg(-60, 60), of=(order, "i", 1)) for order in (0, 2)),
+    *(_row("bessel_scaled", _arg(1, 60), of=(order, "k", 1)) for order in (0, 2)),
     # integrals and solutions of equations
     _row("ellipk", _arg(-4, 0.9), elementwise=True),
     _row("ellipk", Arg((4,), values=(0.0, 1e-8, -1e-3, 0.1)), label="near 0"),
@@ -120,6 +128,7 @@ ROWS = [
     _row("ellipkm1_derivative", _arg(0.1, 3), of=(2,)),
     _row("exp1", POSITIVE),
     _row("expi", Arg(SHAPE, values=((-0.5, -1.3, -2.6), (0.2, 1.0, 3.0)))),
+    _row("expi_derivative", POSITIVE, of=(2,)),
     _row("expn", FEW, POSITIVE),
     _row("spence", POSITIVE),
     _row("spence", Arg((3,), values=(1.0, 1.0 + 1e-9, 0.999)), label="near 1"),
