@@ -12,6 +12,7 @@ import math
 import warnings
 from typing import Any, NamedTuple, cast
 
+from ..backend import raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
 
 __all__ = [
@@ -118,18 +119,61 @@ def _differences(xp: Any, v: Any) -> tuple[Any, Any]:
     return gap, xp.abs(gap) <= _columns(xp, bound)
 
 
-def _warn_of_repeated(xp: Any, inner: Any, gw: Any, w: Any) -> None:
-    """Warn if what comes back to the vectors of a repeated eigenvalue may not tell the derivative."""
-    n = w.shape[-1]
-    if n < 2 or isinstance(w, Tensor) or not xp.__backend__.at_hand(w):
+def _warn_of_repeated(what: str, v: Any, to_values: Any, to_vectors: Any, turning: Any, at_zero: bool = False) -> None:
+    """Warn if what comes back to the vectors of a repeated value may not tell the derivative.
+
+    Parameters
+    ----------
+    what : str
+        The beginning of the warning.
+    v : array
+        The values.
+    to_values, to_vectors : array or None
+        The cotangents of the values, and of the vectors, in the basis of the vectors; None where nothing used them.
+    turning : array or None
+        The part of `to_vectors` that turns the vectors, of one value with each other where values are equal.
+    at_zero : bool
+        Whether a value of zero counts as repeated, though it is there once.
+
+    Notes
+    -----
+    For a loss that depends on ``vectors f(values) vectors^H`` with the cotangent ``e`` in the basis of the vectors,
+    ``to_vectors[i, j]`` is ``2 e[i, j] f(values[j])``, and ``to_values[i]`` is ``e[i, i] f'(values[i])``; what is missing,
+    ``e[i, j] f'(values[i])``, is zero if the former is. But where ``f`` is zero, it says nothing. If the values are not used,
+    there is no ``f'``, and nothing is missing unless the loss depends on how the vectors are turned.
+    """
+    v, to_values, to_vectors, turning = (x._data if isinstance(x, Tensor) else x for x in (v, to_values, to_vectors, turning))
+    n = v.shape[-1]
+    both = to_values is not None and to_vectors is not None
+    if n == 0 or (n < 2 and not (at_zero and both)):
         return
-    _, equal = _differences(xp, w)
-    spread = xp.abs(_rows(xp, gw) - _columns(xp, gw)) + xp.abs(inner)
-    some = spread > math.sqrt(float(xp.finfo(w.dtype).eps)) * xp.max(spread, axis=(-2, -1), keepdims=True)
-    if bool(xp.any(equal & ~_band(xp, w, n, n) & some)):
+    one = v if to_vectors is None else to_vectors
+    xp = raw_namespace(one)
+    if not xp.__backend__.at_hand(one):
+        return
+    size = xp.abs(v)
+    eps = float(xp.finfo(size.dtype).eps)
+    largest = xp.max(size, axis=-1, keepdims=True)
+    # Nearer than this, a difference of values has lost most of its digits.
+    near = xp.abs(_rows(xp, v) - _columns(xp, v)) <= _columns(xp, max(n * eps, eps**0.75) * largest)
+    band = _band(xp, size, n, n)
+    pairs = near & ~band
+    scale = 0.0 if to_vectors is None else xp.abs(to_vectors)
+    if to_values is not None:
+        scale = scale + xp.abs(_rows(xp, to_values) - _columns(xp, to_values))
+    small = eps**0.5 * xp.max(scale, axis=(-2, -1), keepdims=True)
+    some = pairs & ((xp.abs(turning) if to_values is None else scale) > small)
+    if both:
+        zero = _columns(xp, size <= n * eps * largest)
+        pairs = pairs | (band & zero) if at_zero else pairs
+        silent = xp.abs(_diagonal(xp, to_vectors)) <= small[..., 0]
+        used = (xp.abs(to_values) > small[..., 0]) | (small[..., 0] == 0)
+        some = some | (pairs & _columns(xp, silent) & (_columns(xp, used) | ~zero))
+    if xp.__backend__.holds(xp.any(some)):
         warnings.warn(
-            "eigh: x has a repeated eigenvalue; the gradient is right if the loss depends on its eigenvectors only as on a "
-            "projection, but not if it depends on single elements of v f(w) v^H",
+            f"{what}; what is computed from its vectors has the right derivative if it depends on them only together, as a "
+            "projection does, but not if it is an element of a function of the matrix, v f(w) v^H: compute that by "
+            "xgrad.linalg.matrix_function",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -445,26 +489,148 @@ solve.jvp(x1=_solve_change)
 solve.linear("x2")
 
 
+@op(override=True)
+def kept_rows(xp: Any, x: ArrayLike, /, *, rtol: Any) -> Tensor:
+    """The projection onto the right singular vectors of tall `x` whose values are larger than `rtol` times the largest.
+
+    The gradient is ``x (h + h^H)`` with ``h = across_gap(x, g + g^H)``.
+
+    >>> import xgrad
+    >>> kept_rows(xgrad.Tensor([[2.0, 0.0], [0.0, 1.0]]), rtol=0.6)
+    Tensor([[1., 0.],
+            [0., 0.]])
+    """
+    _, s, vh = xp.linalg.svd(x, full_matrices=False)
+    vh = xp.where(_columns(xp, _kept(xp, s, rtol)), vh, xp.zeros_like(vh))
+    return _h(xp, vh) @ vh
+
+
+def _kept(xp: Any, s: Any, rtol: Any) -> Any:
+    """Which of the descending singular values are larger than `rtol` times the first."""
+    if s.shape[-1] == 0:
+        return s > 0
+    rtol = getattr(rtol, "_data", rtol)
+    return s > s[..., :1] * (_columns(xp, rtol) if getattr(rtol, "shape", ()) else rtol)
+
+
+@op(override=True)
+def across_gap(xp: Any, x: ArrayLike, r: ArrayLike, /, *, rtol: Any) -> Tensor:
+    """What the vectors that `kept_rows` keeps take up of the others when ``x^H x`` changes by `r`.
+
+    With the singular values ``s`` and right singular vectors ``v`` of `x` it is ``v h v^H``, where ``h[i, j]`` is
+    ``(v^H r v)[i, j] / (s[j]**2 - s[i]**2)`` for ``i`` dropped and ``j`` kept, and zero elsewhere. It solves
+    ``y c - c y = (1 - p) r p`` with ``c = x^H x`` and the projection ``p``, and its derivatives of any order are again
+    solutions of that equation: no difference of two kept values is divided by, so these may be equal.
+
+    >>> import xgrad
+    >>> across_gap(xgrad.Tensor([[2.0, 0.0], [0.0, 1.0]]), xgrad.ones((2, 2)), rtol=0.6).tolist()[1]
+    [0.3333333432674408, 0.0]
+    """
+    _, s, vh = xp.linalg.svd(x, full_matrices=False)
+    kept = _kept(xp, s, rtol)
+    pairs = _rows(xp, kept) & ~_columns(xp, kept)
+    gap, total = (xp.where(pairs, v, xp.ones_like(v)) for v in (_rows(xp, s) - _columns(xp, s), _rows(xp, s) + _columns(xp, s)))
+    inner = vh @ r @ _h(xp, vh)
+    return _h(xp, vh) @ xp.where(pairs, inner / xp.astype(total, r.dtype) / xp.astype(gap, r.dtype), xp.zeros_like(inner)) @ vh
+
+
+def _kept_rows(xp: Any, x: Any, rtol: Any) -> Any:
+    return kept_rows(x, rtol=rtol) if isinstance(x, Tensor) else xp.kept_rows(x, rtol=rtol)
+
+
+def _across_gap(xp: Any, x: Any, r: Any, rtol: Any) -> Any:
+    return across_gap(x, r, rtol=rtol) if isinstance(x, Tensor) else xp.across_gap(x, r, rtol=rtol)
+
+
+def _twice_hermitian(xp: Any, x: Any) -> Any:
+    return x + _h(xp, x)
+
+
+def _kept_rows_x(xp: Any, g: Any, x: Any, rtol: Any) -> Any:
+    return x @ _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, g), rtol))
+
+
+def _kept_rows_change(xp: Any, t: Any, x: Any, rtol: Any) -> Any:
+    return _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, _h(xp, x) @ t), rtol))
+
+
+kept_rows.vjp(x=_kept_rows_x)
+kept_rows.jvp(x=_kept_rows_change)
+
+
+def _across_gap_x(xp: Any, g: Any, x: Any, r: Any, y: Any, rtol: Any) -> Any:
+    h, rh, yh = _across_gap(xp, x, g, rtol), _h(xp, r), _h(xp, y)
+    p = _twice_hermitian(xp, rh @ h - h @ rh + yh @ g - g @ yh)  # the cotangent of the projection, and its transpose
+    return x @ _twice_hermitian(xp, h @ yh - yh @ h + _across_gap(xp, x, p, rtol))
+
+
+across_gap.vjp(x=_across_gap_x, r=lambda xp, g, x, rtol: _across_gap(xp, x, g, rtol))
+across_gap.linear("r")
+
+
 @op
 def pinv(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
     """The Moore-Penrose pseudo-inverse of each matrix in the last two axes.
 
-    Singular values up to `rtol` times the largest one count as zero. The gradient is that of a change of `x` which leaves
-    its rank as it is (G. H. Golub and V. Pereyra, 1973): ``-y^H g y^H + (1 - x y) g^H y y^H + y^H y g^H (1 - y x)``.
+    Parameters
+    ----------
+    x : array
+        Floating-point, of shape ``(..., M, N)``.
+    rtol : float or array, optional
+        Singular values up to `rtol` times the largest one count as zero; the precision of the dtype times ``max(M, N)`` if
+        it is not given. An array has the shape of the leading axes. It has no gradient.
 
+    Returns
+    -------
+    Tensor
+        Of shape ``(..., N, M)``.
+
+    Notes
+    -----
+    The gradient is that of a change of `x` which leaves the number of kept values as it is (G. H. Golub and V. Pereyra,
+    1973): ``-y^H g y^H + (1 - x y) g^H y y^H + y^H y g^H (1 - y x)``. Where `rtol` drops values that are not zero, ``x`` in
+    this formula is ``x p`` with the projection ``p`` onto the kept right singular vectors, and the change of ``p`` counts too.
+    It is right to every order, also where kept values are equal. It does not exist where a value is at the threshold.
+
+    Examples
+    --------
     >>> import xgrad
     >>> pinv(xgrad.Tensor([[2.0], [0.0]])).shape
     (1, 2)
+    >>> x = xgrad.Tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    >>> pinv(x, rtol=0.6)[0, 1].backward()
+    >>> x.grad.numpy().round(3)
+    array([[0.   , 0.167],
+           [0.333, 0.   ]], dtype=float32)
     """
     return xp.linalg.pinv(x) if rtol is None else xp.linalg.pinv(x, rtol=getattr(rtol, "_data", rtol))
 
 
-def _pinv_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
+def _pinv_x(xp: Any, g: Any, x: Any, y: Any, rtol: Any) -> Any:
+    if rtol is None:
+        return _pinv_of_constant_rank_x(xp, g, x, y)
+    if x.shape[-2] < x.shape[-1]:
+        return _h(xp, _pinv_x(xp, _h(xp, g), _h(xp, x), _h(xp, y), rtol))
+    p = _kept_rows(xp, x, rtol)
+    inner = _pinv_of_constant_rank_x(xp, g, x @ p, y)
+    return inner @ p + _kept_rows_x(xp, _h(xp, x) @ inner, x, rtol)
+
+
+def _pinv_change(xp: Any, t: Any, x: Any, y: Any, rtol: Any) -> Any:
+    if rtol is None:
+        return _pinv_of_constant_rank_change(xp, t, x, y)
+    if x.shape[-2] < x.shape[-1]:
+        return _h(xp, _pinv_change(xp, _h(xp, t), _h(xp, x), _h(xp, y), rtol))
+    p = _kept_rows(xp, x, rtol)
+    return _pinv_of_constant_rank_change(xp, t @ p + x @ _kept_rows_change(xp, t, x, rtol), x @ p, y)
+
+
+def _pinv_of_constant_rank_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
     yh, gh = _h(xp, y), _h(xp, g)
     return (gh - x @ (y @ gh)) @ y @ yh + yh @ (y @ (gh - (gh @ y) @ x)) - yh @ g @ yh
 
 
-def _pinv_change(xp: Any, t: Any, x: Any, y: Any) -> Any:
+def _pinv_of_constant_rank_change(xp: Any, t: Any, x: Any, y: Any) -> Any:
     yh, th = _h(xp, y), _h(xp, t)
     left, right = th @ yh @ y, y @ yh @ th
     return (left - y @ (x @ left)) + (right - (right @ x) @ y) - y @ t @ y
@@ -588,21 +754,28 @@ def _has(xp: Any, name: str) -> None:
 def _eig_x(xp: Any, g: Any, y: Any) -> Any:
     (gw, gv), (w, v) = g, y
     n, vh = w.shape[-1], _h(xp, v)
+    if gv is None:
+        _warn_of_repeated("eig: x has a repeated eigenvalue", w, gw, None, None)
+        return xp.linalg.solve(vh, _columns(xp, gw) * vh)
     inner = vh @ gv
     inner = inner - (vh @ v) * _rows(xp, xp.astype(xp.real(_diagonal(xp, inner)), v.dtype))
-    inner = _over_differences(xp, inner, xp.conj(w)) + _diag(xp, gw, n, n)
+    _warn_of_repeated("eig: x has a repeated eigenvalue", w, gw, inner, inner)
+    inner = _over_differences(xp, inner, xp.conj(w))
+    inner = inner if gw is None else inner + _diag(xp, gw, n, n)
     return xp.linalg.solve(vh, inner @ vh)
 
 
 def _eig_change(xp: Any, t: Any, y: Any) -> Any:
     w, v = y
     inner = xp.linalg.solve(v, xp.astype(t, v.dtype) @ v)
+    _warn_of_repeated("eig: x has a repeated eigenvalue", w, None, inner, inner)
     turned = v @ _over_differences(xp, inner, w)
     along = xp.real(xp.sum(xp.conj(v) * turned, axis=-2))
     return _diagonal(xp, inner), turned - v * _rows(xp, xp.astype(along, v.dtype))
 
 
 eig.vjp(x=_eig_x)
+eig.op.fills = False
 eig.jvp(x=_eig_change)
 
 
@@ -652,20 +825,26 @@ def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
 
 def _eigh_x(xp: Any, g: Any, y: Any) -> Any:
     (gw, gv), (w, v) = g, y
-    n = w.shape[-1]
-    inner = _h(xp, v) @ gv
-    _warn_of_repeated(xp, inner, gw, w)
-    inner = _over_differences(xp, inner, w) + xp.astype(_diag(xp, gw, n, n), v.dtype)
-    return v @ ((inner + _h(xp, inner)) / 2) @ _h(xp, v)
+    n, vh = w.shape[-1], _h(xp, v)
+    inner = None if gv is None else vh @ gv
+    turning = None if inner is None else inner - _h(xp, inner)
+    _warn_of_repeated("eigh: x has a repeated eigenvalue", w, gw, inner, turning)
+    if inner is None:
+        return (v * _rows(xp, xp.astype(gw, v.dtype))) @ vh
+    inner = _over_differences(xp, inner, w)
+    inner = inner if gw is None else inner + xp.astype(_diag(xp, gw, n, n), v.dtype)
+    return v @ ((inner + _h(xp, inner)) / 2) @ vh
 
 
 def _eigh_change(xp: Any, t: Any, y: Any) -> Any:
     w, v = y
     inner = _h(xp, v) @ ((t + _h(xp, t)) / 2) @ v
+    _warn_of_repeated("eigh: x has a repeated eigenvalue", w, None, inner, inner)
     return xp.real(_diagonal(xp, inner)), v @ _over_differences(xp, inner, w)
 
 
 eigh.vjp(x=_eigh_x)
+eigh.op.fills = False
 eigh.jvp(x=_eigh_change)
 
 
@@ -805,28 +984,44 @@ def _svd_x(xp: Any, g: Any, y: Any) -> Any:
     (gu, gs, gvh), (u, s, vh) = g, y
     k = s.shape[-1]
     m, n = u.shape[-2], vh.shape[-1]
+    only_values = gu is None and gvh is None
+    gu, gvh = (xp.zeros_like(v) if gv is None else gv for gv, v in ((gu, u), (gvh, vh)))
     if u.shape[-1] > k:  # vectors that complete the basis turn against the others as they must to stay orthogonal
         u, u2, gu, g2 = u[..., :k], u[..., k:], gu[..., :k], gu[..., k:]
         gu = gu - u2 @ (_h(xp, g2) @ u)
     if vh.shape[-2] > k:
         vh, v2h, gvh, g2h = vh[..., :k, :], vh[..., k:, :], gvh[..., :k, :], gvh[..., k:, :]
         gvh = gvh - (vh @ _h(xp, g2h)) @ v2h
+    if only_values:
+        _warn_of_repeated("svd: x has a repeated singular value", s, gs, None, None)
+        return (u * _rows(xp, xp.astype(gs, u.dtype))) @ vh
     a, b = _h(xp, u) @ gu, vh @ _h(xp, gvh)
-    wide = xp.astype(s, u.dtype)
-    inverse = xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide))
-    total = _rows(xp, wide) + _columns(xp, wide)  # s[j]**2 - s[i]**2 is the product of sum and difference
-    total = _one_where(xp, total == 0, total)
-    inner = _over_differences(xp, a - _h(xp, a), s) / total * _rows(xp, wide)
-    inner = inner + _columns(xp, wide) * _over_differences(xp, b - _h(xp, b), s) / total
-    inner = inner + xp.astype(_diag(xp, gs, k, k), u.dtype)
-    if xp.isdtype(u.dtype, "complex floating"):
-        inner = inner + _diag(xp, _diagonal(xp, a - _h(xp, a)) * inverse / 2, k, k)
+    together = _twice_hermitian(xp, a + b)
+    a, b = a - _h(xp, a), b - _h(xp, b)
+    same = (a + b) / 2
+    _warn_of_repeated("svd: x has a repeated singular value", s, gs, together + same, same, at_zero=m != n)
+    inner = _turned(xp, s, same, (a - b) / 2)
+    inner = inner if gs is None else inner + xp.astype(_diag(xp, gs, k, k), u.dtype)
     found = u @ inner @ vh
+    wide = xp.astype(s, u.dtype)
+    inverse = _rows(xp, xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide)))
     if m > k:
-        found = found + ((gu - u @ a) * _rows(xp, inverse)) @ vh
+        found = found + ((gu - u @ (_h(xp, u) @ gu)) * inverse) @ vh
     if n > k:
-        found = found + (u * _rows(xp, inverse)) @ (gvh - _h(xp, b) @ vh)
+        found = found + (u * inverse) @ (gvh - (gvh @ _h(xp, vh)) @ vh)
     return found
+
+
+def _turned(xp: Any, s: Any, same: Any, opposite: Any) -> Any:
+    """``same[i, j] / (s[j] - s[i]) + opposite[i, j] / (s[j] + s[i])``, in which a division by zero counts as zero.
+
+    With these two, a change of the matrix turns the vectors on either side in the same direction, and in opposite ones. The
+    second is there for equal values too, as in the polar decomposition ``u vh``.
+    """
+    total = _rows(xp, s) + _columns(xp, s)
+    zero = total == 0
+    regular = xp.where(zero, xp.zeros_like(opposite), opposite / xp.astype(_one_where(xp, zero, total), opposite.dtype))
+    return _over_differences(xp, same, s) + regular
 
 
 def _svd_change(xp: Any, t: Any, y: Any) -> Any:
@@ -836,13 +1031,9 @@ def _svd_change(xp: Any, t: Any, y: Any) -> Any:
     m = _h(xp, u1) @ t @ v1
     wide = xp.astype(s, u.dtype)
     inverse = _rows(xp, xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide)))
-    total = _rows(xp, wide) + _columns(xp, wide)
-    total = _one_where(xp, total == 0, total)
-    right, left = m * _rows(xp, wide), _columns(xp, wide) * m
-    a = _over_differences(xp, right + _h(xp, right), s) / total
-    b = _over_differences(xp, left + _h(xp, left), s) / total
-    if xp.isdtype(u.dtype, "complex floating"):
-        a = a + _diag(xp, 1j * xp.astype(xp.imag(_diagonal(xp, m)), u.dtype), k, k) * inverse
+    p, q = (m + _h(xp, m)) / 2, (m - _h(xp, m)) / 2
+    _warn_of_repeated("svd: x has a repeated singular value", s, None, p, p)
+    a, b = _turned(xp, s, p, q), _turned(xp, s, p, -q)
     du, dv = u1 @ a, v1 @ b
     if u.shape[-2] > k:
         du = du + (t @ v1 - u1 @ m) * inverse
@@ -856,6 +1047,7 @@ def _svd_change(xp: Any, t: Any, y: Any) -> Any:
 
 
 svd.vjp(x=_svd_x)
+svd.op.fills = False
 svd.jvp(x=_svd_change)
 
 
