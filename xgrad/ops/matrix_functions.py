@@ -181,7 +181,7 @@ def _divided(xp: Any, f: Derivatives, at: list[Any]) -> tuple[Any, Any]:
     apart = gap > 0
     gap = xp.where(apart, gap, xp.ones_like(gap))
     quotient, quotient_error = _over(xp, right - left, gap), (left_error + right_error) / gap
-    coarse, fine = (_integral(xp, f, at, points) for points in _POINTS[min(order, len(_POINTS)) - 1])
+    coarse, fine = _integrals(xp, f, at)
     integral_error = xp.abs(fine - coarse) + eps * xp.abs(fine)
     better = apart & ~(integral_error < quotient_error)  # one that is not a number is not better
     return xp.where(better, quotient, fine), xp.where(better, quotient_error, integral_error)
@@ -194,20 +194,35 @@ def _over(xp: Any, a: Any, b: Any) -> Any:
 
 _POINTS = ((8, 12), (5, 7), (4, 5))
 """How many points of Gauss and Legendre a coarse and a fine integral have along each axis, by order."""
+_AT_ONCE = 1 << 20
+"""How many numbers `f` is called with at a time; more only if there are more for one point."""
 
 
-def _integral(xp: Any, f: Derivatives, at: list[Any], points: int) -> Any:
-    """The integral over a simplex of the derivative of `f` of the order of its dimension, between the places `at`."""
-    order, total = len(at) - 1, None
-    for several in itertools.product(_gauss(points), repeat=order):
-        weight, share, place = 1.0, 1.0, at[0]
-        for k, (node, part) in enumerate(several):  # each share is that of the one before, times its own
-            share *= node
-            weight *= part * node ** (order - 1 - k)
-            place = place + share * (at[k + 1] - at[k])
-        term = weight * f(xp, place, order)
-        total = term if total is None else total + term
-    return total
+def _integrals(xp: Any, f: Derivatives, at: list[Any]) -> list[Any]:
+    """The integral over a simplex of the derivative of `f` of the order of its dimension, between the places `at`.
+
+    A coarse one and a fine one.
+    """
+    order = len(at) - 1
+    points, totals = [], [None, None]
+    for which, count in enumerate(_POINTS[min(order, len(_POINTS)) - 1]):
+        for several in itertools.product(_gauss(count), repeat=order):
+            weight, share, shares = 1.0, 1.0, []
+            for k, (node, part) in enumerate(several):  # each share is that of the one before, times its own
+                share *= node
+                weight *= part * node ** (order - 1 - k)
+                shares.append(share)
+            points.append((which, weight, shares))
+    steps = [b - a for a, b in itertools.pairwise(at)]
+    batch = max(1, _AT_ONCE // max(1, math.prod(at[0].shape)))
+    for start in range(0, len(points), batch):
+        some = points[start : start + batch]
+        places = [sum((share * step for share, step in zip(shares, steps)), at[0]) for _, _, shares in some]
+        y = f(xp, xp.stack(places), order)
+        for k, (which, weight, _) in enumerate(some):
+            term = weight * y[k, ...]
+            totals[which] = term if totals[which] is None else totals[which] + term
+    return totals
 
 
 @functools.cache
