@@ -112,7 +112,7 @@ ROWS = [
     *_rows("slogdet", _SQUARE, lambda xp, a: tuple(xp.linalg.slogdet(a))),
     *_rows("inv", _SQUARE, lambda xp, a: xp.linalg.inv(_positive(xp, a))),
     *_rows(
-        "cofactors", _SQUARE, lambda xp, a: chapter.cofactors(a), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
+        "cofactors", _SQUARE, lambda xp, a: chapter.cofactors([a]), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
     ),
     *(replace(row, skip=_NO_EIG) for row in _rows("eig", _SQUARE | {"random": (Arg((2, 4, 4)),)}, _eig)),
     *(replace(row, skip=_NO_EIG) for row in _rows("eigvals", _SQUARE, _eigvals)),

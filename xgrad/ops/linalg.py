@@ -8,8 +8,10 @@ and, for QR, S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from ..backend import raw_namespace
@@ -142,6 +144,7 @@ def _warn_of_repeated(what: str, v: Any, to_values: Any, to_vectors: Any, turnin
     ``e[i, j] f'(values[i])``, is zero if the former is. But where ``f`` is zero, it says nothing. If the values are not used,
     there is no ``f'``, and nothing is missing unless the loss depends on how the vectors are turned.
     """
+    power = 0.375 if isinstance(v, Tensor) else 0.75  # in a second derivative, differences are divided by twice
     v, to_values, to_vectors, turning = (x._data if isinstance(x, Tensor) else x for x in (v, to_values, to_vectors, turning))
     n = v.shape[-1]
     both = to_values is not None and to_vectors is not None
@@ -155,7 +158,7 @@ def _warn_of_repeated(what: str, v: Any, to_values: Any, to_vectors: Any, turnin
     eps = float(xp.finfo(size.dtype).eps)
     largest = xp.max(size, axis=-1, keepdims=True)
     # Nearer than this, a difference of values has lost most of its digits.
-    near = xp.abs(_rows(xp, v) - _columns(xp, v)) <= _columns(xp, max(n * eps, eps**0.75) * largest)
+    near = xp.abs(_rows(xp, v) - _columns(xp, v)) <= _columns(xp, max(n * eps, eps**power) * largest)
     band = _band(xp, size, n, n)
     pairs = near & ~band
     scale = 0.0 if to_vectors is None else xp.abs(to_vectors)
@@ -292,52 +295,92 @@ def trace(xp: Any, x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Te
 # ------------------------------------------------------------------------------------------- determinants and inverses
 
 
-def _singular(xp: Any, x: Any) -> tuple[Any, Any, Any, Any]:
-    """The singular value decomposition of square matrices, and ``det(u) det(v^H)``."""
-    u, s, vh = xp.linalg.svd(x, full_matrices=False)
-    phase = xp.linalg.det(u) * xp.linalg.det(vh)
-    return u, s, vh, _columns(xp, _columns(xp, phase))
-
-
 @op(override=True)
-def cofactors(xp: Any, x: ArrayLike, /) -> Tensor:
-    """The matrix of cofactors of a square matrix, ``det(x) inv(x)^T``, also where `x` is singular.
+def cofactors(xp: Any, arrays: Sequence[ArrayLike], /) -> Tensor:
+    """The matrix of cofactors of square matrices, ``det(x) inv(x)^T``, also where `x` is singular; or its derivatives.
 
+    Parameters
+    ----------
+    arrays : sequence of arrays
+        The matrices `x`; then, for derivatives, directions. All are of shape ``(..., N, N)``.
+
+    Notes
+    -----
     With the singular value decomposition ``x = u diag(s) v^H`` it is ``det(u) det(v^H) conj(u) diag(p) conj(v^H)``, where
-    ``p[i]`` is the product of all singular values but ``s[i]``: nothing is divided. Neither is it in the gradient.
+    ``p[i]`` is the product of all singular values but ``s[i]``: nothing is divided. In the basis of the singular vectors the
+    derivative of order m of the determinant is the sum over all indices and permutations of m places, ``q``, of
+    ``sign(q) p[i1, ..., im] e1[i1, i_q(1)] ... em[im, i_q(m)]``, where ``p`` is the product of the other singular values. It
+    is linear in each of the directions ``e``; without one of them it is the result, and so are all derivatives of the result.
 
+    Examples
+    --------
     >>> import xgrad
-    >>> cofactors(xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])).numpy().round(3)
+    >>> cofactors([xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])]).numpy().round(3)
     array([[ 4., -2.],
            [-2.,  1.]], dtype=float32)
     """
-    if x.shape[-1] == 0:
-        return xp.zeros_like(x)
-    u, s, vh, phase = _singular(xp, x)
-    n = x.shape[-1]
-    others = _one_where(xp, _band(xp, s, n, n), _rows(xp, s))
-    p = xp.astype(xp.prod(others, axis=-1), x.dtype)
-    return phase * (xp.conj(u) * _rows(xp, p)) @ xp.conj(vh)
+    x, *directions = arrays
+    order, n = len(directions), x.shape[-1]
+    if math.prod(x.shape) == 0 or order >= n:  # a determinant is linear in each row
+        return xp.zeros_like(x) if order or n == 0 else xp.ones_like(x)
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    phase = _columns(xp, _columns(xp, xp.linalg.det(u) * xp.linalg.det(vh)))
+    inner = [_h(xp, u) @ e @ _h(xp, vh) for e in directions]
+    p = xp.astype(_products_of_others(xp, s, order + 1), x.dtype)
+    total = _diag(xp, p, n, n) if not order else None
+    for permutation in itertools.permutations(range(order + 1)) if order else ():
+        term = p
+        for k, e in enumerate(inner, 1):
+            ends = (k, permutation[k])
+            e, ends = (_diagonal(xp, e), ends[:1]) if ends[0] == ends[1] else (e if ends[0] < ends[1] else _t(xp, e), ends)
+            term = term * xp.reshape(e, (*e.shape[: e.ndim - len(ends)], *(n if i in ends else 1 for i in range(order + 1))))
+        column = permutation[0]
+        if rest := tuple(i - order - 1 for i in range(1, order + 1) if i != column):
+            term = xp.sum(term, axis=rest)
+        term = _sign(permutation) * (term if column else _diag(xp, term, n, n))
+        total = term if total is None else total + term
+    return phase * (xp.conj(u) @ total @ xp.conj(vh))
 
 
-def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
-    # In the basis of the singular vectors, det is a sum of products, and its second derivative in the elements (i, i) and
-    # (j, j) is the product of the other singular values, p[i, j]; in (i, j) and (j, i) it is -p[i, j].
-    n = x.shape[-1]
-    if n == 0:
-        return g
-    u, s, vh, phase = _singular(xp, x)
+def _sign(permutation: Sequence[int]) -> int:
+    return (-1) ** sum(a > b for a, b in itertools.combinations(permutation, 2))
+
+
+def _products_of_others(xp: Any, s: Any, places: int) -> Any:
+    """For each tuple of so many indices, the product of `s` without the numbers at these; zero where two are equal."""
+    lead, n = s.shape[:-1], s.shape[-1]
     band = _band(xp, s, n, n)
-    either = xp.expand_dims(band, axis=0) | xp.expand_dims(band, axis=1)
-    p = xp.prod(_one_where(xp, either, xp.expand_dims(_rows(xp, s), axis=-2)), axis=-1)
-    p = xp.astype(xp.where(band, xp.zeros_like(p), p), x.dtype)
-    inner = _h(xp, u) @ g @ _h(xp, vh)
-    result = _diag(xp, xp.sum(p * _rows(xp, _diagonal(xp, inner)), axis=-1), n, n) - p * _t(xp, inner)
-    return phase * (xp.conj(u) @ result @ xp.conj(vh))
+    taken, equal = None, None  # (index, ..., index, number), and (index, ..., index)
+    shape = lambda *axes: tuple(n if i in axes else 1 for i in range(places + 1))
+    for k in range(places):
+        one = xp.reshape(band, shape(k, places))
+        taken = one if taken is None else taken | one
+    for i, j in itertools.combinations(range(places), 2):
+        one = xp.reshape(band, shape(i, j)[:-1])
+        equal = one if equal is None else equal | one
+    p = xp.prod(_one_where(xp, taken, xp.reshape(s, (*lead, *shape(places)))), axis=-1)
+    return p if equal is None else xp.where(equal, xp.zeros_like(p), p)
 
 
-cofactors.holomorphic(x=_cofactors_x)
-cofactors.jvp(x=lambda xp, t, x: _cofactors_x(xp, t, x))  # the second derivative of det, which is symmetric
+def _cofactors(xp: Any, *arrays: Any) -> Any:
+    return cofactors(arrays) if any(isinstance(x, Tensor) for x in arrays) else xp.cofactors(list(arrays))
+
+
+def _cofactors_arrays(xp: Any, g: Any, arrays: Any) -> list[Any]:
+    x, *directions = arrays
+    others = [[*directions[:k], *directions[k + 1 :]] for k in range(len(directions))]
+    return [_cofactors(xp, x, g, *directions), *(_cofactors(xp, x, g, *rest) for rest in others)]
+
+
+def _cofactors_change(xp: Any, t: Any, arrays: Any) -> Any:
+    x, *directions = arrays
+    to_x, *to_directions = t
+    changes = [_cofactors(xp, x, *directions[:k], change, *directions[k + 1 :]) for k, change in enumerate(to_directions)]
+    return sum(changes, _cofactors(xp, x, *directions, to_x))
+
+
+cofactors.holomorphic(arrays=_cofactors_arrays)
+cofactors.jvp(arrays=_cofactors_change)
 
 
 @op
@@ -363,10 +406,6 @@ def det(xp: Any, x: ArrayLike, /) -> Tensor:
     """
     _square("det", x)
     return xp.linalg.det(x)
-
-
-def _cofactors(xp: Any, x: Any) -> Any:
-    return cofactors(x) if isinstance(x, Tensor) else xp.cofactors(x)
 
 
 det.holomorphic(x=lambda xp, g, x: _columns(xp, _columns(xp, g)) * _cofactors(xp, x))
@@ -547,11 +586,23 @@ def _twice_hermitian(xp: Any, x: Any) -> Any:
 
 
 def _kept_rows_x(xp: Any, g: Any, x: Any, rtol: Any) -> Any:
-    return x @ _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, g), rtol))
+    x, size = _scaled(xp, x)
+    return x @ _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, g), rtol)) / size
 
 
 def _kept_rows_change(xp: Any, t: Any, x: Any, rtol: Any) -> Any:
-    return _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, _h(xp, x) @ t), rtol))
+    x, size = _scaled(xp, x)
+    return _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, _h(xp, x) @ (t / size)), rtol))
+
+
+def _scaled(xp: Any, x: Any) -> tuple[Any, Any]:
+    """Matrices over the sizes of their largest elements, so that products of them do not overflow; and these sizes.
+
+    They count as constants: what is made of both does not depend on them.
+    """
+    size = xp.max(xp.abs(x.detach() if isinstance(x, Tensor) else x), axis=(-2, -1), keepdims=True)
+    size = xp.astype(_one_where(xp, size == 0, size), x.dtype)
+    return x / size, size
 
 
 kept_rows.vjp(x=_kept_rows_x)
@@ -607,7 +658,7 @@ def pinv(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
 
 
 def _pinv_x(xp: Any, g: Any, x: Any, y: Any, rtol: Any) -> Any:
-    if rtol is None:
+    if rtol is None or 0 in x.shape:
         return _pinv_of_constant_rank_x(xp, g, x, y)
     if x.shape[-2] < x.shape[-1]:
         return _h(xp, _pinv_x(xp, _h(xp, g), _h(xp, x), _h(xp, y), rtol))
@@ -617,7 +668,7 @@ def _pinv_x(xp: Any, g: Any, x: Any, y: Any, rtol: Any) -> Any:
 
 
 def _pinv_change(xp: Any, t: Any, x: Any, y: Any, rtol: Any) -> Any:
-    if rtol is None:
+    if rtol is None or 0 in x.shape:
         return _pinv_of_constant_rank_change(xp, t, x, y)
     if x.shape[-2] < x.shape[-1]:
         return _h(xp, _pinv_change(xp, _h(xp, t), _h(xp, x), _h(xp, y), rtol))
@@ -648,6 +699,8 @@ def matrix_rank(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
     >>> matrix_rank(xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])).item()
     1
     """
+    if math.prod(x.shape[-2:]) == 0:
+        return xp.zeros(tuple(x.shape[:-2]), dtype=xp.int64, device=xp.__backend__.device(x))
     return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=getattr(rtol, "_data", rtol))
 
 
@@ -1181,11 +1234,33 @@ def matrix_norm(xp: Any, x: ArrayLike, /, *, keepdims: bool = False, ord: int | 
     if ord is None or ord == "fro":
         return xp.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord == "nuc":
-        found = xp.sum(xp.linalg.svdvals(x), axis=-1)
+        s = xp.linalg.svdvals(x)
+        found = xp.sum(xp.where(_nearly(xp, s, 0.0), xp.zeros_like(s), s), axis=-1)
     elif ord in (1, -1, 2, -2, math.inf, -math.inf):
         size = abs(ord)  # type: ignore[arg-type]
         parts = xp.linalg.svdvals(x) if size == 2 else xp.sum(xp.abs(x), axis=-2 if size == 1 else -1)
-        found = (xp.max if ord > 0 else xp.min)(parts, axis=-1)  # type: ignore[operator]
+        if parts.shape[-1] == 0:
+            if ord < 0:  # type: ignore[operator]
+                raise ValueError(f"matrix_norm: x has shape {tuple(x.shape)}; of no numbers there is no smallest, ord={ord!r}")
+            found = xp.sum(parts, axis=-1)
+        else:
+            found = (xp.max if ord > 0 else xp.min)(parts, axis=-1)  # type: ignore[operator]
+            if size == 2:  # values that are equal to within rounding share the gradient; those near zero have none
+                some = _nearly(xp, parts, _columns(xp, found))
+                alike = xp.where(some & ~_nearly(xp, parts, 0.0), parts, xp.zeros_like(parts))
+                found = _with_gradient_of(xp, found, xp.sum(alike, axis=-1) / xp.sum(xp.astype(some, parts.dtype), axis=-1))
     else:
         raise ValueError(f"matrix_norm: ord={ord!r}; it must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     return _columns(xp, _columns(xp, found)) if keepdims else found
+
+
+def _nearly(xp: Any, s: Any, value: Any) -> Any:
+    """Which descending singular values are `value` to within rounding."""
+    if s.shape[-1] == 0:
+        return s == value
+    return xp.abs(s - value) <= s.shape[-1] * float(xp.finfo(s.dtype).eps) * s[..., :1]
+
+
+def _with_gradient_of(xp: Any, y: Any, other: Any) -> Any:
+    """`y`, with the gradient of `other`, which has the same value to within rounding."""
+    return y.detach() + (other - other.detach()) if isinstance(y, Tensor) else y
