@@ -540,17 +540,17 @@ def _linalg__cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = xgrad.linalg.svdvals(x)
         small, large = (s[..., 0], s[..., -1]) if p == -2 else (s[..., -1], s[..., 0])
-        return _product_or_inf(large, small == 0, 1 / xgrad.where(small == 0, xgrad.ones_like(small), small))
+        return _infinite_where(small == 0, large / xgrad.where(small == 0, xgrad.ones_like(small), small), large)
     singular = xgrad.isinf(xgrad.linalg.slogdet(x.detach()).logabsdet)
     regular = xgrad.where(singular[..., None, None], xgrad.linalg.matrix_power(x.detach(), 0), x)
     size, inverse = xgrad.linalg.matrix_norm(x, ord=p), xgrad.linalg.matrix_norm(xgrad.linalg.inv(regular), ord=p)
-    return _product_or_inf(size, singular, inverse)
+    return _infinite_where(singular, size * inverse, size)
 
 
-def _product_or_inf(size: Any, infinite: Any, inverse: Any) -> Any:
-    """``size * inverse``; infinite where the inverse is, and then without a finite gradient unless `size` is zero."""
-    size = xgrad.where(infinite & (size == 0), xgrad.ones_like(size), size)
-    return size * xgrad.where(infinite, xgrad.inf, inverse)
+def _infinite_where(singular: Any, number: Any, size: Any) -> Any:
+    """`number`; where `singular`, infinite and without a finite gradient, but with none if the matrix is zero, of `size` 0."""
+    zero = singular & (size == 0)
+    return xgrad.where(zero, xgrad.inf, number * xgrad.where(singular & ~zero, xgrad.inf, xgrad.ones_like(size.detach())))
 
 
 @_numpy
@@ -581,6 +581,14 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
     return xgrad.linalg.svd(a, full_matrices=full_matrices) if compute_uv else xgrad.linalg.svdvals(a)
 
 
+def _rank(a: Any, tol: Any, rtol: Any) -> Any:
+    if a.ndim < 2:  # a vector has rank 1 if it is not zero
+        return xgrad.astype(xgrad.any(a != 0), xgrad.int64)
+    if tol is None:
+        return xgrad.linalg.matrix_rank(a, rtol=rtol)
+    return xgrad.count_nonzero(xgrad.linalg.svdvals(a.detach()) > xgrad.expand_dims(_as_tensor(tol), axis=-1), axis=-1)
+
+
 def _lower(name: str) -> Callable[..., Any]:
     """A function of symmetric matrices; where NumPy would read the upper triangle alone, that is mirrored."""
 
@@ -602,8 +610,8 @@ _lambdas(
     pinv=lambda a, rcond=None, hermitian=False, *, rtol=None: xgrad.linalg.pinv(
         _from_lower(a, hermitian), rtol=rtol if rcond is None else rcond
     ),
-    matrix_rank=lambda A, hermitian=False, *, rtol=None: xgrad.linalg.matrix_rank(_from_lower(A, hermitian), rtol=rtol),
-    multi_dot=lambda arrays: functools.reduce(xgrad.matmul, _tensors(arrays)),
+    matrix_rank=lambda A, tol=None, hermitian=False, *, rtol=None: _rank(_from_lower(A, hermitian), tol, rtol),
+    multi_dot=lambda arrays: functools.reduce(xgrad.dot, _tensors(arrays)),
     **{
         name: _same(name, "linalg")
         for name in """cholesky cross det diagonal eig eigvals inv matmul matrix_norm matrix_power matrix_transpose outer slogdet

@@ -213,6 +213,9 @@ def cross(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor
     """
     if axis >= 0 and x1.ndim == x2.ndim:
         axis -= x1.ndim
+    if 0 <= axis < min(x1.ndim, x2.ndim):  # counted from the front, it is another place in either
+        found = xp.linalg.cross(xp.moveaxis(x1, axis, -1), xp.moveaxis(x2, axis, -1), axis=-1)
+        return xp.moveaxis(found, -1, axis)
     for name, x in (("x1", x1), ("x2", x2)):
         if not -x.ndim <= axis < 0 or x.shape[axis] != 3:
             raise ValueError(f"cross: {name} has shape {tuple(x.shape)}; along axis {axis} it must have three elements")
@@ -248,6 +251,11 @@ def matrix_power(xp: Any, x: ArrayLike, n: int, /) -> Tensor:
         power = power @ power
 
 
+def _matrix(name: str, x: Any) -> None:
+    if len(x.shape) < 2:
+        raise ValueError(f"{name}: x has shape {tuple(x.shape)}; a matrix has two axes at least")
+
+
 def _square(name: str, x: Any) -> None:
     if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
         raise ValueError(f"{name}: x has shape {tuple(x.shape)}; its last two axes must be equally long, a square matrix")
@@ -266,6 +274,7 @@ def diagonal(xp: Any, x: ArrayLike, /, *, offset: int = 0) -> Tensor:
     >>> diagonal(xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 4.])
     """
+    _matrix("diagonal", x)
     return xp.linalg.diagonal(x, offset=offset)
 
 
@@ -289,6 +298,7 @@ def trace(xp: Any, x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Te
     >>> trace(xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor(5.0)
     """
+    _matrix("trace", x)
     return xp.sum(xp.linalg.diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
@@ -654,6 +664,7 @@ def pinv(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
     array([[0.   , 0.167],
            [0.333, 0.   ]], dtype=float32)
     """
+    _matrix("pinv", x)
     return xp.linalg.pinv(x) if rtol is None else xp.linalg.pinv(x, rtol=getattr(rtol, "_data", rtol))
 
 
@@ -699,6 +710,7 @@ def matrix_rank(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
     >>> matrix_rank(xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])).item()
     1
     """
+    _matrix("matrix_rank", x)
     if math.prod(x.shape[-2:]) == 0:
         return xp.zeros(tuple(x.shape[:-2]), dtype=xp.int64, device=xp.__backend__.device(x))
     return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=getattr(rtol, "_data", rtol))
@@ -953,6 +965,7 @@ def qr(xp: Any, x: ArrayLike, /, *, mode: str = "reduced") -> tuple[Tensor, Tens
     >>> abs(r[0, 0]).item()
     5.0
     """
+    _matrix("qr", x)
     return QRResult(*xp.linalg.qr(x, mode=mode))
 
 
@@ -1030,6 +1043,7 @@ def svd(xp: Any, x: ArrayLike, /, *, full_matrices: bool = True) -> tuple[Tensor
     >>> s
     Tensor([2., 1.])
     """
+    _matrix("svd", x)
     return SVDResult(*xp.linalg.svd(x, full_matrices=full_matrices))
 
 
@@ -1115,6 +1129,7 @@ def svdvals(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> svdvals(xgrad.Tensor([[0.0, 2.0], [1.0, 0.0]]))
     Tensor([2., 1.])
     """
+    _matrix("svdvals", x)
     return xp.linalg.svdvals(x)
 
 
@@ -1231,6 +1246,7 @@ def matrix_norm(xp: Any, x: ArrayLike, /, *, keepdims: bool = False, ord: int | 
     >>> matrix_norm(xgrad.Tensor([[3.0, 0.0], [0.0, 4.0]])).item()
     5.0
     """
+    _matrix("matrix_norm", x)
     if ord is None or ord == "fro":
         return xp.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord == "nuc":
