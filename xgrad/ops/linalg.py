@@ -213,7 +213,7 @@ def cross(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor
     """
     if axis >= 0 and x1.ndim == x2.ndim:
         axis -= x1.ndim
-    if 0 <= axis < min(x1.ndim, x2.ndim):  # counted from the front, it is another place in either
+    if x1.ndim != x2.ndim and 0 <= axis < min(x1.ndim, x2.ndim):  # counted from the front, it is another place in either
         found = xp.linalg.cross(xp.moveaxis(x1, axis, -1), xp.moveaxis(x2, axis, -1), axis=-1)
         return xp.moveaxis(found, -1, axis)
     for name, x in (("x1", x1), ("x2", x2)):

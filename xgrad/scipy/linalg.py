@@ -382,8 +382,9 @@ def matrix_function_on_host(xp: Any, a: ArrayLike, /, *, name: str, power: float
         return xp.zeros_like(a)
     backend, function = xp.__backend__, getattr(scipy_module("linalg", name), name)
     given = backend.to_numpy(a)
+    given = given.astype("complex128" if given.dtype.kind == "c" else "float64")  # SciPy warns of what single precision leaves
     made = [function(x, *(() if power is None else (power,))) for x in given.reshape((-1, *given.shape[-2:]))]
-    # A function of real matrices may be complex; SciPy returns double precision for any.
+    # A function of real matrices may be complex.
     dtype = xp.result_type(a.dtype, xp.complex64) if any(y.dtype.kind == "c" for y in made) else a.dtype
     device = backend.device(a)
     found = [xp.astype(backend.from_numpy(y, device), dtype, copy=False) for y in made]
