@@ -500,7 +500,9 @@ def test_the_condition_of_singular_matrices_is_numpys(p: Any) -> None:
     t = np.diag([1.0, -1.0])
     np.testing.assert_allclose(inner(got[0], t), slope(lambda a: np.linalg.cond(a, p), stack[0], t), rtol=1e-8)
     np.testing.assert_array_equal(got[1], np.zeros((2, 2)))
-    assert not np.isfinite(gradient(lambda x: np.linalg.cond(x, p), Tensor(np.ones((2, 2)), requires_grad=True))).all()
+    if p != -2:  # there is none at infinity, and NumPy warns of it
+        with np.errstate(invalid="ignore"):
+            assert not np.isfinite(gradient(lambda x: np.linalg.cond(x, p), Tensor(np.ones((2, 2)), requires_grad=True))).all()
 
 
 @pytest.mark.parametrize("name", ["diagonal", "trace", "pinv", "matrix_rank", "qr", "svd", "svdvals", "matrix_norm"])

@@ -289,6 +289,8 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
         raise ValueError(
             f"vecdot: x1 has shape {tuple(x1.shape)} and x2 {tuple(x2.shape)}; their lengths along axis {axis} must be equal"
         )
+    if axis >= 0:  # libraries differ in where that is in operands of different dimensions
+        x1, x2, axis = xp.moveaxis(x1, axis, -1), xp.moveaxis(x2, axis, -1), -1
     return xp.vecdot(x1, x2, axis=axis)
 
 
