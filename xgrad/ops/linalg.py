@@ -877,7 +877,8 @@ def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     phase is arbitrary, and so is the basis that stands for a repeated eigenvalue: within such a basis the quotient counts
     as zero. This is right for losses in which those vectors occur only together (a projection, a trace of a function of
     `x`), and finite always; single elements of ``v f(w) v^H`` have derivatives at repeated values that no cotangents of
-    ``w`` and ``v`` tell. Where that cannot be ruled out, and values are at hand, there is a RuntimeWarning.
+    ``w`` and ``v`` tell. Where that cannot be ruled out, and values are at hand, there is a RuntimeWarning;
+    `xgrad.linalg.matrix_function` is right there.
 
     >>> import xgrad
     >>> w, v = eigh(xgrad.Tensor([[2.0, 1.0], [1.0, 2.0]]))
@@ -1033,8 +1034,9 @@ def svd(xp: Any, x: ArrayLike, /, *, full_matrices: bool = True) -> tuple[Tensor
     -----
     With ``a = u^H gu`` and ``b = vh gvh^H`` the gradient of a square `x` is ``u (A diag(s) + diag(s) B + diag(gs)) vh``,
     where ``A`` is ``a - a^H`` with each element divided by ``s[j]**2 - s[i]**2``, and ``B`` likewise. Singular vectors are
-    determined only together, up to a phase, and those of a repeated value up to a rotation: see `eigh`. A division by a
-    singular value that is zero, or by a difference that is, counts as zero.
+    determined only together, up to a phase, and those of a repeated value up to a rotation: see `eigh`, also for the warning.
+    A division by a singular value that is zero, or by a difference that is, counts as zero. What turns the vectors on both
+    sides in opposite directions has the sum of two values below it, so that the polar factor ``u vh`` is right at equal ones.
 
     Examples
     --------
