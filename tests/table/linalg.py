@@ -203,6 +203,7 @@ ROWS = [
         {
             "tall": (*_TRUNCATED["tall"], Arg((3, 3))),
             "complex": (*_TRUNCATED["complex tall"], Arg((3, 3), kind="complex")),
+            "of a fixed matrix": (replace(*_TRUNCATED["tall"], grad=False), Arg((3, 3))),
         },
         lambda xp, a, r: chapter.across_gap(a, r, rtol=0.3), _across_gap,
     ),

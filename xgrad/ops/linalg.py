@@ -341,9 +341,10 @@ def cofactors(xp: Any, arrays: Sequence[ArrayLike], /) -> Tensor:
     for permutation in itertools.permutations(range(order + 1)) if order else ():
         term = p
         for k, e in enumerate(inner, 1):
-            ends = (k, permutation[k])
-            e, ends = (_diagonal(xp, e), ends[:1]) if ends[0] == ends[1] else (e if ends[0] < ends[1] else _t(xp, e), ends)
-            term = term * xp.reshape(e, (*e.shape[: e.ndim - len(ends)], *(n if i in ends else 1 for i in range(order + 1))))
+            i, j = sorted((k, permutation[k]))
+            e = _diagonal(xp, e) if i == j else e if i == k else _t(xp, e)
+            axes = (n if axis in (i, j) else 1 for axis in range(order + 1))
+            term = term * xp.reshape(e, (*e.shape[: e.ndim - len({i, j})], *axes))
         column = permutation[0]
         if rest := tuple(i - order - 1 for i in range(1, order + 1) if i != column):
             term = xp.sum(term, axis=rest)
@@ -361,7 +362,10 @@ def _products_of_others(xp: Any, s: Any, places: int) -> Any:
     lead, n = s.shape[:-1], s.shape[-1]
     band = _band(xp, s, n, n)
     taken, equal = None, None  # (index, ..., index, number), and (index, ..., index)
-    shape = lambda *axes: tuple(n if i in axes else 1 for i in range(places + 1))
+
+    def shape(*axes: int) -> tuple[int, ...]:
+        return tuple(n if i in axes else 1 for i in range(places + 1))
+
     for k in range(places):
         one = xp.reshape(band, shape(k, places))
         taken = one if taken is None else taken | one
@@ -840,7 +844,7 @@ def _eig_change(xp: Any, t: Any, y: Any) -> Any:
 
 
 eig.vjp(x=_eig_x)
-eig.op.fills = False
+cast(Any, eig).op.fills = False
 eig.jvp(x=_eig_change)
 
 
@@ -910,7 +914,7 @@ def _eigh_change(xp: Any, t: Any, y: Any) -> Any:
 
 
 eigh.vjp(x=_eigh_x)
-eigh.op.fills = False
+cast(Any, eigh).op.fills = False
 eigh.jvp(x=_eigh_change)
 
 
@@ -1116,7 +1120,7 @@ def _svd_change(xp: Any, t: Any, y: Any) -> Any:
 
 
 svd.vjp(x=_svd_x)
-svd.op.fills = False
+cast(Any, svd).op.fills = False
 svd.jvp(x=_svd_change)
 
 

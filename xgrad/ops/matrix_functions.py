@@ -13,7 +13,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, composite, inexact, op, pullback, wrap
+from ..backend import inexact
+from ..engine import ArrayLike, Tensor, composite, op, pullback, wrap
 from ..errors import GradientError
 from ..grad_mode import mode, recording
 
@@ -76,7 +77,13 @@ def matrix_function(xp: Any, x: ArrayLike, f: Any, /) -> Tensor:
 
 def of_hermitian(xp: Any, x: Any, f: Derivatives) -> Any:
     """The function of Hermitian matrices with the derivatives `f`, of Tensors or of raw arrays."""
-    return matrix_derivative([x], f) if isinstance(x, Tensor) else matrix_derivative.op.source(xp, [x], f)
+    return _run(xp, [x], f)
+
+
+def _run(xp: Any, arrays: list[Any], f: Derivatives) -> Any:
+    """`matrix_derivative` in a rule: on raw arrays its forward, on Tensors the op itself."""
+    published: Any = matrix_derivative
+    return published(arrays, f) if any(isinstance(x, Tensor) for x in arrays) else published.op.source(xp, arrays, f)
 
 
 # ----------------------------------------------------------------------------------------------------------------- the op
@@ -142,13 +149,16 @@ def _times(xp: Any, a: Any, b: Any) -> Any:
 
 
 def _matrix_derivative_arrays(xp: Any, g: Any, arrays: Any, f: Any) -> list[Any]:
-    on_tensors = any(isinstance(x, Tensor) for x in (g, *arrays))
-    run = matrix_derivative if on_tensors else functools.partial(matrix_derivative.op.source, xp)
-    h = lambda x: xp.conj(xp.matrix_transpose(x))
     x, *directions = arrays
-    back, f = [h(e) for e in directions], _Conjugate.of(f)
-    to_x = run([x, g, *back], f)
-    return [(to_x + h(to_x)) / 2, *(run([x, *back[:k], g, *back[k + 1 :]], f) for k in range(len(back)))]
+    back, f = [_adjoint(xp, e) for e in directions], _Conjugate.of(f)
+    to_x = _run(xp, [x, g, *back], f)
+    others = [[*back[:k], *back[k + 1 :]] for k in range(len(back))]
+    to_directions = [_run(xp, [x, *rest[:k], g, *rest[k:]], f) for k, rest in enumerate(others)]
+    return [(to_x + _adjoint(xp, to_x)) / 2, *to_directions]
+
+
+def _adjoint(xp: Any, x: Any) -> Any:
+    return xp.conj(xp.matrix_transpose(x))
 
 
 matrix_derivative.vjp(arrays=_matrix_derivative_arrays)

@@ -399,7 +399,7 @@ def _matrix_function_back(xp: Any, g: Any, a: Any, name: str, power: float | Non
         a = xp.astype(a, g.dtype)
     scale = _magnitude(xp, g.detach() if isinstance(g, Tensor) else g)
     block = xp.concat([xp.concat([a, g / scale], axis=-1), xp.concat([xp.zeros_like(a), a], axis=-1)], axis=-2)
-    call = matrix_function_on_host
+    call: Any = matrix_function_on_host
     made = (
         call.op.source(xp, block, name=name, power=power) if hasattr(xp, "__backend__") else call(block, name=name, power=power)
     )
