@@ -277,6 +277,22 @@ def test_determinants_and_factorizations_of_singular_matrices(xp):
     np.testing.assert_allclose(got[0, 0], -0.25)
     assert np.isfinite(got).all()
     np.testing.assert_array_equal(gradients(xp, xp.linalg.matrix_norm, np.zeros((2, 2)))[0], np.zeros((2, 2)))
+    (got,) = gradients(xp, lambda x: xp.linalg.matrix_norm(x, ord="nuc"), [[2.0, 0.0], [0.0, 1e-17]])
+    np.testing.assert_allclose(got, [[1.0, 0.0], [0.0, 0.0]], atol=1e-12)
+
+
+def test_a_pseudo_inverse_that_drops_a_value(xp):
+    # Between the kept value 2 and the dropped value 1, x[0, 1] and x[1, 0] turn the kept space; y is v u^H / 2.
+    (got,) = gradients(xp, lambda x: xp.linalg.pinv(x, rtol=0.6)[0, 1], [[2.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_allclose(got, [[0.0, 1 / 6], [1 / 3, 0.0]], atol=1e-12)
+
+
+def test_functions_of_matrices_with_repeated_eigenvalues(xp):
+    (got,) = gradients(xp, lambda x: xp.linalg.matrix_function(x, xp.exp)[0, 1], np.eye(2))
+    np.testing.assert_allclose(got, [[0.0, math.e / 2], [math.e / 2, 0.0]], atol=1e-12)
+    if xp.zeros(1).backend in ("numpy", "torch", "strict"):
+        with pytest.warns(RuntimeWarning, match="eigh: x has a repeated eigenvalue"):
+            gradients(xp, lambda x: (lambda w, v: ((v * xp.exp(w)) @ v.mT)[0, 1])(*xp.linalg.eigh(x)), np.eye(2))
 
 
 def test_repeated_eigenvalues(xp):

@@ -300,6 +300,10 @@ class Backend:
         """
         return False
 
+    def holds(self, x: Array) -> bool:
+        """Whether `x`, one boolean, is true; for any example, if it hides batch axes. It waits for the device."""
+        return bool(x)
+
     def owns_memory(self, x: Array) -> bool:
         """Whether `x` holds its own memory and is no view of another array's. False is always safe: it costs a copy.
 

@@ -365,7 +365,7 @@ def pullback(
             xp = namespaces.get(g.__class__)
             if xp is None:  # Tensors, several cotangents, or a type of array that is met for the first time
                 g = _fill(node, g) if g.__class__ is list else g
-                one: Any = g[0] if g.__class__ is tuple else g
+                one: Any = next(part for part in g if part is not None) if g.__class__ is tuple else g
                 xp = one.__array_namespace__() if on_tensors else raw_namespace(one)
                 saved = _saved_tensors(node, linked) if on_tensors else saved
             conj = None
@@ -440,7 +440,9 @@ _age = operator.attrgetter("age")
 
 
 def _fill(node: Node, g: list[Any]) -> tuple[Any, ...]:
-    """The cotangents of several outputs, zero for those that nothing used."""
+    """The cotangents of several outputs, zero for those that nothing used; None if the op's rules want to know."""
+    if not node.op.fills:
+        return tuple(g)
     one = next(part for part in g if part is not None)
     xp = one.__array_namespace__() if isinstance(one, Tensor) else raw_namespace(one)
     parts = zip(g, node.shape, node.dtype)

@@ -535,15 +535,29 @@ def _linalg__norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = Fa
 
 @_numpy
 def _linalg__cond(x: Any, p: Any = None) -> Any:
+    if 0 in x.shape[-2:]:
+        raise ValueError(f"numpy.linalg.cond: x has shape {x.shape}; an empty matrix has no condition number")
     if p in (None, 2, -2):
         s = xgrad.linalg.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    return xgrad.linalg.matrix_norm(x, ord=p) * xgrad.linalg.matrix_norm(xgrad.linalg.inv(x), ord=p)
+        small, large = (s[..., 0], s[..., -1]) if p == -2 else (s[..., -1], s[..., 0])
+        return _infinite_where(small == 0, large / xgrad.where(small == 0, xgrad.ones_like(small), small), large)
+    singular = xgrad.isinf(xgrad.linalg.slogdet(x.detach()).logabsdet)
+    regular = xgrad.where(singular[..., None, None], xgrad.linalg.matrix_power(x.detach(), 0), x)
+    size, inverse = xgrad.linalg.matrix_norm(x, ord=p), xgrad.linalg.matrix_norm(xgrad.linalg.inv(regular), ord=p)
+    return _infinite_where(singular, size * inverse, size)
+
+
+def _infinite_where(singular: Any, number: Any, size: Any) -> Any:
+    """`number`; where `singular`, infinite and without a finite gradient, but with none if the matrix is zero, of `size` 0."""
+    zero = singular & (size == 0)
+    return xgrad.where(zero, xgrad.inf, number * xgrad.where(singular & ~zero, xgrad.inf, xgrad.ones_like(size.detach())))
 
 
 @_numpy
 def _linalg__lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     a, b = _tensors((a, b))
+    if rcond is not None and rcond < 0:  # NumPy's way to say the precision of the dtype
+        rcond = float(xgrad.finfo(a.dtype).eps)
     x, rank = xgrad.matmul(xgrad.linalg.pinv(a, rtol=rcond), b), xgrad.linalg.matrix_rank(a, rtol=rcond)
     rest = xgrad.abs(b - xgrad.matmul(a, x)) ** 2
     over = a.shape[0] > a.shape[1] == rank.item()
@@ -555,8 +569,24 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
     return xgrad.linalg.qr(a).R if mode == "r" else xgrad.linalg.qr(a, mode=mode)
 
 
+def _from_lower(a: Any, hermitian: bool) -> Any:
+    """`a`; as NumPy reads it if it is said to be Hermitian: its lower triangle, mirrored."""
+    if not hermitian:
+        return a
+    return xgrad.tril(a) + xgrad.conj(xgrad.matrix_transpose(xgrad.tril(a, k=-1)))
+
+
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    a = _from_lower(a, hermitian)
     return xgrad.linalg.svd(a, full_matrices=full_matrices) if compute_uv else xgrad.linalg.svdvals(a)
+
+
+def _rank(a: Any, tol: Any, rtol: Any) -> Any:
+    if a.ndim < 2:  # a vector has rank 1 if it is not zero
+        return xgrad.astype(xgrad.any(a != 0), xgrad.int64)
+    if tol is None:
+        return xgrad.linalg.matrix_rank(a, rtol=rtol)
+    return xgrad.count_nonzero(xgrad.linalg.svdvals(a.detach()) > xgrad.expand_dims(_as_tensor(tol), axis=-1), axis=-1)
 
 
 def _lower(name: str) -> Callable[..., Any]:
@@ -577,9 +607,11 @@ _lambdas(
     svd=_svd,
     eigh=_lower("eigh"),
     eigvalsh=_lower("eigvalsh"),
-    pinv=lambda a, rcond=None, *, rtol=None: xgrad.linalg.pinv(a, rtol=rtol if rcond is None else rcond),
-    matrix_rank=lambda A, *, rtol=None: xgrad.linalg.matrix_rank(A, rtol=rtol),
-    multi_dot=lambda arrays: functools.reduce(xgrad.matmul, _tensors(arrays)),
+    pinv=lambda a, rcond=None, hermitian=False, *, rtol=None: xgrad.linalg.pinv(
+        _from_lower(a, hermitian), rtol=rtol if rcond is None else rcond
+    ),
+    matrix_rank=lambda A, tol=None, hermitian=False, *, rtol=None: _rank(_from_lower(A, hermitian), tol, rtol),
+    multi_dot=lambda arrays: functools.reduce(xgrad.dot, _tensors(arrays)),
     **{
         name: _same(name, "linalg")
         for name in """cholesky cross det diagonal eig eigvals inv matmul matrix_norm matrix_power matrix_transpose outer slogdet

@@ -79,6 +79,7 @@ class Op(Generic[P, R]):
         self.pushes: list[Push | None] = []  # one per array argument; None is the pullback of the pullback
         self.savers: dict[tuple[bool, ...], Callable[..., tuple[Any, ...]]] = {}
         self.per_item = True  # for a sequence: whether the rule is called once for each item, told which by `i`
+        self.fills = True  # whether rules get zeros for outputs that nothing used, and not None
         self.write: Callable[..., Any] | None = None
         self.unless: Callable[..., bool] | None = None
         self.call: Callable[..., Any] = self.forward  # set by the engine

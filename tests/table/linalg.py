@@ -9,7 +9,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from xgrad.ops import linalg as chapter
+from xgrad.ops.matrix_functions import matrix_derivative
 
 from . import Arg, Row
 
@@ -100,6 +103,65 @@ def _qr_completed(xp: Any, a: Any) -> Any:
     return q, eye - q @ _h(xp, q), xp.cat([r, xp.zeros(a.shape[-2] - r.shape[-2], r.shape[-1], dtype=a.dtype)])
 
 
+def _with_values(m: int, n: int, values: tuple[float, ...], kind: str = "float", hermitian: bool = False) -> Arg:
+    """A matrix with these singular values; or eigenvalues, if it is Hermitian."""
+    rng = np.random.default_rng([m, n, len(values)])
+    u, v = (np.linalg.qr(rng.normal(size=(k, k)) + (1j * rng.normal(size=(k, k)) if kind == "complex" else 0))[0] for k in (m, n))
+    v = u if hermitian else v
+    x = (u[:, : len(values)] * np.asarray(values)) @ v[:, : len(values)].conj().T
+    return Arg((m, n), kind=kind, values=tuple(map(tuple, ((x + x.conj().T) / 2 if hermitian else x).tolist())))
+
+
+# Kept by a tolerance of 0.3 are two values, and those dropped are not zero. Equal ones are checked in tests/ops/test_linalg.py:
+# PyTorch's derivatives are wrong there.
+_TRUNCATED = {
+    "square": (_with_values(3, 3, (3.0, 2.0, 0.5)),),
+    "tall": (_with_values(5, 3, (3.0, 2.0, 0.5)),),
+    "wide": (_with_values(3, 4, (3.0, 2.0, 0.5)),),
+    "complex tall": (_with_values(4, 3, (3.0, 2.0, 0.5), "complex"),),
+    "complex wide": (_with_values(2, 3, (3.0, 0.5), "complex"),),
+}
+_KEPT = {"square": 2, "tall": 2, "wide": 2, "complex tall": 2, "complex wide": 1}
+
+
+def _truncated(t: Any, a: Any, k: int) -> Any:
+    u, s, vh = t.linalg.svd(a, full_matrices=False)
+    return (_h(t, vh[:k]) / s[:k]) @ _h(t, u[:, :k])
+
+
+def _kept_rows(t: Any, a: Any) -> Any:
+    vh = t.linalg.svd(a, full_matrices=False)[2][:2]
+    return _h(t, vh) @ vh
+
+
+def _across_gap(t: Any, a: Any, r: Any) -> Any:
+    _, s, vh = t.linalg.svd(a, full_matrices=False)
+    inner = (vh @ r @ _h(t, vh))[2:, :2]
+    return _h(t, vh[2:]) @ (inner / (s[:2] ** 2 - s[2:, None] ** 2)) @ vh[:2]
+
+
+def _cofactors_along(t: Any, a: Any, b: Any) -> Any:
+    inverse = t.linalg.inv(a)
+    along = inverse @ b
+    trace = along.diagonal(0, -2, -1).sum(-1)[..., None, None]
+    return t.linalg.det(a)[..., None, None] * (trace * inverse - along @ inverse).mT
+
+
+def _function(f: Any) -> Any:
+    def reference(t: Any, a: Any) -> Any:
+        w, v = t.linalg.eigh(_hermitian(t, a))
+        y = f(t, w)
+        return (v.to(y.dtype) if y.is_complex() else v) * y[..., None, :] @ _h(t, v).to(t.promote_types(v.dtype, y.dtype))
+
+    return lambda xp, a: xp.linalg.matrix_function(_hermitian(xp, a), lambda w: f(xp, w)), reference
+
+
+def _exp_along(t: Any, a: Any, b: Any) -> Any:  # the upper right block of the exponential of a larger matrix
+    a = _hermitian(t, a)
+    block = t.cat([t.cat([a, b], dim=-1), t.cat([t.zeros_like(a), a], dim=-1)], dim=-2)
+    return t.linalg.matrix_exp(block)[..., :3, 3:]
+
+
 _NO_EIG = {"dask": "Dask has no eigenvalues of general matrices"}
 
 ROWS = [
@@ -112,7 +174,7 @@ ROWS = [
     *_rows("slogdet", _SQUARE, lambda xp, a: tuple(xp.linalg.slogdet(a))),
     *_rows("inv", _SQUARE, lambda xp, a: xp.linalg.inv(_positive(xp, a))),
     *_rows(
-        "cofactors", _SQUARE, lambda xp, a: chapter.cofactors(a), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
+        "cofactors", _SQUARE, lambda xp, a: chapter.cofactors([a]), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
     ),
     *(replace(row, skip=_NO_EIG) for row in _rows("eig", _SQUARE | {"random": (Arg((2, 4, 4)),)}, _eig)),
     *(replace(row, skip=_NO_EIG) for row in _rows("eigvals", _SQUARE, _eigvals)),
@@ -124,6 +186,41 @@ ROWS = [
     *_rows("qr", _SHAPES, lambda xp, a: tuple(xp.linalg.qr(a, mode="reduced"))),
     Row("qr", _qr_complete, (Arg((4, 2)),), torch=_qr_completed, label="complete"),
     *_rows("pinv", _SHAPES, lambda xp, a: xp.linalg.pinv(a)),
+    *(
+        row
+        for kind, arg in _TRUNCATED.items()
+        for row in _rows(
+            "pinv", {kind: arg}, lambda xp, a: xp.linalg.pinv(a, rtol=0.3),
+            lambda t, a, k=_KEPT[kind]: _truncated(t, a, k), label="truncated",
+        )
+    ),
+    *_rows(
+        "kept_rows", {k: _TRUNCATED[k] for k in ("square", "tall", "complex tall")},
+        lambda xp, a: chapter.kept_rows(a, rtol=0.3), _kept_rows,
+    ),
+    *_rows(
+        "across_gap",
+        {
+            "tall": (*_TRUNCATED["tall"], Arg((3, 3))),
+            "complex": (*_TRUNCATED["complex tall"], Arg((3, 3), kind="complex")),
+            "of a fixed matrix": (replace(*_TRUNCATED["tall"], grad=False), Arg((3, 3))),
+        },
+        lambda xp, a, r: chapter.across_gap(a, r, rtol=0.3), _across_gap,
+    ),
+    *_rows("cofactors", {k: 2 * _SQUARE[k] for k in ("square", "batched", "complex")}, lambda xp, a, b: chapter.cofactors([a, b]), _cofactors_along, label="along"),
+    Row("cofactors", lambda xp, a, b, c: chapter.cofactors([a, b, c]), (_well(4), _well(4), _well(4)), label="along two"),
+    *(
+        replace(row, dtypes=dtypes)
+        for label, f, dtypes in (
+            ("sin", lambda xp, w: xp.sin(w), ("float64", "float32")),
+            ("complex", lambda xp, w: xp.exp(1j * w), ("float64",)),
+        )
+        for row in _rows("matrix_function", {k: _SQUARE[k] for k in ("square", "batched", "complex")}, *_function(f), label=label)
+    ),
+    *_rows(
+        "matrix_derivative", {k: (*_SQUARE[k], *_SQUARE[k]) for k in ("square", "complex")},
+        lambda xp, a, b: matrix_derivative([_hermitian(xp, a), b], lambda xp, w, order: xp.exp(w)), _exp_along,
+    ),
     *_rows(
         "solve",
         {
@@ -160,6 +257,10 @@ ROWS = [
     Row(
         "cross", lambda xp, a, b: xp.linalg.cross(a, b, axis=-2), (Arg((2, 3, 1)), Arg((3, 4))),
         torch=lambda t, a, b: t.linalg.cross(a, b[None], dim=-2), label="broadcast",
+    ),
+    Row(
+        "cross", lambda xp, a, b: xp.linalg.cross(a, b, axis=0), (Arg((3, 2)), Arg((3,))),
+        torch=lambda t, a, b: t.linalg.cross(a, b[:, None].expand(3, 2), dim=0), label="from the front",
     ),
     *(
         Row(

@@ -61,5 +61,10 @@ ROWS = [
     _pair("vecdot", "vectors", (3,), (3,), lambda xp, a, b: xp.vecdot(a, b), lambda t, a, b: t.linalg.vecdot(a, b)),
     _pair("vecdot", "broadcast", (2, 3), (3,), lambda xp, a, b: xp.vecdot(a, b), lambda t, a, b: t.linalg.vecdot(a, b)),
     _pair("vecdot", "axis", (4, 3, 2), (3, 2), lambda xp, a, b: xp.vecdot(a, b, axis=-2), lambda t, a, b: (a * b).sum(-2)),
+    _pair("vecdot", "axis from the front", (3, 2), (3,), lambda xp, a, b: xp.vecdot(a, b, axis=0), lambda t, a, b: b @ a),
+    _pair(
+        "vecdot", "complex axis from the front", (2, 3), (4, 3, 2), lambda xp, a, b: xp.vecdot(a, b, axis=1),
+        lambda t, a, b: t.einsum("jk,ikj->ij", a.conj(), b), "complex",
+    ),
     _pair("vecdot", "complex", (2, 3), (3,), lambda xp, a, b: xp.vecdot(a, b), lambda t, a, b: t.linalg.vecdot(a, b), "complex"),
 ]  # fmt: skip

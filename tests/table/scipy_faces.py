@@ -33,6 +33,23 @@ ON_DASK = (
 
 X6, X34, SIGNAL = Arg((6,)), Arg((3, 4)), Arg((2, 9))
 SPD = Arg((3, 3), values=((4.0, 1.0, 0.5), (1.0, 3.0, 0.2), (0.5, 0.2, 2.0)))
+DROPPED = Arg((4, 2), values=((1.0, 0.2), (-0.5, 0.3), (0.8, 0.1), (0.3, -0.2)))  # one singular value is below 0.3 of the other
+COMPLEX = Arg((2, 2), values=((1.0 + 0.5j, 0.3j), (0.2 - 0.4j, 1.5)), kind="complex")
+MATRIX_FUNCTIONS: list[tuple[str, Any]] = [
+    ("sqrtm", lambda f, a, **options: f(a, **options)),
+    ("logm", lambda f, a, **options: f(a, **options)),
+    ("fractional_matrix_power", lambda f, a, **options: f(a, -0.3, **options)),
+]
+
+
+def _of_symmetric(call: Any) -> Any:
+    def run(f: Any, a: Any) -> Any:
+        a = (a + a.mT) / 2
+        return call(f, a, hermitian=True) if f.__module__.startswith("xgrad") else call(f, a)
+
+    return run
+
+
 B, A = Arg((3,), values=(0.5, 0.3, 0.2)), Arg((3,), values=(1.5, -0.4, 0.2))
 KNOTS, VALUES = Arg((5,), values=(0.0, 0.4, 1.0, 1.7, 2.2)), Arg((5, 2))
 PLACES = Arg((4,), values=(0.15, 0.6, 1.45, 2.05))
@@ -64,6 +81,13 @@ ROWS: list[Row] = [
     _row("linalg.cholesky", SPD, call=lambda f, a: f(a, lower=True)),
     _row("linalg.cho_solve", SPD, Arg((3,)), call=lambda f, a, b: f((a, True), b)),
     _row("linalg.lstsq", Arg((4, 2)), Arg((4,)), call=lambda f, a, b: f(a, b)[:2]),
+    _row("linalg.lstsq", DROPPED, Arg((4,)), label="-truncated", call=lambda f, a, b: f(a, b, cond=0.3)[0]),
+    *(_row(f"linalg.{name}", SPD, name="matrix_function_on_host", call=call) for name, call in MATRIX_FUNCTIONS),
+    _row("linalg.logm", COMPLEX, name="matrix_function_on_host", label="-complex", order=1),
+    *(
+        _row(f"linalg.{name}", SPD, name="matrix_function", label="-hermitian", call=_of_symmetric(call))
+        for name, call in MATRIX_FUNCTIONS
+    ),
     _row("linalg.toeplitz", Arg((4,)), Arg((3,))),
     _row("linalg.circulant", Arg((4,))),
     _row("linalg.block_diag", Arg((2, 2)), Arg((3,)), Arg((2, 1))),

@@ -226,6 +226,17 @@ class BatchBackend(Backend):
     def from_scalar(self, x: Any, like: Any) -> Any:
         return super().from_scalar(x, None if like is None else self.enclose(like))
 
+    def at_hand(self, x: Any) -> bool:
+        inner = x.payload._data
+        found: bool = raw_namespace(inner).__backend__.at_hand(inner)
+        return found
+
+    def holds(self, x: Any) -> bool:
+        inner = x.payload._data
+        xp = raw_namespace(inner)
+        found: bool = xp.__backend__.holds(xp.any(inner))
+        return found
+
     def owns_memory(self, x: Any) -> bool:
         return True  # nothing writes into a payload
 

@@ -8,10 +8,13 @@ and, for QR, S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
+from ..backend import raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
 from ..keys import axes_from_0, check_axis
 from ..precision import in_float32, norm
@@ -120,18 +123,62 @@ def _differences(xp: Any, v: Any) -> tuple[Any, Any]:
     return gap, xp.abs(gap) <= _columns(xp, bound)
 
 
-def _warn_of_repeated(xp: Any, inner: Any, gw: Any, w: Any) -> None:
-    """Warn if what comes back to the vectors of a repeated eigenvalue may not tell the derivative."""
-    n = w.shape[-1]
-    if n < 2 or isinstance(w, Tensor) or not xp.__backend__.at_hand(w):
+def _warn_of_repeated(what: str, v: Any, to_values: Any, to_vectors: Any, turning: Any, at_zero: bool = False) -> None:
+    """Warn if what comes back to the vectors of a repeated value may not tell the derivative.
+
+    Parameters
+    ----------
+    what : str
+        The beginning of the warning.
+    v : array
+        The values.
+    to_values, to_vectors : array or None
+        The cotangents of the values, and of the vectors, in the basis of the vectors; None where nothing used them.
+    turning : array or None
+        The part of `to_vectors` that turns the vectors, of one value with each other where values are equal.
+    at_zero : bool
+        Whether a value of zero counts as repeated, though it is there once.
+
+    Notes
+    -----
+    For a loss that depends on ``vectors f(values) vectors^H`` with the cotangent ``e`` in the basis of the vectors,
+    ``to_vectors[i, j]`` is ``2 e[i, j] f(values[j])``, and ``to_values[i]`` is ``e[i, i] f'(values[i])``; what is missing,
+    ``e[i, j] f'(values[i])``, is zero if the former is. But where ``f`` is zero, it says nothing. If the values are not used,
+    there is no ``f'``, and nothing is missing unless the loss depends on how the vectors are turned.
+    """
+    power = 0.375 if isinstance(v, Tensor) else 0.75  # in a second derivative, differences are divided by twice
+    v, to_values, to_vectors, turning = (x._data if isinstance(x, Tensor) else x for x in (v, to_values, to_vectors, turning))
+    n = v.shape[-1]
+    both = to_values is not None and to_vectors is not None
+    if n == 0 or (n < 2 and not (at_zero and both)):
         return
-    _, equal = _differences(xp, w)
-    spread = xp.abs(_rows(xp, gw) - _columns(xp, gw)) + xp.abs(inner)
-    some = spread > math.sqrt(float(xp.finfo(w.dtype).eps)) * xp.max(spread, axis=(-2, -1), keepdims=True)
-    if bool(xp.any(equal & ~_band(xp, w, n, n) & some)):
+    one = v if to_vectors is None else to_vectors
+    xp = raw_namespace(one)
+    if not xp.__backend__.at_hand(one):
+        return
+    size = xp.abs(v)
+    eps = float(xp.finfo(size.dtype).eps)
+    largest = xp.max(size, axis=-1, keepdims=True)
+    # Nearer than this, a difference of values has lost most of its digits.
+    near = xp.abs(_rows(xp, v) - _columns(xp, v)) <= _columns(xp, max(n * eps, eps**power) * largest)
+    band = _band(xp, size, n, n)
+    pairs = near & ~band
+    scale = 0.0 if to_vectors is None else xp.abs(to_vectors)
+    if to_values is not None:
+        scale = scale + xp.abs(_rows(xp, to_values) - _columns(xp, to_values))
+    small = eps**0.5 * xp.max(scale, axis=(-2, -1), keepdims=True)
+    some = pairs & ((xp.abs(turning) if to_values is None else scale) > small)
+    if both:
+        zero = _columns(xp, size <= n * eps * largest)
+        pairs = pairs | (band & zero) if at_zero else pairs
+        silent = xp.abs(_diagonal(xp, to_vectors)) <= small[..., 0]
+        used = (xp.abs(to_values) > small[..., 0]) | (small[..., 0] == 0)
+        some = some | (pairs & _columns(xp, silent) & (_columns(xp, used) | ~zero))
+    if xp.__backend__.holds(xp.any(some)):
         warnings.warn(
-            "eigh: x has a repeated eigenvalue; the gradient is right if the loss depends on its eigenvectors only as on a "
-            "projection, but not if it depends on single elements of v f(w) v^H",
+            f"{what}; what is computed from its vectors has the right derivative if it depends on them only together, as a "
+            "projection does, but not if it is an element of a function of the matrix, v f(w) v^H: compute that by "
+            "xgrad.linalg.matrix_function",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -169,6 +216,9 @@ def cross(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tensor
     check_axis("cross", axis)
     if axis >= 0 and x1.ndim == x2.ndim:
         axis -= x1.ndim
+    if x1.ndim != x2.ndim and 0 <= axis < min(x1.ndim, x2.ndim):  # counted from the front, it is another place in either
+        found = xp.linalg.cross(xp.moveaxis(x1, axis, -1), xp.moveaxis(x2, axis, -1), axis=-1)
+        return xp.moveaxis(found, -1, axis)
     for name, x in (("x1", x1), ("x2", x2)):
         if not -x.ndim <= axis < 0 or x.shape[axis] != 3:
             raise ValueError(f"cross: {name} has shape {tuple(x.shape)}; along axis {axis} it must have three elements")
@@ -204,6 +254,11 @@ def matrix_power(xp: Any, x: ArrayLike, n: int, /) -> Tensor:
         power = power @ power
 
 
+def _matrix(name: str, x: Any) -> None:
+    if len(x.shape) < 2:
+        raise ValueError(f"{name}: x has shape {tuple(x.shape)}; a matrix has two axes at least")
+
+
 def _square(name: str, x: Any) -> None:
     if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
         raise ValueError(f"{name}: x has shape {tuple(x.shape)}; its last two axes must be equally long, a square matrix")
@@ -222,6 +277,7 @@ def diagonal(xp: Any, x: ArrayLike, /, *, offset: int = 0) -> Tensor:
     >>> diagonal(xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 4.])
     """
+    _matrix("diagonal", x)
     return xp.linalg.diagonal(x, offset=offset)
 
 
@@ -245,58 +301,103 @@ def trace(xp: Any, x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Te
     >>> trace(xgrad.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor(5.0)
     """
+    _matrix("trace", x)
     return xp.sum(xp.linalg.diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
 # ------------------------------------------------------------------------------------------- determinants and inverses
 
 
-def _singular(xp: Any, x: Any) -> tuple[Any, Any, Any, Any]:
-    """The singular value decomposition of square matrices, and ``det(u) det(v^H)``."""
-    u, s, vh = xp.linalg.svd(x, full_matrices=False)
-    phase = xp.linalg.det(u) * xp.linalg.det(vh)
-    return u, s, vh, _columns(xp, _columns(xp, phase))
-
-
 @op(override=True)
-def cofactors(xp: Any, x: ArrayLike, /) -> Tensor:
-    """The matrix of cofactors of a square matrix, ``det(x) inv(x)^T``, also where `x` is singular.
+def cofactors(xp: Any, arrays: Sequence[ArrayLike], /) -> Tensor:
+    """The matrix of cofactors of square matrices, ``det(x) inv(x)^T``, also where `x` is singular; or its derivatives.
 
+    Parameters
+    ----------
+    arrays : sequence of arrays
+        The matrices `x`; then, for derivatives, directions. All are of shape ``(..., N, N)``.
+
+    Notes
+    -----
     With the singular value decomposition ``x = u diag(s) v^H`` it is ``det(u) det(v^H) conj(u) diag(p) conj(v^H)``, where
-    ``p[i]`` is the product of all singular values but ``s[i]``: nothing is divided. Neither is it in the gradient.
+    ``p[i]`` is the product of all singular values but ``s[i]``: nothing is divided. In the basis of the singular vectors the
+    derivative of order m of the determinant is the sum over all indices and permutations of m places, ``q``, of
+    ``sign(q) p[i1, ..., im] e1[i1, i_q(1)] ... em[im, i_q(m)]``, where ``p`` is the product of the other singular values. It
+    is linear in each of the directions ``e``; without one of them it is the result, and so are all derivatives of the result.
 
+    Examples
+    --------
     >>> import xgrad
-    >>> cofactors(xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])).numpy().round(3)
+    >>> cofactors([xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])]).numpy().round(3)
     array([[ 4., -2.],
            [-2.,  1.]], dtype=float32)
     """
-    if x.shape[-1] == 0:
-        return xp.zeros_like(x)
-    u, s, vh, phase = _singular(xp, x)
-    n = x.shape[-1]
-    others = _one_where(xp, _band(xp, s, n, n), _rows(xp, s))
-    p = xp.astype(xp.prod(others, axis=-1), x.dtype)
-    return phase * (xp.conj(u) * _rows(xp, p)) @ xp.conj(vh)
+    x, *directions = arrays
+    order, n = len(directions), x.shape[-1]
+    if math.prod(x.shape) == 0 or order >= n:  # a determinant is linear in each row
+        return xp.zeros_like(x) if order or n == 0 else xp.ones_like(x)
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    phase = _columns(xp, _columns(xp, xp.linalg.det(u) * xp.linalg.det(vh)))
+    inner = [_h(xp, u) @ e @ _h(xp, vh) for e in directions]
+    p = xp.astype(_products_of_others(xp, s, order + 1), x.dtype)
+    total = _diag(xp, p, n, n) if not order else None
+    for permutation in itertools.permutations(range(order + 1)) if order else ():
+        term = p
+        for k, e in enumerate(inner, 1):
+            i, j = sorted((k, permutation[k]))
+            e = _diagonal(xp, e) if i == j else e if i == k else _t(xp, e)
+            axes = (n if axis in (i, j) else 1 for axis in range(order + 1))
+            term = term * xp.reshape(e, (*e.shape[: e.ndim - len({i, j})], *axes))
+        column = permutation[0]
+        if rest := tuple(i - order - 1 for i in range(1, order + 1) if i != column):
+            term = xp.sum(term, axis=rest)
+        term = _sign(permutation) * (term if column else _diag(xp, term, n, n))
+        total = term if total is None else total + term
+    return phase * (xp.conj(u) @ total @ xp.conj(vh))
 
 
-def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
-    # In the basis of the singular vectors, det is a sum of products, and its second derivative in the elements (i, i) and
-    # (j, j) is the product of the other singular values, p[i, j]; in (i, j) and (j, i) it is -p[i, j].
-    n = x.shape[-1]
-    if n == 0:
-        return g
-    u, s, vh, phase = _singular(xp, x)
+def _sign(permutation: Sequence[int]) -> int:
+    return (-1) ** sum(a > b for a, b in itertools.combinations(permutation, 2))
+
+
+def _products_of_others(xp: Any, s: Any, places: int) -> Any:
+    """For each tuple of so many indices, the product of `s` without the numbers at these; zero where two are equal."""
+    lead, n = s.shape[:-1], s.shape[-1]
     band = _band(xp, s, n, n)
-    either = xp.expand_dims(band, axis=0) | xp.expand_dims(band, axis=1)
-    p = xp.prod(_one_where(xp, either, xp.expand_dims(_rows(xp, s), axis=-2)), axis=-1)
-    p = xp.astype(xp.where(band, xp.zeros_like(p), p), x.dtype)
-    inner = _h(xp, u) @ g @ _h(xp, vh)
-    result = _diag(xp, xp.sum(p * _rows(xp, _diagonal(xp, inner)), axis=-1), n, n) - p * _t(xp, inner)
-    return phase * (xp.conj(u) @ result @ xp.conj(vh))
+    taken, equal = None, None  # (index, ..., index, number), and (index, ..., index)
+
+    def shape(*axes: int) -> tuple[int, ...]:
+        return tuple(n if i in axes else 1 for i in range(places + 1))
+
+    for k in range(places):
+        one = xp.reshape(band, shape(k, places))
+        taken = one if taken is None else taken | one
+    for i, j in itertools.combinations(range(places), 2):
+        one = xp.reshape(band, shape(i, j)[:-1])
+        equal = one if equal is None else equal | one
+    p = xp.prod(_one_where(xp, taken, xp.reshape(s, (*lead, *shape(places)))), axis=-1)
+    return p if equal is None else xp.where(equal, xp.zeros_like(p), p)
 
 
-cofactors.holomorphic(x=_cofactors_x)
-cofactors.jvp(x=lambda xp, t, x: _cofactors_x(xp, t, x))  # the second derivative of det, which is symmetric
+def _cofactors(xp: Any, *arrays: Any) -> Any:
+    return cofactors(arrays) if any(isinstance(x, Tensor) for x in arrays) else xp.cofactors(list(arrays))
+
+
+def _cofactors_arrays(xp: Any, g: Any, arrays: Any) -> list[Any]:
+    x, *directions = arrays
+    others = [[*directions[:k], *directions[k + 1 :]] for k in range(len(directions))]
+    return [_cofactors(xp, x, g, *directions), *(_cofactors(xp, x, g, *rest) for rest in others)]
+
+
+def _cofactors_change(xp: Any, t: Any, arrays: Any) -> Any:
+    x, *directions = arrays
+    to_x, *to_directions = t
+    changes = [_cofactors(xp, x, *directions[:k], change, *directions[k + 1 :]) for k, change in enumerate(to_directions)]
+    return sum(changes, _cofactors(xp, x, *directions, to_x))
+
+
+cofactors.holomorphic(arrays=_cofactors_arrays)
+cofactors.jvp(arrays=_cofactors_change)
 
 
 @op
@@ -322,10 +423,6 @@ def det(xp: Any, x: ArrayLike, /) -> Tensor:
     """
     _square("det", x)
     return xp.linalg.det(x)
-
-
-def _cofactors(xp: Any, x: Any) -> Any:
-    return cofactors(x) if isinstance(x, Tensor) else xp.cofactors(x)
 
 
 det.holomorphic(x=lambda xp, g, x: _columns(xp, _columns(xp, g)) * _cofactors(xp, x))
@@ -448,26 +545,161 @@ solve.jvp(x1=_solve_change)
 solve.linear("x2")
 
 
+@op(override=True)
+def kept_rows(xp: Any, x: ArrayLike, /, *, rtol: Any) -> Tensor:
+    """The projection onto the right singular vectors of tall `x` whose values are larger than `rtol` times the largest.
+
+    The gradient is ``x (h + h^H)`` with ``h = across_gap(x, g + g^H)``.
+
+    >>> import xgrad
+    >>> kept_rows(xgrad.Tensor([[2.0, 0.0], [0.0, 1.0]]), rtol=0.6)
+    Tensor([[1., 0.],
+            [0., 0.]])
+    """
+    _, s, vh = xp.linalg.svd(x, full_matrices=False)
+    vh = xp.where(_columns(xp, _kept(xp, s, rtol)), vh, xp.zeros_like(vh))
+    return _h(xp, vh) @ vh
+
+
+def _kept(xp: Any, s: Any, rtol: Any) -> Any:
+    """Which of the descending singular values are larger than `rtol` times the first."""
+    if s.shape[-1] == 0:
+        return s > 0
+    rtol = getattr(rtol, "_data", rtol)
+    return s > s[..., :1] * (_columns(xp, rtol) if getattr(rtol, "shape", ()) else rtol)
+
+
+@op(override=True)
+def across_gap(xp: Any, x: ArrayLike, r: ArrayLike, /, *, rtol: Any) -> Tensor:
+    """What the vectors that `kept_rows` keeps take up of the others when ``x^H x`` changes by `r`.
+
+    With the singular values ``s`` and right singular vectors ``v`` of `x` it is ``v h v^H``, where ``h[i, j]`` is
+    ``(v^H r v)[i, j] / (s[j]**2 - s[i]**2)`` for ``i`` dropped and ``j`` kept, and zero elsewhere. It solves
+    ``y c - c y = (1 - p) r p`` with ``c = x^H x`` and the projection ``p``, and its derivatives of any order are again
+    solutions of that equation: no difference of two kept values is divided by, so these may be equal.
+
+    >>> import xgrad
+    >>> across_gap(xgrad.Tensor([[2.0, 0.0], [0.0, 1.0]]), xgrad.ones((2, 2)), rtol=0.6).tolist()[1]
+    [0.3333333432674408, 0.0]
+    """
+    _, s, vh = xp.linalg.svd(x, full_matrices=False)
+    kept = _kept(xp, s, rtol)
+    pairs = _rows(xp, kept) & ~_columns(xp, kept)
+    gap, total = (xp.where(pairs, v, xp.ones_like(v)) for v in (_rows(xp, s) - _columns(xp, s), _rows(xp, s) + _columns(xp, s)))
+    inner = vh @ r @ _h(xp, vh)
+    return _h(xp, vh) @ xp.where(pairs, inner / xp.astype(total, r.dtype) / xp.astype(gap, r.dtype), xp.zeros_like(inner)) @ vh
+
+
+def _kept_rows(xp: Any, x: Any, rtol: Any) -> Any:
+    return kept_rows(x, rtol=rtol) if isinstance(x, Tensor) else xp.kept_rows(x, rtol=rtol)
+
+
+def _across_gap(xp: Any, x: Any, r: Any, rtol: Any) -> Any:
+    return across_gap(x, r, rtol=rtol) if isinstance(x, Tensor) else xp.across_gap(x, r, rtol=rtol)
+
+
+def _twice_hermitian(xp: Any, x: Any) -> Any:
+    return x + _h(xp, x)
+
+
+def _kept_rows_x(xp: Any, g: Any, x: Any, rtol: Any) -> Any:
+    x, size = _scaled(xp, x)
+    return x @ _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, g), rtol)) / size
+
+
+def _kept_rows_change(xp: Any, t: Any, x: Any, rtol: Any) -> Any:
+    x, size = _scaled(xp, x)
+    return _twice_hermitian(xp, _across_gap(xp, x, _twice_hermitian(xp, _h(xp, x) @ (t / size)), rtol))
+
+
+def _scaled(xp: Any, x: Any) -> tuple[Any, Any]:
+    """Matrices over the sizes of their largest elements, so that products of them do not overflow; and these sizes.
+
+    They count as constants: what is made of both does not depend on them.
+    """
+    size = xp.max(xp.abs(x.detach() if isinstance(x, Tensor) else x), axis=(-2, -1), keepdims=True)
+    size = xp.astype(_one_where(xp, size == 0, size), x.dtype)
+    return x / size, size
+
+
+kept_rows.vjp(x=_kept_rows_x)
+kept_rows.jvp(x=_kept_rows_change)
+
+
+def _across_gap_x(xp: Any, g: Any, x: Any, r: Any, y: Any, rtol: Any) -> Any:
+    h, rh, yh = _across_gap(xp, x, g, rtol), _h(xp, r), _h(xp, y)
+    p = _twice_hermitian(xp, rh @ h - h @ rh + yh @ g - g @ yh)  # the cotangent of the projection, and its transpose
+    return x @ _twice_hermitian(xp, h @ yh - yh @ h + _across_gap(xp, x, p, rtol))
+
+
+across_gap.vjp(x=_across_gap_x, r=lambda xp, g, x, rtol: _across_gap(xp, x, g, rtol))
+across_gap.linear("r")
+
+
 @op
 def pinv(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
     """The Moore-Penrose pseudo-inverse of each matrix in the last two axes.
 
-    Singular values up to `rtol` times the largest one count as zero. The gradient is that of a change of `x` which leaves
-    its rank as it is (G. H. Golub and V. Pereyra, 1973): ``-y^H g y^H + (1 - x y) g^H y y^H + y^H y g^H (1 - y x)``.
+    Parameters
+    ----------
+    x : array
+        Floating-point, of shape ``(..., M, N)``.
+    rtol : float or array, optional
+        Singular values up to `rtol` times the largest one count as zero; the precision of the dtype times ``max(M, N)`` if
+        it is not given. An array has the shape of the leading axes. It has no gradient.
 
+    Returns
+    -------
+    Tensor
+        Of shape ``(..., N, M)``.
+
+    Notes
+    -----
+    The gradient is that of a change of `x` which leaves the number of kept values as it is (G. H. Golub and V. Pereyra,
+    1973): ``-y^H g y^H + (1 - x y) g^H y y^H + y^H y g^H (1 - y x)``. Where `rtol` drops values that are not zero, ``x`` in
+    this formula is ``x p`` with the projection ``p`` onto the kept right singular vectors, and the change of ``p`` counts too.
+    It is right to every order, also where kept values are equal. It does not exist where a value is at the threshold.
+
+    Examples
+    --------
     >>> import xgrad
     >>> pinv(xgrad.Tensor([[2.0], [0.0]])).shape
     (1, 2)
+    >>> x = xgrad.Tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    >>> pinv(x, rtol=0.6)[0, 1].backward()
+    >>> x.grad.numpy().round(3)
+    array([[0.   , 0.167],
+           [0.333, 0.   ]], dtype=float32)
     """
+    _matrix("pinv", x)
     return xp.linalg.pinv(x) if rtol is None else xp.linalg.pinv(x, rtol=getattr(rtol, "_data", rtol))
 
 
-def _pinv_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
+def _pinv_x(xp: Any, g: Any, x: Any, y: Any, rtol: Any) -> Any:
+    if rtol is None or 0 in x.shape:
+        return _pinv_of_constant_rank_x(xp, g, x, y)
+    if x.shape[-2] < x.shape[-1]:
+        return _h(xp, _pinv_x(xp, _h(xp, g), _h(xp, x), _h(xp, y), rtol))
+    p = _kept_rows(xp, x, rtol)
+    inner = _pinv_of_constant_rank_x(xp, g, x @ p, y)
+    return inner @ p + _kept_rows_x(xp, _h(xp, x) @ inner, x, rtol)
+
+
+def _pinv_change(xp: Any, t: Any, x: Any, y: Any, rtol: Any) -> Any:
+    if rtol is None or 0 in x.shape:
+        return _pinv_of_constant_rank_change(xp, t, x, y)
+    if x.shape[-2] < x.shape[-1]:
+        return _h(xp, _pinv_change(xp, _h(xp, t), _h(xp, x), _h(xp, y), rtol))
+    p = _kept_rows(xp, x, rtol)
+    return _pinv_of_constant_rank_change(xp, t @ p + x @ _kept_rows_change(xp, t, x, rtol), x @ p, y)
+
+
+def _pinv_of_constant_rank_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
     yh, gh = _h(xp, y), _h(xp, g)
     return (gh - x @ (y @ gh)) @ y @ yh + yh @ (y @ (gh - (gh @ y) @ x)) - yh @ g @ yh
 
 
-def _pinv_change(xp: Any, t: Any, x: Any, y: Any) -> Any:
+def _pinv_of_constant_rank_change(xp: Any, t: Any, x: Any, y: Any) -> Any:
     yh, th = _h(xp, y), _h(xp, t)
     left, right = th @ yh @ y, y @ yh @ th
     return (left - y @ (x @ left)) + (right - (right @ x) @ y) - y @ t @ y
@@ -485,6 +717,9 @@ def matrix_rank(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
     >>> matrix_rank(xgrad.Tensor([[1.0, 2.0], [2.0, 4.0]])).item()
     1
     """
+    _matrix("matrix_rank", x)
+    if math.prod(x.shape[-2:]) == 0:
+        return xp.zeros(tuple(x.shape[:-2]), dtype=xp.int64, device=xp.__backend__.device(x))
     return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=getattr(rtol, "_data", rtol))
 
 
@@ -591,21 +826,28 @@ def _has(xp: Any, name: str) -> None:
 def _eig_x(xp: Any, g: Any, y: Any) -> Any:
     (gw, gv), (w, v) = g, y
     n, vh = w.shape[-1], _h(xp, v)
+    if gv is None:
+        _warn_of_repeated("eig: x has a repeated eigenvalue", w, gw, None, None)
+        return xp.linalg.solve(vh, _columns(xp, gw) * vh)
     inner = vh @ gv
     inner = inner - (vh @ v) * _rows(xp, xp.astype(xp.real(_diagonal(xp, inner)), v.dtype))
-    inner = _over_differences(xp, inner, xp.conj(w)) + _diag(xp, gw, n, n)
+    _warn_of_repeated("eig: x has a repeated eigenvalue", w, gw, inner, inner)
+    inner = _over_differences(xp, inner, xp.conj(w))
+    inner = inner if gw is None else inner + _diag(xp, gw, n, n)
     return xp.linalg.solve(vh, inner @ vh)
 
 
 def _eig_change(xp: Any, t: Any, y: Any) -> Any:
     w, v = y
     inner = xp.linalg.solve(v, xp.astype(t, v.dtype) @ v)
+    _warn_of_repeated("eig: x has a repeated eigenvalue", w, None, inner, inner)
     turned = v @ _over_differences(xp, inner, w)
     along = xp.real(xp.sum(xp.conj(v) * turned, axis=-2))
     return _diagonal(xp, inner), turned - v * _rows(xp, xp.astype(along, v.dtype))
 
 
 eig.vjp(x=_eig_x)
+cast(Any, eig).op.fills = False
 eig.jvp(x=_eig_change)
 
 
@@ -642,7 +884,8 @@ def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     phase is arbitrary, and so is the basis that stands for a repeated eigenvalue: within such a basis the quotient counts
     as zero. This is right for losses in which those vectors occur only together (a projection, a trace of a function of
     `x`), and finite always; single elements of ``v f(w) v^H`` have derivatives at repeated values that no cotangents of
-    ``w`` and ``v`` tell. Where that cannot be ruled out, and values are at hand, there is a RuntimeWarning.
+    ``w`` and ``v`` tell. Where that cannot be ruled out, and values are at hand, there is a RuntimeWarning;
+    `xgrad.linalg.matrix_function` is right there.
 
     >>> import xgrad
     >>> w, v = eigh(xgrad.Tensor([[2.0, 1.0], [1.0, 2.0]]))
@@ -655,20 +898,26 @@ def eigh(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
 
 def _eigh_x(xp: Any, g: Any, y: Any) -> Any:
     (gw, gv), (w, v) = g, y
-    n = w.shape[-1]
-    inner = _h(xp, v) @ gv
-    _warn_of_repeated(xp, inner, gw, w)
-    inner = _over_differences(xp, inner, w) + xp.astype(_diag(xp, gw, n, n), v.dtype)
-    return v @ ((inner + _h(xp, inner)) / 2) @ _h(xp, v)
+    n, vh = w.shape[-1], _h(xp, v)
+    inner = None if gv is None else vh @ gv
+    turning = None if inner is None else inner - _h(xp, inner)
+    _warn_of_repeated("eigh: x has a repeated eigenvalue", w, gw, inner, turning)
+    if inner is None:
+        return (v * _rows(xp, xp.astype(gw, v.dtype))) @ vh
+    inner = _over_differences(xp, inner, w)
+    inner = inner if gw is None else inner + xp.astype(_diag(xp, gw, n, n), v.dtype)
+    return v @ ((inner + _h(xp, inner)) / 2) @ vh
 
 
 def _eigh_change(xp: Any, t: Any, y: Any) -> Any:
     w, v = y
     inner = _h(xp, v) @ ((t + _h(xp, t)) / 2) @ v
+    _warn_of_repeated("eigh: x has a repeated eigenvalue", w, None, inner, inner)
     return xp.real(_diagonal(xp, inner)), v @ _over_differences(xp, inner, w)
 
 
 eigh.vjp(x=_eigh_x)
+cast(Any, eigh).op.fills = False
 eigh.jvp(x=_eigh_change)
 
 
@@ -724,6 +973,7 @@ def qr(xp: Any, x: ArrayLike, /, *, mode: str = "reduced") -> tuple[Tensor, Tens
     >>> abs(r[0, 0]).item()
     5.0
     """
+    _matrix("qr", x)
     return QRResult(*xp.linalg.qr(x, mode=mode))
 
 
@@ -791,8 +1041,9 @@ def svd(xp: Any, x: ArrayLike, /, *, full_matrices: bool = True) -> tuple[Tensor
     -----
     With ``a = u^H gu`` and ``b = vh gvh^H`` the gradient of a square `x` is ``u (A diag(s) + diag(s) B + diag(gs)) vh``,
     where ``A`` is ``a - a^H`` with each element divided by ``s[j]**2 - s[i]**2``, and ``B`` likewise. Singular vectors are
-    determined only together, up to a phase, and those of a repeated value up to a rotation: see `eigh`. A division by a
-    singular value that is zero, or by a difference that is, counts as zero.
+    determined only together, up to a phase, and those of a repeated value up to a rotation: see `eigh`, also for the warning.
+    A division by a singular value that is zero, or by a difference that is, counts as zero. What turns the vectors on both
+    sides in opposite directions has the sum of two values below it, so that the polar factor ``u vh`` is right at equal ones.
 
     Examples
     --------
@@ -801,6 +1052,7 @@ def svd(xp: Any, x: ArrayLike, /, *, full_matrices: bool = True) -> tuple[Tensor
     >>> s
     Tensor([2., 1.])
     """
+    _matrix("svd", x)
     return SVDResult(*xp.linalg.svd(x, full_matrices=full_matrices))
 
 
@@ -808,28 +1060,44 @@ def _svd_x(xp: Any, g: Any, y: Any) -> Any:
     (gu, gs, gvh), (u, s, vh) = g, y
     k = s.shape[-1]
     m, n = u.shape[-2], vh.shape[-1]
+    only_values = gu is None and gvh is None
+    gu, gvh = (xp.zeros_like(v) if gv is None else gv for gv, v in ((gu, u), (gvh, vh)))
     if u.shape[-1] > k:  # vectors that complete the basis turn against the others as they must to stay orthogonal
         u, u2, gu, g2 = u[..., :k], u[..., k:], gu[..., :k], gu[..., k:]
         gu = gu - u2 @ (_h(xp, g2) @ u)
     if vh.shape[-2] > k:
         vh, v2h, gvh, g2h = vh[..., :k, :], vh[..., k:, :], gvh[..., :k, :], gvh[..., k:, :]
         gvh = gvh - (vh @ _h(xp, g2h)) @ v2h
+    if only_values:
+        _warn_of_repeated("svd: x has a repeated singular value", s, gs, None, None)
+        return (u * _rows(xp, xp.astype(gs, u.dtype))) @ vh
     a, b = _h(xp, u) @ gu, vh @ _h(xp, gvh)
-    wide = xp.astype(s, u.dtype)
-    inverse = xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide))
-    total = _rows(xp, wide) + _columns(xp, wide)  # s[j]**2 - s[i]**2 is the product of sum and difference
-    total = _one_where(xp, total == 0, total)
-    inner = _over_differences(xp, a - _h(xp, a), s) / total * _rows(xp, wide)
-    inner = inner + _columns(xp, wide) * _over_differences(xp, b - _h(xp, b), s) / total
-    inner = inner + xp.astype(_diag(xp, gs, k, k), u.dtype)
-    if xp.isdtype(u.dtype, "complex floating"):
-        inner = inner + _diag(xp, _diagonal(xp, a - _h(xp, a)) * inverse / 2, k, k)
+    together = _twice_hermitian(xp, a + b)
+    a, b = a - _h(xp, a), b - _h(xp, b)
+    same = (a + b) / 2
+    _warn_of_repeated("svd: x has a repeated singular value", s, gs, together + same, same, at_zero=m != n)
+    inner = _turned(xp, s, same, (a - b) / 2)
+    inner = inner if gs is None else inner + xp.astype(_diag(xp, gs, k, k), u.dtype)
     found = u @ inner @ vh
+    wide = xp.astype(s, u.dtype)
+    inverse = _rows(xp, xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide)))
     if m > k:
-        found = found + ((gu - u @ a) * _rows(xp, inverse)) @ vh
+        found = found + ((gu - u @ (_h(xp, u) @ gu)) * inverse) @ vh
     if n > k:
-        found = found + (u * _rows(xp, inverse)) @ (gvh - _h(xp, b) @ vh)
+        found = found + (u * inverse) @ (gvh - (gvh @ _h(xp, vh)) @ vh)
     return found
+
+
+def _turned(xp: Any, s: Any, same: Any, opposite: Any) -> Any:
+    """``same[i, j] / (s[j] - s[i]) + opposite[i, j] / (s[j] + s[i])``, in which a division by zero counts as zero.
+
+    With these two, a change of the matrix turns the vectors on either side in the same direction, and in opposite ones. The
+    second is there for equal values too, as in the polar decomposition ``u vh``.
+    """
+    total = _rows(xp, s) + _columns(xp, s)
+    zero = total == 0
+    regular = xp.where(zero, xp.zeros_like(opposite), opposite / xp.astype(_one_where(xp, zero, total), opposite.dtype))
+    return _over_differences(xp, same, s) + regular
 
 
 def _svd_change(xp: Any, t: Any, y: Any) -> Any:
@@ -839,13 +1107,9 @@ def _svd_change(xp: Any, t: Any, y: Any) -> Any:
     m = _h(xp, u1) @ t @ v1
     wide = xp.astype(s, u.dtype)
     inverse = _rows(xp, xp.where(wide == 0, xp.zeros_like(wide), 1 / _one_where(xp, wide == 0, wide)))
-    total = _rows(xp, wide) + _columns(xp, wide)
-    total = _one_where(xp, total == 0, total)
-    right, left = m * _rows(xp, wide), _columns(xp, wide) * m
-    a = _over_differences(xp, right + _h(xp, right), s) / total
-    b = _over_differences(xp, left + _h(xp, left), s) / total
-    if xp.isdtype(u.dtype, "complex floating"):
-        a = a + _diag(xp, 1j * xp.astype(xp.imag(_diagonal(xp, m)), u.dtype), k, k) * inverse
+    p, q = (m + _h(xp, m)) / 2, (m - _h(xp, m)) / 2
+    _warn_of_repeated("svd: x has a repeated singular value", s, None, p, p)
+    a, b = _turned(xp, s, p, q), _turned(xp, s, p, -q)
     du, dv = u1 @ a, v1 @ b
     if u.shape[-2] > k:
         du = du + (t @ v1 - u1 @ m) * inverse
@@ -859,6 +1123,7 @@ def _svd_change(xp: Any, t: Any, y: Any) -> Any:
 
 
 svd.vjp(x=_svd_x)
+cast(Any, svd).op.fills = False
 svd.jvp(x=_svd_change)
 
 
@@ -873,6 +1138,7 @@ def svdvals(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> svdvals(xgrad.Tensor([[0.0, 2.0], [1.0, 0.0]]))
     Tensor([2., 1.])
     """
+    _matrix("svdvals", x)
     return xp.linalg.svdvals(x)
 
 
@@ -1022,14 +1288,37 @@ def matrix_norm(xp: Any, x: ArrayLike, /, *, keepdims: bool = False, ord: int | 
     >>> matrix_norm(xgrad.Tensor([[3.0, 0.0], [0.0, 4.0]])).item()
     5.0
     """
+    _matrix("matrix_norm", x)
     if ord is None or ord == "fro":
         return norm(xp, x, (-2, -1), keepdims)
     if ord == "nuc":
-        found = xp.sum(xp.linalg.svdvals(x), axis=-1)
+        s = xp.linalg.svdvals(x)
+        found = xp.sum(xp.where(_nearly(xp, s, 0.0), xp.zeros_like(s), s), axis=-1)
     elif ord in (1, -1, 2, -2, math.inf, -math.inf):
         size = abs(ord)  # type: ignore[arg-type]
         parts = xp.linalg.svdvals(x) if size == 2 else xp.sum(xp.abs(x), axis=-2 if size == 1 else -1)
-        found = (xp.max if ord > 0 else xp.min)(parts, axis=-1)  # type: ignore[operator]
+        if parts.shape[-1] == 0:
+            if ord < 0:  # type: ignore[operator]
+                raise ValueError(f"matrix_norm: x has shape {tuple(x.shape)}; of no numbers there is no smallest, ord={ord!r}")
+            found = xp.sum(parts, axis=-1)
+        else:
+            found = (xp.max if ord > 0 else xp.min)(parts, axis=-1)  # type: ignore[operator]
+            if size == 2:  # values that are equal to within rounding share the gradient; those near zero have none
+                some = _nearly(xp, parts, _columns(xp, found))
+                alike = xp.where(some & ~_nearly(xp, parts, 0.0), parts, xp.zeros_like(parts))
+                found = _with_gradient_of(xp, found, xp.sum(alike, axis=-1) / xp.sum(xp.astype(some, parts.dtype), axis=-1))
     else:
         raise ValueError(f"matrix_norm: ord={ord!r}; it must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     return _columns(xp, _columns(xp, found)) if keepdims else found
+
+
+def _nearly(xp: Any, s: Any, value: Any) -> Any:
+    """Which descending singular values are `value` to within rounding."""
+    if s.shape[-1] == 0:
+        return s == value
+    return xp.abs(s - value) <= s.shape[-1] * float(xp.finfo(s.dtype).eps) * s[..., :1]
+
+
+def _with_gradient_of(xp: Any, y: Any, other: Any) -> Any:
+    """`y`, with the gradient of `other`, which has the same value to within rounding."""
+    return y.detach() + (other - other.detach()) if isinstance(y, Tensor) else y

@@ -100,8 +100,7 @@ def _matmul_x2(xp: Any, g: Any, x1: Any, x2_shape: tuple[int, ...]) -> Any:
     if len(x2_shape) == 1:
         if g.ndim == 0:
             return g * x1
-        rows, column = xp.reshape(x1, (-1, x2_shape[0])) if x1.ndim > 2 else x1, xp.reshape(g, (-1,)) if g.ndim > 1 else g
-        return _at(xp, column, rows)
+        return _at(xp, xp.reshape(g, (-1,)) if g.ndim > 1 else g, _flat(xp, x1) if x1.ndim > 2 else x1)
     if x1.ndim == 1:
         return xp.expand_dims(x1, axis=-1) * xp.expand_dims(g, axis=-2)
     if len(x2_shape) == 2:  # one matrix for a whole stack: a single product does the sum over the stack
@@ -262,7 +261,7 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
     x1, x2 : array
         Their other axes broadcast.
     axis : int
-        Where the vectors lie, counted back from the last axis; of the same length in both.
+        Where the vectors lie, counted back from the last axis, or from the first in each; of the same length in both.
 
     Returns
     -------
@@ -292,11 +291,21 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
         raise ValueError(
             f"vecdot: x1 has shape {tuple(x1.shape)} and x2 {tuple(x2.shape)}; their lengths along axis {axis} must be equal"
         )
+    if axis >= 0:  # libraries differ in where that is in operands of different dimensions
+        x1, x2, axis = xp.moveaxis(x1, axis, -1), xp.moveaxis(x2, axis, -1), -1
     return xp.vecdot(x1, x2, axis=axis)
 
 
+def _vecdot_back(xp: Any, g: Any, other: Any, shape: tuple[int, ...], axis: int) -> Any:
+    if axis < 0:
+        return xp.expand_dims(g, axis=axis) * other
+    # Counted from the front, it is another place in either operand.
+    d = xp.expand_dims(g, axis=-1) * xp.moveaxis(other, axis, -1)
+    return xp.moveaxis(d, -1, axis - len(shape))
+
+
 vecdot.vjp(
-    x1=lambda xp, g, x2, axis: xp.expand_dims(xp.conj(g), axis=axis) * x2,
-    x2=lambda xp, g, x1, axis: xp.expand_dims(g, axis=axis) * x1,
+    x1=lambda xp, g, x2, axis, x1_shape: _vecdot_back(xp, xp.conj(g), x2, x1_shape, axis),
+    x2=lambda xp, g, x1, axis, x2_shape: _vecdot_back(xp, g, x1, x2_shape, axis),
 )
 vecdot.linear()

@@ -8,11 +8,13 @@ from typing import Any
 import xgrad
 
 from ..engine import ArrayLike, Tensor, op
+from ..ops.matrix_functions import logarithm, of_hermitian
+from ..ops.matrix_functions import power as power_of
 from .inputs import constant, floating, on_host, run, scipy_module
 
 __all__ = [
-    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "expm", "lstsq", "solve", "solve_continuous_lyapunov",
-    "solve_sylvester", "solve_triangular", "toeplitz",
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "expm", "fractional_matrix_power", "logm", "lstsq", "solve",
+    "solve_continuous_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
 ]  # fmt: skip
 
 
@@ -368,6 +370,174 @@ def _magnitude(xp: Any, g: Any) -> Any:
 
 expm.vjp(a=_expm_back)
 expm.jvp(a=lambda xp, t, a: _expm_back(xp, t, xp.conj(xp.matrix_transpose(a))))
+
+
+# ------------------------------------------------------------------------------------- other functions of matrices
+
+
+@op(override=True)
+def matrix_function_on_host(xp: Any, a: ArrayLike, /, *, name: str, power: float | None = None) -> Tensor:
+    """SciPy's function `name` of square matrices, computed on the host; see `sqrtm`, `logm` and `fractional_matrix_power`."""
+    if not math.prod(a.shape):
+        return xp.zeros_like(a)
+    backend, function = xp.__backend__, getattr(scipy_module("linalg", name), name)
+    given = backend.to_numpy(a)
+    given = given.astype("complex128" if given.dtype.kind == "c" else "float64")  # SciPy warns of what single precision leaves
+    made = [function(x, *(() if power is None else (power,))) for x in given.reshape((-1, *given.shape[-2:]))]
+    # A function of real matrices may be complex.
+    dtype = xp.result_type(a.dtype, xp.complex64) if any(y.dtype.kind == "c" for y in made) else a.dtype
+    device = backend.device(a)
+    found = [xp.astype(backend.from_numpy(y, device), dtype, copy=False) for y in made]
+    return xp.reshape(xp.stack(found), tuple(a.shape))
+
+
+def _matrix_function_back(xp: Any, g: Any, a: Any, name: str, power: float | None) -> Any:
+    """The Fréchet derivative at ``a^H`` in the direction `g`, the upper right block of the function of a larger matrix."""
+    n = a.shape[-1]
+    a = xp.conj(xp.matrix_transpose(a))
+    if g.dtype != a.dtype:
+        a = xp.astype(a, g.dtype)
+    scale = _magnitude(xp, g.detach() if isinstance(g, Tensor) else g)
+    block = xp.concat([xp.concat([a, g / scale], axis=-1), xp.concat([xp.zeros_like(a), a], axis=-1)], axis=-2)
+    call: Any = matrix_function_on_host
+    made = (
+        call.op.source(xp, block, name=name, power=power) if hasattr(xp, "__backend__") else call(block, name=name, power=power)
+    )
+    # SciPy makes finite numbers of singular matrices, which have no derivative.
+    singular = (xp.linalg.slogdet(a)[1] == -math.inf)[..., None, None]
+    return xp.where(singular, xp.zeros_like(made[..., :n, n:]) + math.nan, made[..., :n, n:] * scale)
+
+
+matrix_function_on_host.vjp(a=_matrix_function_back)
+matrix_function_on_host.jvp(
+    a=lambda xp, t, a, name, power: _matrix_function_back(xp, t, xp.conj(xp.matrix_transpose(a)), name, power)
+)
+
+
+def _matrix_function(name: str, a: ArrayLike, hermitian: bool, derivatives: Any, power: float | None = None) -> Tensor:
+    xp, a = floating(a)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"{name}: a has shape {tuple(a.shape)}; its last two axes must be equally long, a square matrix")
+    if hermitian:
+        return of_hermitian(xp, a, derivatives)  # type: ignore[no-any-return]
+    return matrix_function_on_host(a, name=name, power=power)
+
+
+def sqrtm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
+    """The principal square root of square matrices.
+
+    Parameters
+    ----------
+    a : array of shape (..., n, n)
+        Of floating data type, without negative eigenvalues if the result shall be real.
+    hermitian : bool
+        Whether `a` is symmetric or Hermitian, with eigenvalues of zero at least. Then the root is computed from its eigenvalues,
+        where the array is, as `xgrad.linalg.matrix_function` does; else by SciPy on the host.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `a`.
+
+    Raises
+    ------
+    ValueError
+        If the matrices are not square.
+
+    Notes
+    -----
+    The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, right for repeated eigenvalues too. Where `a` is
+    singular, it does not exist: it is infinite or NaN.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> sqrtm(xgrad.Tensor([[4.0, 0.0], [0.0, 9.0]]), hermitian=True)
+    Tensor([[2., 0.],
+            [0., 3.]])
+    """
+    return _matrix_function("sqrtm", a, hermitian, power_of(0.5))
+
+
+def logm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
+    """The principal logarithm of square matrices.
+
+    Parameters
+    ----------
+    a : array of shape (..., n, n)
+        Of floating data type, regular; without negative eigenvalues if the result shall be real.
+    hermitian : bool
+        Whether `a` is symmetric or Hermitian, with eigenvalues above zero; see `sqrtm`.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `a`.
+
+    Raises
+    ------
+    ValueError
+        If the matrices are not square.
+
+    Notes
+    -----
+    The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, right for repeated eigenvalues too. Where `a` is
+    singular, it does not exist: it is infinite or NaN.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    >>> logm(x, hermitian=True)[0, 1].backward()
+    >>> x.grad
+    Tensor([[0. , 0.5],
+            [0.5, 0. ]])
+    """
+    return _matrix_function("logm", a, hermitian, logarithm)
+
+
+def fractional_matrix_power(a: ArrayLike, t: float, *, hermitian: bool = False) -> Tensor:
+    """The principal power `t` of square matrices.
+
+    Parameters
+    ----------
+    a : array of shape (..., n, n)
+        Of floating data type, without negative eigenvalues if the result shall be real.
+    t : float
+        The exponent, a number: it has no gradient.
+    hermitian : bool
+        Whether `a` is symmetric or Hermitian, with eigenvalues that have a power; see `sqrtm`.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `a`.
+
+    Raises
+    ------
+    ValueError
+        If the matrices are not square.
+    TypeError
+        If `t` is not a real number.
+
+    Notes
+    -----
+    The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, right for repeated eigenvalues too. Where `a` is
+    singular, it is NaN unless `hermitian` is set. Whole exponents are powers of `xgrad.linalg.matrix_power`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> fractional_matrix_power(xgrad.Tensor([[4.0, 0.0], [0.0, 9.0]]), -0.5, hermitian=True).numpy().round(3)
+    array([[0.5  , 0.   ],
+           [0.   , 0.333]], dtype=float32)
+    """
+    if isinstance(t, (Tensor, complex)) or not isinstance(t, (int, float)):
+        raise TypeError(f"fractional_matrix_power: the exponent t must be a real number, without a gradient, not {t!r:.80}")
+    if t == int(t):
+        xp, a = floating(a)
+        return xp.linalg.matrix_power(a, int(t))  # type: ignore[no-any-return]
+    return _matrix_function("fractional_matrix_power", a, hermitian, power_of(float(t)), float(t))
 
 
 # ---------------------------------------------------------------------------------------------------- special matrices
