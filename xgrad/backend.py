@@ -362,6 +362,13 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until queued work is done (before reading a clock)."""
 
+    def memory(self, device: Any) -> int | None:
+        """How many bytes of memory there are on a device, or None if that is not known. By default, those of the host."""
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (AttributeError, OSError, ValueError):  # not on Windows
+            return None
+
     def peak_memory(self) -> int | None:
         """The most bytes that the library had allocated at once, where it can tell."""
         return None

@@ -13,7 +13,7 @@ from .backend import dtype_of
 from .engine import Tensor
 from .grad_mode import recording
 from .transforms.call import kind_of
-from .transforms.gradients import value_and_grad
+from .transforms.gradients import ValueAndGrad
 from .transforms.jacobians import jacobian
 from .transforms.tangents import hvp
 from .transforms.unknown import Unknown, from_scipy, in_a_row
@@ -88,7 +88,7 @@ def minimize(
     optimize = from_scipy("optimize", "minimize")
     x = Unknown("minimize", "x0", x0, args)
     scalar: Callable[[Any], Any] = lambda v: f(x.rebuild(x.packing.unpack(v)), *args)
-    both = value_and_grad(scalar, _what="minimize")
+    both = ValueAndGrad(scalar, what="minimize")
     name = (method or "").lower()
     given: dict[str, Any] = {"method": method, "constraints": constraints, "tol": tol, "options": options}
 
