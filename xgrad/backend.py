@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import NotAnArray
+from .scopes import Scope
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -690,9 +691,10 @@ def set_backend(name: str, /) -> None:
     _selected = name
 
 
-@contextlib.contextmanager
-def use_backend(name: str, /) -> Iterator[None]:
-    """Choose the backend for the body of a ``with`` statement, in this thread or task alone.
+def use_backend(name: str, /) -> Scope[str | None]:
+    """Choose the backend for the body of a ``with`` statement or a decorated function, in this thread or task alone.
+
+    Decorated functions may be generators and ``async def``, as with `no_grad`.
 
     Examples
     --------
@@ -702,11 +704,7 @@ def use_backend(name: str, /) -> Iterator[None]:
     'numpy'
     """
     find_backend(name).xp  # noqa: B018
-    token = _override.set(name)
-    try:
-        yield
-    finally:
-        _override.reset(token)
+    return Scope(use_backend, (name,), lambda: (_override, name))
 
 
 class BackendStatus(NamedTuple):
