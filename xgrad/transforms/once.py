@@ -20,7 +20,18 @@ from ..pushforward import ARGUMENT
 from ..rules import Op
 from .attach import attach
 
-__all__ = ["changed", "followed", "is_once", "look", "nearby", "once_differentiable", "replayed", "sealed", "watched"]
+__all__ = [
+    "changed",
+    "followed",
+    "is_once",
+    "look",
+    "look_at_hook",
+    "nearby",
+    "once_differentiable",
+    "replayed",
+    "sealed",
+    "watched",
+]
 
 
 class once_differentiable:  # noqa: N801  (a decorator)
@@ -169,6 +180,18 @@ def look(
                     "lead there, so that the derivative of it would be wrong: something in the rule leaves the graph, such as "
                     f"detach(), numpy() or float(); {advice}"
                 )
+
+
+def look_at_hook(name: str, made: Any, seen: Tensor, hook: Callable[[Tensor], Any]) -> None:
+    """Raise if what a hook returned was computed from what it was given, but outside of the graph: it may be a constant."""
+    if isinstance(made, Tensor) and _reaches(made, [seen]):
+        return
+    with recording(False):
+        if changed(made, hook(nearby(seen))):
+            raise GradientError(
+                f"{name} returned what depends on the cotangent that it was given, but is not in its graph, so that a second "
+                "derivative would be wrong; compute it with xgrad's functions, without detach(), numpy() or float()"
+            )
 
 
 def _reaches(v: Tensor, xs: Sequence[Tensor]) -> bool:
