@@ -262,7 +262,7 @@ def _known(x: Any) -> bool:
         return False
 
 
-WHOLE = 4096
+WHOLE = 512
 WEIGHTS = [[1.0 + (0.6180339887 * k) % 1.0, 1.0 - 2 * ((0.7548776662 * k + 0.3) % 1.0)] for k in range(64)]
 
 
@@ -294,7 +294,7 @@ class Step:
             if isinstance(value, (bool, int, float, complex)):
                 self.constants.append(Number(value))
             elif k in op.arrays and node.parents[op.arrays.index(k)] is None and hasattr(value, "dtype"):
-                self.constants += [Print(value)] if math.prod(value.shape) <= WHOLE else []
+                self.constants += [Print(value)] if math.prod(value.shape) <= 2**16 else []
 
     line = Node.line
 
@@ -308,7 +308,13 @@ def steps(ys: Sequence[Tensor], start: int) -> list[Step]:
             if parent is not None and parent.age >= start and parent not in seen:
                 seen.add(parent)
                 found.append(parent)
-    return [Step(node) for node in sorted(found, key=lambda node: node.age) if node.age >= start and node.op.rules]
+    taken: list[Step] = []
+    for node in sorted(found, key=lambda node: node.age):
+        if node.age >= start and node.op.rules:
+            taken.append(Step(node))
+            if node.op is _CHECKPOINT and type(node.saved) is tuple:
+                taken += node.saved[1].steps
+    return taken
 
 
 def _pull(xp: Any, g: Any, segment: _Segment, arrays: Sequence[Any]) -> list[Any]:
