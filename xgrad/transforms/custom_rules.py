@@ -88,12 +88,17 @@ class _Custom:
         cls = class_of(given)
         return structure.unflatten([self.tensor(y, given[0], cls) for y in leaves])
 
-    def tensor(self, y: Any, like: Tensor | None, cls: type[Tensor] = Tensor) -> Any:
+    def tensor(self, y: Any, like: Tensor, cls: type[Tensor] = Tensor) -> Any:
         """`y` as a Tensor, if it is an array, or a number of NumPy's, which its functions return for 0-d arrays."""
-        if is_numpy_scalar(y) and like is not None:
-            backend = raw_namespace(like._data).__backend__
-            y = backend.from_python(y.item(), dtype_of(y.dtype), like.device)
+        y = self.number(y, like)
         return wrap(y, None, cls) if not isinstance(y, Tensor) and backend_of(y) is not None else y
+
+    def number(self, y: Any, like: Tensor) -> Any:
+        """`y`, or a Tensor beside `like` if it is a floating number of NumPy's."""
+        if not is_numpy_scalar(y) or y.dtype.kind not in "fc":
+            return y
+        backend = raw_namespace(like._data).__backend__
+        return wrap(backend.from_python(y.item(), dtype_of(y.dtype), like.device))
 
     def record(self, arguments: Arguments) -> Any:
         raise NotImplementedError
@@ -426,7 +431,8 @@ class _Backward:
             if parts[k] is None:
                 out.append(xp.new_zeros(like, node.shape, dtype=node.dtype))
             else:
-                v = _checked(name, "bwd's cotangent", parts[k], self.given.names[k], node.shape, node.dtype, record)
+                part = self.function.number(parts[k], g[0])
+                v = _checked(name, "bwd's cotangent", part, self.given.names[k], node.shape, node.dtype, record)
                 out.append(v if record else v._data)
         return out
 
@@ -593,5 +599,5 @@ class _Transposed:
                 out.append(wrap(raw_namespace(primals[0]._data).zeros(shape, dtype=dtype)))
             else:
                 of = f"the result{self.structure.paths[k]}"
-                out.append(_checked(name, "the tangent", parts[k], of, shape, dtype, record))
+                out.append(_checked(name, "the tangent", self.function.number(parts[k], primals[0]), of, shape, dtype, record))
         return out
