@@ -94,7 +94,8 @@ def _decorated(fresh: Callable[[], Any], f: Callable[..., Any]) -> Callable[...,
     """`f`, of whichever kind of function it is, with a scope that `fresh` returns around whatever it runs."""
     if not callable(f):
         raise TypeError(f"a decorator takes a function, not {f!r:.60}")
-    kinds = (f, None if isinstance(f, type) else f.__call__)  # an object that can be called is of the kind of its method
+    target: Any = f
+    kinds = (f, None if isinstance(f, type) else target.__call__)  # an object that can be called is of the kind of its method
     if any(map(inspect.isasyncgenfunction, kinds)):
 
         @functools.wraps(f)

@@ -296,7 +296,7 @@ class Step:
             elif k in op.arrays and node.parents[op.arrays.index(k)] is None and hasattr(value, "dtype"):
                 self.constants += [Print(value)] if math.prod(value.shape) <= 2**16 else []
 
-    line = Node.line
+    line: Any = Node.line
 
 
 def steps(ys: Sequence[Tensor], start: int) -> list[Step]:

@@ -265,7 +265,7 @@ def watched(name: str, rule: Callable[..., Any], once: bool) -> Callable[..., An
         gs = list(g) if isinstance(g, (tuple, list)) else [g]
         if not mode.get() or not any(isinstance(v, Tensor) for v in gs):
             return rule(xp, g, saved, *i)
-        new = lambda vs: type(g)(vs) if isinstance(g, (tuple, list)) else vs[0]
+        new: Callable[[Any], Any] = lambda vs: type(g)(vs) if isinstance(g, (tuple, list)) else vs[0]
         if once:
             with recording(False):
                 found = rule(xp, new(_cut(gs)), _cut(saved), *i)
@@ -284,7 +284,7 @@ def watched(name: str, rule: Callable[..., Any], once: bool) -> Callable[..., An
                 f"{name}: a rule of it returned a {type(raw[0]).__name__}, which no further derivative can see through; {advice}"
             )
         of = "what a rule of it returned"
-        again = lambda vs, xs: listed(call(vs, xs))
+        again: Callable[[Any, Any], list[Any]] = lambda vs, xs: listed(call(vs, xs))
         look(name, parts, [of] * len(parts), starts, "the cotangent or tangent", kept, again, advice)
         return found
 
