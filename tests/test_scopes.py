@@ -274,6 +274,29 @@ def test_scopes_are_copied_and_pickled_by_what_made_them() -> None:
         assert not xgrad.is_grad_enabled()
 
 
+def test_a_decorated_generator_goes_on_in_the_stream_that_it_draws_from() -> None:
+    draw = lambda: xgrad.random.uniform(dtype="float64").item()
+    xgrad.random.seed(3)
+    state = xgrad.random.get_state()
+    expected = [draw() for _ in range(3)]
+
+    @xgrad.random.replaying(state)
+    def numbers() -> Any:
+        for _ in range(3):
+            yield draw()
+
+    xgrad.random.seed(7)
+    outside = [draw() for _ in range(3)]
+    xgrad.random.seed(7)
+    for _ in range(2):
+        assert list(numbers()) == expected
+    assert [(x, draw()) for x in numbers()] == list(zip(expected, outside))
+    once = xgrad.random.replaying(state)
+    for _ in range(2):
+        with once:
+            assert [draw(), draw()] == expected[:2]
+
+
 def test_what_is_no_function_is_not_decorated() -> None:
     with pytest.raises(TypeError, match="a decorator takes a function"):
         xgrad.no_grad()(3)

@@ -17,6 +17,7 @@ from .backend import Backend, current_backend, dtype_of, float64, get_default_dt
 from .batching import Batch, backend_on, base_of
 from .engine import Tensor, wrap
 from .grad_mode import batches
+from .scopes import Scope
 
 __all__ = [
     "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "replaying",
@@ -338,14 +339,18 @@ _replayed: ContextVar[Generator | None] = ContextVar("xgrad_replayed", default=N
 _lock = threading.Lock()
 
 
-@contextmanager
-def replaying(state: Mapping[str, Any]) -> Iterator[None]:
-    """Draw the same numbers again, in this thread or task alone: the body starts where `get_state` returned `state`."""
-    token = _replayed.set(_with_state(state))
-    try:
-        yield
-    finally:
-        _replayed.reset(token)
+def replaying(state: Mapping[str, Any]) -> Scope[Generator | None]:
+    """Draw the same numbers again, in this thread or task alone: the body starts where `get_state` returned `state`.
+
+    It is a decorator too, also of generators and ``async def``, which go on drawing where they were when they are resumed.
+    """
+    return _Replaying(replaying, (state,), lambda: (_replayed, _with_state(state)))
+
+
+class _Replaying(Scope["Generator | None"]):
+    def for_steps(self) -> Callable[[], Scope[Generator | None]]:
+        setting = self._setting()  # of all steps of one generator: they go on in the same stream
+        return lambda: Scope(replaying, self._arguments, lambda: setting)
 
 
 class Draws:

@@ -7,7 +7,7 @@ import inspect
 import types
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 __all__ = ["Scope"]
 
@@ -47,6 +47,10 @@ class Scope(Generic[T]):
 
     def __exit__(self, *_: object) -> None:
         active = _entries.get()
+        if active and self._entered and active[-1][0] is self._entered[-1]:  # as it is but for generators
+            self._entered.pop().variable.set(active[-1][1])
+            _entries.set(active[:-1])
+            return
         own = {entry for entry, _ in active}
         entry = next((e for e in self._entered[::-1] if e in own), None)
         if entry is None:  # it was entered in another context, such as that of another task, where it ends with that
@@ -65,10 +69,15 @@ class Scope(Generic[T]):
         _entries.set((*active[:at], *later))
 
     def __call__(self, f: F) -> F:
-        return cast(F, _decorated(self._fresh, f))
+        return cast(F, _decorated(self, f))
 
-    def _fresh(self) -> Self:
-        return cast(Self, self._made_by(*self._arguments))
+    def fresh(self) -> Scope[T]:
+        """One for a call of a decorated function."""
+        return cast("Scope[T]", self._made_by(*self._arguments))
+
+    def for_steps(self) -> Callable[[], Scope[T]]:
+        """A function that returns one for each step of a generator that was decorated."""
+        return self.fresh
 
     def __reduce__(self) -> Any:
         return self._made_by, self._arguments
@@ -90,8 +99,8 @@ _entries: ContextVar[tuple[tuple[_Entry, Any], ...]] = ContextVar("xgrad_scopes"
 # ------------------------------------------------------------------------------------------------------------- decorators
 
 
-def _decorated(fresh: Callable[[], Any], f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, of whichever kind of function it is, with a scope that `fresh` returns around whatever it runs."""
+def _decorated(scope: Scope[Any], f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, of whichever kind of function it is, with such a scope around whatever it runs."""
     if not callable(f):
         raise TypeError(f"a decorator takes a function, not {f!r:.60}")
     target: Any = f
@@ -100,6 +109,7 @@ def _decorated(fresh: Callable[[], Any], f: Callable[..., Any]) -> Callable[...,
 
         @functools.wraps(f)
         async def stream(*args: Any, **options: Any) -> Any:
+            fresh = scope.for_steps()
             with fresh():
                 source = f(*args, **options)
             step: Any = source.__anext__()
@@ -123,6 +133,7 @@ def _decorated(fresh: Callable[[], Any], f: Callable[..., Any]) -> Callable[...,
 
         @functools.wraps(f)
         async def task(*args: Any, **options: Any) -> Any:
+            fresh = scope.for_steps()
             with fresh():
                 coroutine = f(*args, **options)
             return await _driven(fresh, coroutine)
@@ -132,6 +143,7 @@ def _decorated(fresh: Callable[[], Any], f: Callable[..., Any]) -> Callable[...,
 
         @functools.wraps(f)
         def generator(*args: Any, **options: Any) -> Any:
+            fresh = scope.for_steps()
             with fresh():
                 source = f(*args, **options)
             return (yield from _resumed(fresh, source))
@@ -140,7 +152,7 @@ def _decorated(fresh: Callable[[], Any], f: Callable[..., Any]) -> Callable[...,
 
     @functools.wraps(f)
     def function(*args: Any, **options: Any) -> Any:
-        with fresh():
+        with scope.fresh():
             return f(*args, **options)
 
     return function
