@@ -246,7 +246,8 @@ def _pairs(optimize: Any, x: Unknown, bounds: Any) -> Any:
     if parts and all(map(_is_pair, parts)):
         sides = (x.structure.unflatten([part[k] for part in parts]) for k in (0, 1))
         return optimize.Bounds(*(x.flat_limits(side, default) for side, default in zip(sides, (-infinite, infinite))))
-    pairs = f"a sequence of {size} pairs (low, high), one for each number of x0"
+    parts_of = ", real and imaginary parts apart" if any(x.packing.complex) else ""
+    pairs = f"a sequence of {size} pairs (low, high), one for each number of x0{parts_of}"
     nested = ", pairs nested as x0," if x.structure.spec is not None else ""
     got = f"{len(rows)} entries" if rows is not None else f"a {kind_of(bounds)}"
     raise ValueError(
