@@ -252,6 +252,29 @@ def test_forward_mode_is_the_transpose(xp):
     check(tangent(xp.imag, [3 + 4j], [1 + 2j]), [2.0])
 
 
+def test_jacobians_and_hessians_of_complex_numbers(xp):
+    z, x = xp.asarray([1 + 2j], dtype=xp.complex128), xp.asarray([2.0], dtype=xp.float64)
+    for made in (xgrad.jacobian, xgrad.jacrev, xgrad.jacfwd):
+        check(made(lambda x: x * x * (1 + 3j))(x).numpy(), [[4 + 12j]])
+        check(made(lambda z: xp.abs(z) ** 2)(z).numpy(), [[2 + 4j]])
+        check(made(lambda z: z * z)(z).numpy(), [[2 + 4j]])
+        with pytest.raises(xgrad.GradientError, match="not complex-differentiable"):
+            made(xp.conj)(z)
+    square, real = (lambda z: xp.sum(xp.abs(z) ** 2)), (lambda z: xp.sum(xp.real(z * z)))
+    check((xgrad.hessian(square)(z) @ z).numpy(), xgrad.hvp(square, z, z).numpy())
+    check(xgrad.hvp(real, z, z).numpy(), [2 - 4j])
+    with pytest.raises(xgrad.GradientError, match="xgrad.hvp has its products"):
+        xgrad.hessian(real)(z)
+
+
+def test_a_function_that_returns_a_constant_of_any_kind(xp):
+    x = xp.asarray([1.0, 2.0], dtype=xp.float64)
+    for made in (x[0], x[0].data, np.float64(3.0)):
+        check(xgrad.grad(lambda x, made=made: made)(x).numpy(), [0, 0])
+    with pytest.raises(TypeError, match="returned a float, not a Tensor"):
+        xgrad.grad(lambda x: 3.0)(x)
+
+
 def test_an_unused_leaf_keeps_none(xp):
     x, y = leaf(xp, 1.0), leaf(xp, 1.0)
     (x * 2).backward()

@@ -99,7 +99,7 @@ def test_a_residual_that_is_neither_argument_nor_result_is_found_again() -> None
     scale = y.detach().numpy() / (X * np.sin(X))
     y.sum().backward(create_graph=True)
     g, x.grad = x.grad, None
-    assert g is not None and len(calls) == 2
+    assert g is not None and len(calls) == 3  # found again, and once more nearby: is it really a constant?
     g.sum().backward()
     assert x.grad is not None
     np.testing.assert_allclose(x.grad.numpy(), scale * (2 * np.cos(X) - X * np.sin(X)))
@@ -297,6 +297,149 @@ def test_a_second_derivative_of_a_rule_on_raw_arrays_is_refused() -> None:
     f.defvjp(lambda x: (x * x, x), lambda x, g: (2 * g.data * x.data,))
     with pytest.raises(GradientError, match="a raw array, which no further derivative can see through"):
         xgrad.hessian(lambda x: xgrad.sum(f(x)))(X)
+
+
+# ------------------------------------------------------------------------------------------- rules that leave the graph
+
+
+def cubed(bwd: Any, keep: Any = lambda x: x) -> Any:
+    f = xgrad.custom_vjp(lambda x: x**3)
+    f.defvjp(lambda x: (x**3, keep(x)), bwd)
+    return f
+
+
+def cubed_by_op(rule: Any, forward: bool = False) -> Any:
+    @xgrad.op
+    def cube(xp: Any, x: xgrad.ArrayLike, /) -> Any:
+        return x**3
+
+    cube.vjp(x=(lambda xp, g, x: 3 * g * x**2) if forward else rule)
+    if forward:
+        cube.jvp(x=rule)
+    return cube
+
+
+def cubed_by_jvp(tangent: Any) -> Any:
+    f = xgrad.custom_jvp(lambda x: x**3)
+    f.defjvp(lambda p, t: (p[0] ** 3, tangent(p[0], t[0])))
+    return f
+
+
+def host(x: Any) -> Any:
+    return x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
+
+
+LEAVING = {
+    "a constant": cubed(lambda x, g: (xgrad.asarray(3 * host(g) * host(x) ** 2),)),
+    "a constant times g": cubed(lambda x, g: (g * xgrad.asarray(3 * host(x) ** 2),)),
+    "detached": cubed(lambda x, g: (g * 3 * x.detach() ** 2,)),
+    "g detached": cubed(lambda x, g: (g.detach() * 3 * x**2,)),
+    "through a list": cubed(lambda x, g: (g * xgrad.asarray([3 * n * n for n in x.detach().tolist()], dtype="float64"),)),
+    "an array kept": cubed(lambda s, g: (g * s,), lambda x: 3 * host(x) ** 2),
+    "a Tensor of an array kept": cubed(lambda s, g: (g * s,), lambda x: xgrad.asarray(3 * host(x) ** 2)),
+    "one of those kept": cubed(lambda s, g: (g * 3 * s[0] * s[1],), lambda x: (x.detach(), x)),
+    "a rule of an op": cubed_by_op(lambda xp, g, x: xp.asarray(3 * host(g) * host(x) ** 2)),
+    "a rule of an op, times g": cubed_by_op(lambda xp, g, x: g * xp.asarray(3 * host(x) ** 2)),
+    "an array of a rule of an op": cubed_by_op(lambda xp, g, x: 3 * host(g) * host(x) ** 2),
+    "a custom_jvp, times t": cubed_by_jvp(lambda x, t: t * xgrad.asarray(3 * host(x) ** 2)),
+}
+
+
+@pytest.mark.parametrize("second", [lambda f: xgrad.hessian(f)(X), lambda f: xgrad.hvp(f, X, K), lambda f: twice(f)])
+@pytest.mark.parametrize("f", LEAVING.values(), ids=LEAVING)
+def test_a_rule_that_leaves_the_graph_has_its_first_derivative_and_no_second(f: Any, second: Any) -> None:
+    total = lambda x: xgrad.sum(f(x))
+    np.testing.assert_allclose(xgrad.grad(total)(X), 3 * X**2)
+    with pytest.raises(GradientError, match="leaves the graph|further derivative|no Tensor of their graph|requires grad"):
+        second(total)
+
+
+def twice(f: Any) -> Any:
+    x = Tensor(X, requires_grad=True)
+    f(x).backward(create_graph=True)
+    g, x.grad = x.grad, None
+    assert g is not None
+    g.sum().backward()
+    return x.grad
+
+
+ONCE = {
+    "custom_vjp": cubed(xgrad.once_differentiable(lambda x, g: (xgrad.asarray(3 * g.numpy() * x.numpy() ** 2),))),
+    "an array kept": cubed(xgrad.once_differentiable(lambda s, g: (g * s,)), lambda x: 3 * x.numpy() ** 2),
+    "an array returned": cubed(xgrad.once_differentiable(lambda x, g: (3 * g.numpy() * x.numpy() ** 2,))),
+    "op": cubed_by_op(xgrad.once_differentiable(lambda xp, g, x: 3 * host(g) * host(x) ** 2)),
+    "custom_jvp": xgrad.custom_jvp(lambda x: x**3),
+}
+ONCE["custom_jvp"].defjvp(xgrad.once_differentiable(lambda p, t: (p[0] ** 3, t[0] * xgrad.asarray(3 * p[0].numpy() ** 2))))
+
+
+@pytest.mark.parametrize("f", ONCE.values(), ids=ONCE)
+def test_a_rule_that_is_declared_once_differentiable(f: Any) -> None:
+    total = lambda x: xgrad.sum(f(x))
+    np.testing.assert_allclose(xgrad.grad(total)(X), 3 * X**2)
+    np.testing.assert_allclose(xgrad.jacobian(f)(X), np.diag(3 * X**2))
+    x = Tensor(X, requires_grad=True)
+    total(x).backward(create_graph=True)  # a graph that nobody walks does no harm
+    g = x.grad
+    assert g is not None
+    np.testing.assert_allclose(g.detach().numpy(), 3 * X**2)
+    told = "rule is once_differentiable, so that there is no second derivative"
+    with pytest.raises(GradientError, match=told):
+        g.sum().backward()
+    for second in (lambda: xgrad.hessian(total)(X), lambda: xgrad.hvp(total, X, K), lambda: xgrad.jacrev(xgrad.grad(total))(X)):
+        with pytest.raises(GradientError, match=told):
+            second()
+
+
+def test_a_tangent_that_was_lost_is_no_zero() -> None:
+    lost = cubed_by_jvp(lambda x, t: xgrad.asarray(3 * host(t) * host(x) ** 2))
+    np.testing.assert_allclose(xgrad.jvp(lost, (X,), (K,))[1], 3 * X**2 * K)
+    with pytest.raises(GradientError, match="the tangent of the result does not depend on the tangents"):
+        xgrad.grad(lambda x: xgrad.sum(lost(x)))(X)
+    lost = cubed_by_op(lambda xp, t, x: xp.asarray(3 * host(t) * host(x) ** 2), forward=True)
+    with pytest.raises(GradientError, match="leaves the graph"):
+        xgrad.hvp(lambda x: xgrad.sum(lost(x)), X, K)
+
+
+def test_rules_with_constants_and_zeros_are_as_good_as_ever() -> None:
+    mask = np.array([1.0, 0.0])
+    two = xgrad.custom_vjp(lambda x, y: 2 * x)
+    two.defvjp(lambda x, y: (2 * x, (x, mask, 3.0)), lambda kept, g: (2 * g, xgrad.zeros_like(g)))
+    f = lambda x: xgrad.sum(two(x, x) * x)
+    np.testing.assert_allclose(xgrad.hessian(f)(X), 4 * np.eye(2))
+    step = xgrad.custom_vjp(lambda x: xgrad.where(x > 0, x * x, 0.0))  # constant but for a jump, at a point on its edge
+    step.defvjp(
+        lambda x: (xgrad.where(x > 0, x * x, 0.0), (x, xgrad.astype(x.detach() > 0.3, "float64"))),
+        lambda kept, g: (2 * g * kept[0] * kept[1],),
+    )
+    np.testing.assert_allclose(xgrad.hessian(lambda x: xgrad.sum(step(x)))(X), np.diag([0.0, 2.0]))
+    noisy = xgrad.custom_vjp(lambda x: x * 1.0)
+    noisy.defvjp(lambda x: (x * 1.0, x), lambda x, g: (g * xgrad.random.uniform((2,), dtype="float64"),))
+    xgrad.hessian(lambda x: xgrad.sum(noisy(x)))(X)
+    batched = xgrad.vmap(xgrad.hessian(lambda x: xgrad.sum(two(x, x) * x)))(XS)
+    np.testing.assert_allclose(batched, np.stack([4 * np.eye(2)] * 3))
+
+
+def test_the_result_is_a_tensor_whenever_an_argument_is_one(xp: Any) -> None:
+    array = lambda x: x.data if isinstance(x, Tensor) else x
+    vjp = xgrad.custom_vjp(lambda x: {"y": [array(x) * 2.0], "n": 3})
+    vjp.defvjp(lambda x: (vjp(x), None), lambda _, g: (g["y"][0] * 2.0,))
+    jvp = xgrad.custom_jvp(lambda x: (array(x) * 2.0,))
+    jvp.defjvp(lambda p, t: (jvp(*p), (t[0] * 2.0,)))
+    x = xp.asarray(X, dtype=xp.float64)
+    for f in (vjp, jvp):
+        for given in (x, xp.asarray(X, dtype=xp.float64).requires_grad_()):
+            with xgrad.no_grad():
+                assert isinstance(leaf_of(f(given)), Tensor)
+            assert isinstance(leaf_of(f(given)), Tensor) and leaf_of(f(given)).requires_grad == given.requires_grad
+        assert type(leaf_of(f(x.data))) is type(x.data)
+    total = xgrad.custom_vjp(lambda x: np.sum(x.numpy()))  # a number of NumPy's is its 0-d array
+    total.defvjp(lambda x: (total(x), x), lambda x, g: (g * xgrad.ones_like(x),))
+    assert isinstance(total(Tensor(X)), Tensor) and xgrad.grad(total)(X).tolist() == [1.0, 1.0]
+
+
+def leaf_of(result: Any) -> Any:
+    return result["y"][0] if isinstance(result, dict) else result[0]
 
 
 def test_an_op_of_a_user_takes_no_name_away() -> None:

@@ -313,3 +313,23 @@ def test_nothing_is_packed_under_no_grad() -> None:
     with xgrad.no_grad(), xgrad.saved_tensors_hooks(lambda x: pytest.fail("packed"), lambda x: x):
         assert not (leaf() * 2).requires_grad
     assert raw_namespace(X) is raw_namespace(leaf()._data)
+
+
+def test_a_hook_that_leaves_the_graph_has_no_second_derivative() -> None:
+    def second(hook: Any) -> Any:
+        x = Tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+        y = x * x
+        y.register_hook(hook)
+        (y * y).sum().backward(create_graph=True)
+        g, x.grad = x.grad, None
+        assert g is not None
+        if g.requires_grad:
+            g.sum().backward()
+        return None if x.grad is None else x.grad.tolist()
+
+    assert second(lambda g: None) == [12.0, 48.0] == second(lambda g: g * 1.0)
+    assert second(lambda g: 3 * g) == [84.0, 336.0]  # g = 3 (2 y) (2 x), and its part by y passes the hook again
+    assert second(lambda g: xgrad.ones_like(g)) == [2.0, 2.0]  # it is a constant
+    for leaving in (lambda g: g.detach() * 3, lambda g: 3 * g.detach().numpy(), lambda g: xgrad.asarray(3 * g.detach().numpy())):
+        with pytest.raises(GradientError, match="the hook <lambda> returned what depends on the cotangent .* not in its graph"):
+            second(leaving)

@@ -19,7 +19,7 @@ MODULES = {
 ARRAY_LIBRARIES = {"numpy", "cupy", "torch", "jax", "dask", "array_api_strict", "array_api_compat", "scipy", "sklearn"}
 
 FLOORS = [  # a module imports from its own floor and those before it
-    {"errors", "grad_mode"},
+    {"errors", "grad_mode", "scopes"},
     {"backend"},
     {"kinds", "memory", "precision", "rules", "views"},
     {"arguments", "methods", "printing", "scalar_conversion"},

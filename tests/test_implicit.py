@@ -150,6 +150,11 @@ def test_a_tensor_that_comes_late_is_not_lost() -> None:
         x.backward()
 
 
+def test_a_whole_jacobian_that_cannot_fit_is_refused_with_what_to_do() -> None:
+    with pytest.raises(MemoryError, match=r"root: solver 'hybr' takes the whole Jacobian; pass solver='krylov' .*8 TB"):
+        xgrad.root(lambda x: x**3 - 1.0, np.ones(10**6))
+
+
 def test_x0_gets_no_gradient() -> None:
     np.testing.assert_array_equal(grad(lambda x0: xgrad.sum(root(cubic, x0, P)))(np.ones(2)), 0)
 

@@ -214,3 +214,12 @@ def test_scipy_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.integrate", None)
     with pytest.raises(ImportError, match="pip install scipy"):
         odeint(hunt, Y0, T, P)
+
+
+def test_a_function_in_the_order_of_scipys_odeint_is_refused() -> None:
+    decay = lambda y, t, rate: -rate * y  # with y a number, -rate * t would be taken for the slope
+    with pytest.raises(ValueError, match=r"f\(y, t, rate\) takes the time second, as scipy.integrate.odeint has it"):
+        odeint(decay, 1.0, [0.0, 1.0], 2.0)
+    swapped = odeint(lambda t, y, *args: decay(y, t, *args), 1.0, [0.0, 1.0], 2.0, rtol=1e-10)
+    np.testing.assert_allclose(swapped[-1], np.exp(-2.0))
+    odeint(lambda t, time: -time, 1.0, [0.0, 1.0])  # as odd as it is, t comes first

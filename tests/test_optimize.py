@@ -72,20 +72,116 @@ def test_each_backend(xp: Any, device: Any, dtype: str) -> None:
     np.testing.assert_allclose(fitted.x.numpy(), [2, -3], atol=1e-3)
 
 
-def test_bounds() -> None:
-    f = lambda p: xgrad.sum((p[0] - 2.0) ** 2) + (p[1] + 1.0) ** 2
-    x0 = (np.zeros(2), 0.5)
-    found = minimize(f, x0, bounds=(None, (np.array([1.0, 5.0]), None)))
-    np.testing.assert_allclose(found.x[0], [1, 2], atol=1e-6)
-    found = minimize(f, x0, bounds=(0, 1.5))
-    np.testing.assert_allclose(found.x[0], 1.5, atol=1e-6)
-    assert found.x[1] == pytest.approx(0.0, abs=1e-9)
-    with pytest.raises(ValueError, match="bounds must be a pair"):
-        minimize(f, x0, bounds=3)
-    with pytest.raises(ValueError, match="bounds"):
-        minimize(f, x0, bounds=((1.0, 2.0, 3.0), None))
-    found = least_squares(lambda x: x - np.array([2.0, 3.0]), np.zeros(2), bounds=(None, 2.5))
-    np.testing.assert_allclose(found.x, [2, 2.5], atol=1e-6)
+FORMS = {
+    "a list of pairs": [(0, 1), (0, 2)],
+    "a tuple of lists": ([0, 1], [0, 2]),
+    "an array": np.array([[0.0, 1.0], [0.0, 2.0]]),
+    "with None": [(None, 1), (0, None)],
+    "with infinities": [(-np.inf, 1), (0, np.inf)],
+    "zip": [0, 1],
+    "Bounds": optimize.Bounds([0, 0], [1, 2]),
+    "Bounds of numbers": optimize.Bounds(0.5, 1.5),
+    "Bounds of one limit": optimize.Bounds(ub=[1, np.inf]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("center", [(5.0, 5.0), (-5.0, 1.7), (0.2, -5.0)])
+def test_bounds_of_scipys_forms_mean_what_they_mean_to_scipy(form: str, center: Any) -> None:
+    center = np.asarray(center)
+    bounds = lambda: zip([0, 0], [1, 2]) if form == "zip" else FORMS[form]
+    both = lambda x: (((x - center) ** 2).sum(), 2 * (x - center))
+    for method in ("L-BFGS-B", "trust-constr", "Nelder-Mead"):
+        given: dict[str, Any] = {"jac": True} if method != "Nelder-Mead" else {}
+        f = both if given else lambda x: both(x)[0]
+        theirs = optimize.minimize(f, np.full(2, 0.7), bounds=bounds(), method=method, **given).x
+        for x0 in (np.full(2, 0.7), Tensor(np.full((1, 2), 0.7)), (0.7, 0.7)):
+            flat = lambda x: xgrad.reshape(xgrad.stack(x) if isinstance(x, (tuple, list)) else x, (-1,))
+            found = minimize(lambda x, flat=flat: xgrad.sum((flat(x) - center) ** 2), x0, bounds=bounds(), method=method)
+            np.testing.assert_allclose(np.ravel([np.asarray(y) for y in found.x]), theirs, atol=1e-3)
+
+
+def test_bounds_nested_as_x0() -> None:
+    pytest.importorskip("optree")
+    f = lambda p: xgrad.sum((p["a"] - 2.0) ** 2) + (p["b"] + 1.0) ** 2
+    x0 = {"a": np.full(2, 1.2), "b": 0.5}
+    found = minimize(f, x0, bounds={"a": (np.array([1.0, 2.5]), [1.5, 9.0]), "b": (0, None)})
+    np.testing.assert_allclose(found.x["a"], [1.5, 2.5], atol=1e-6)
+    assert found.x["b"] == pytest.approx(0.0, abs=1e-9)
+    found = minimize(f, x0, bounds=[(0, 1), (0, 9), (0.25, 1)])  # one for each number
+    np.testing.assert_allclose(found.x["a"], [1.0, 2.0], atol=1e-6)
+    assert found.x["b"] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [3, (0, 1), (0, 1.5), (None, 2.5), (np.zeros(2), 1.0), [(0, 1)], [(0, 1)] * 3, [(0, 1, 2), (0, 1)], [None, (0, 1)], "ab",
+     {"lb": 0}, np.zeros((3, 2)), [([0], 1), (0, 1)]],
+)  # fmt: skip
+def test_bounds_of_other_forms_are_refused(bounds: Any) -> None:
+    with pytest.raises(ValueError, match=r"bounds must be a sequence of 2 pairs \(low, high\), one for each number of x0"):
+        minimize(lambda x: xgrad.sum(x * x), np.ones(2), bounds=bounds)
+    if isinstance(bounds, tuple) and bounds[0] is None:  # what used to be lows and highs
+        with pytest.raises(ValueError, match="pairs nested as x0"):
+            minimize(lambda x: xgrad.sum(x[0] * x[0]) + x[1], (np.ones(2), 1.0), bounds=bounds)
+    with pytest.raises(ValueError, match="bounds.lb holds 3 numbers, but x0 holds 2"):
+        minimize(lambda x: xgrad.sum(x * x), np.ones(2), bounds=optimize.Bounds([0, 0, 0], 1))
+
+
+@pytest.mark.parametrize(
+    "bounds", [([0, 0], [1, 2]), [(0, 1), (0, 2)], (0, [1, 2]), (-np.inf, 1.5), optimize.Bounds([0, 0], [1, 2])]
+)
+def test_bounds_of_least_squares_mean_what_they_mean_to_scipy(bounds: Any) -> None:
+    target, x0 = np.array([5.0, 1.7]), np.array([0.2, 0.5])
+    if bounds == [(0, 1), (0, 2)]:
+        x0 = np.array([0.0, 1.5])
+    theirs = optimize.least_squares(lambda x: x - target, x0, bounds=bounds) if bounds != [(0, 1), (0, 2)] else None
+    if theirs is None:  # to this function these are lows and highs, and two of them are equal
+        for f in (optimize.least_squares, least_squares):
+            with pytest.raises(ValueError, match="strictly less"):
+                f(lambda x: x - target, x0, bounds=bounds)
+        return
+    np.testing.assert_allclose(least_squares(lambda x: x - target, x0, bounds=bounds).x, theirs.x, atol=1e-6)
+
+
+def test_bounds_of_least_squares_nested_as_x0() -> None:
+    f = lambda p: (p[0] - np.array([2.0, 3.0]), p[1] + 1.0)
+    found = least_squares(f, (np.ones(2), 0.5), bounds=((None, 0.0), (np.array([1.5, 9.0]), None)))
+    np.testing.assert_allclose(found.x[0], [1.5, 3.0], atol=1e-6)
+    assert found.x[1] == pytest.approx(0.0, abs=1e-6)
+    for wrong in (3, [(0, 1)] * 3, (0,), "ab", {"lb": 0}):
+        with pytest.raises(ValueError, match=r"bounds must be a pair \(lows, highs\)|nested"):
+            least_squares(lambda x: x, np.ones(3), bounds=wrong)
+
+
+def test_args_that_are_no_tuple_are_one_argument_as_in_scipy() -> None:
+    array = np.array([1.0, 2.0])
+    f = lambda x, a: xgrad.sum((x - a) ** 2)
+    for args in (array, (array,)):
+        np.testing.assert_allclose(minimize(f, np.zeros(2), args).x, array, atol=1e-5)
+        np.testing.assert_allclose(optimize.minimize(lambda x, a: ((x - a) ** 2).sum(), np.zeros(2), args).x, array, atol=1e-5)
+    found = minimize(lambda x, a: (x - a[0]) ** 2, 0.0, [3.0])
+    assert found.x == pytest.approx(3.0, abs=1e-5)
+    found = least_squares(lambda x, a, b=0.0: x - a - b, np.zeros(2), (array,), kwargs={"b": 1.0})
+    np.testing.assert_allclose(found.x, array + 1)
+    with pytest.raises(TypeError, match="takes no jac"):
+        least_squares(lambda x: x, np.zeros(2), jac="2-point")
+
+
+@pytest.mark.parametrize("method", ["BFGS", "trust-constr", "L-BFGS-B"])
+def test_callbacks_of_scipys_forms_get_what_scipy_gives_them(method: str) -> None:
+    seen: list[Any] = []
+
+    def new(intermediate_result: Any) -> None:
+        seen.append((intermediate_result.x["x"].shape, float(intermediate_result.fun)))
+
+    f = lambda p: rosenbrock(p["x"])
+    found = minimize(f, {"x": np.zeros(3)}, callback=new, method=method)
+    assert seen[-1] == ((3,), pytest.approx(found.fun)) and len(seen) > 2
+    if method == "trust-constr":
+        seen.clear()
+        minimize(f, {"x": np.zeros(3)}, callback=lambda x, state: seen.append((x["x"].shape, state.nit)), method=method)
+        assert seen[0][0] == (3,) and seen[-1][1] == len(seen)
 
 
 def test_callback_sees_the_users_structure() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -199,3 +201,47 @@ def test_a_number_taken_by_compiled_code_raises() -> None:
     assert float(c * 1) == 2.0  # the user's own look at a number
     with pytest.raises(xgrad.GradientError, match="leave its graph silently"):
         integrate.quad(lambda t: c * t, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("module", [fft, interpolate, linalg, ndimage, signal], ids=lambda m: m.__name__)
+def test_arguments_stand_where_scipy_has_them_and_have_its_defaults(module: Any) -> None:
+    theirs = importlib.import_module(module.__name__.removeprefix("xgrad."))
+    for name in module.__all__:
+        if not hasattr(theirs, name):
+            continue
+        own, other = (
+            [p for p in inspect.signature(getattr(m, name)).parameters.values() if p.kind is not p.VAR_KEYWORD]
+            for m in (module, theirs)
+        )
+        positional = [p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert positional == [p.name for p in other if p.kind is p.POSITIONAL_OR_KEYWORD][: len(positional)] or len(other) == 1, (
+            name
+        )
+        defaults = {p.name: p.default for p in other}
+        for p in own:
+            if p.kind is not p.VAR_POSITIONAL and len(other) > 1:
+                assert p.name in defaults and repr(p.default) == repr(defaults[p.name]), (name, p.name)
+
+
+def test_ends_of_interpolants_mean_what_they_mean_to_scipy() -> None:
+    x, y, at = np.arange(5.0), np.array([0.0, 2.0, -1.0, 3.0, 0.0]), np.linspace(-3.3, 8.7, 41)
+    kinds = [("CubicSpline", {"bc_type": bc}) for bc in ("not-a-knot", "natural", "clamped", "periodic")]
+    for (name, given), extrapolate in itertools.product(
+        [*kinds, ("PchipInterpolator", {})], ("omitted", None, True, False, "periodic")
+    ):
+        options = given if extrapolate == "omitted" else {**given, "extrapolate": extrapolate}
+        ours, theirs = (getattr(m, name)(x, y, **options)(at) for m in (interpolate, scipy.interpolate))
+        np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-10, atol=1e-11)
+    for fill in (7.0, (-7.0, 7.0), "extrapolate", np.float64(2.0), (np.array(1.0), 2)):
+        ours, theirs = (m.interp1d(x, y, "linear", -1, False, False, fill)(at) for m in (interpolate, scipy.interpolate))
+        np.testing.assert_allclose(ours.numpy(), theirs)
+    for wrong in ({"fill_value": "extra"}, {"fill_value": (1.0, 2.0, 3.0)}, {"fill_value": [1.0, 2.0]}):
+        with pytest.raises((ValueError, NotImplementedError), match="fill_value"):
+            interpolate.interp1d(x, y, **wrong)
+    with pytest.raises(ValueError, match="extrapolate='yes' is none of"):
+        interpolate.CubicSpline(x, y, extrapolate="yes")
+    with pytest.raises(ValueError, match="bc_type='natural' is for k=3"):
+        interpolate.make_interp_spline(x, y, 1, bc_type="natural")
+    for f in (ndimage.shift, lambda x, by, order: ndimage.map_coordinates(x, x[:1], order)):
+        with pytest.raises(TypeError, match="output is not there"):
+            f(x, 0.5, 1)

@@ -26,8 +26,8 @@ from .hooks import offload_to_host, saved_tensors_hooks
 from .memory import guard_writes
 from .namespaces import namespace
 from .transforms import (
-    checkpoint, custom_jvp, custom_vjp, ggnvp, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize, stop_gradient,
-    value_and_grad, vjp, vmap,
+    checkpoint, custom_jvp, custom_vjp, ggnvp, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize,
+    once_differentiable, stop_gradient, value_and_grad, vjp, vmap,
 )  # fmt: skip
 from .transforms import fixed_point, linear_solve, odeint, quad, root  # argmin is an op
 from .value import Value
@@ -148,7 +148,7 @@ __all__ = [
     "at", "scatter_max", "scatter_min", "scatter_multiply",
     # derivatives as functions
     "checkpoint", "custom_jvp", "custom_vjp", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
-    "linearize", "stop_gradient", "value_and_grad", "vjp", "vmap",
+    "linearize", "once_differentiable", "stop_gradient", "value_and_grad", "vjp", "vmap",
     # answers that equations define
     "fixed_point", "linear_solve", "odeint", "optimize", "quad", "root", "sparse",
     # to train with

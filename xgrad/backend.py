@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import ImaginaryLost, NotAnArray
+from .scopes import Scope
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -403,6 +404,13 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until queued work is done (before reading a clock)."""
 
+    def memory(self, device: Any) -> int | None:
+        """How many bytes of memory there are on a device, or None if that is not known. By default, those of the host."""
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (AttributeError, OSError, ValueError):  # not on Windows
+            return None
+
     def peak_memory(self) -> int | None:
         """The most bytes that the library had allocated at once, where it can tell."""
         return None
@@ -752,9 +760,10 @@ def set_backend(name: str, /) -> None:
     _selected = name
 
 
-@contextlib.contextmanager
-def use_backend(name: str, /) -> Iterator[None]:
-    """Choose the backend for the body of a ``with`` statement, in this thread or task alone.
+def use_backend(name: str, /) -> Scope[str | None]:
+    """Choose the backend for the body of a ``with`` statement or a decorated function, in this thread or task alone.
+
+    Decorated functions may be generators and ``async def``, as with `no_grad`.
 
     Examples
     --------
@@ -764,11 +773,7 @@ def use_backend(name: str, /) -> Iterator[None]:
     'numpy'
     """
     find_backend(name).xp  # noqa: B018
-    token = _override.set(name)
-    try:
-        yield
-    finally:
-        _override.reset(token)
+    return Scope(use_backend, (name,), lambda: (_override, name))
 
 
 class BackendStatus(NamedTuple):

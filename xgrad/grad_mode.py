@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+from .scopes import Scope
 
 __all__ = ["Recorder", "batches", "enable_grad", "is_grad_enabled", "mode", "no_grad", "recording", "watching"]
 
@@ -22,25 +22,19 @@ batches: ContextVar[tuple[Any, ...]] = ContextVar("xgrad_batches", default=())
 """The batches whose functions are being called, the outermost first; see `xgrad.vmap`."""
 
 
-@contextmanager
-def recording(how: bool | Recorder) -> Iterator[None]:
+def recording(how: bool | Recorder) -> Scope[bool | Recorder]:
     """Run the body with recording off, on, or on and watched by a `Recorder`."""
-    token = mode.set(how)
-    try:
-        yield
-    finally:
-        mode.reset(token)
+    return Scope(recording, (how,), lambda: (mode, how))
 
 
-@contextmanager
-def watching(recorder: Recorder) -> Iterator[None]:
+def watching(recorder: Recorder) -> Scope[bool | Recorder]:
     """Run the body with `recorder` watching what is recorded, before those that watch already."""
-    now = mode.get()
-    if not now:
-        yield
-        return
-    with recording(_Both(recorder, now) if isinstance(now, Recorder) else recorder):
-        yield
+
+    def setting() -> tuple[ContextVar[bool | Recorder], bool | Recorder]:
+        now = mode.get()
+        return mode, now and (_Both(recorder, now) if isinstance(now, Recorder) else recorder)
+
+    return Scope(watching, (recorder,), setting)
 
 
 class _Both(Recorder):
@@ -52,8 +46,13 @@ class _Both(Recorder):
         self.second.recorded(node, output, inputs)
 
 
-def no_grad() -> Any:
+def no_grad() -> Scope[bool | Recorder]:
     """Record nothing in the body of a ``with`` statement, or in a function decorated with ``@no_grad()``.
+
+    Decorated functions may be generators, ``async def`` or both: nothing is recorded while they run, and their caller is not
+    affected while they are suspended. A ``with`` statement in a generator that yields in its body is another matter: until the
+    generator is resumed, nothing is recorded in its caller either. Decorate the generator, or end the statement before the
+    ``yield``.
 
     Examples
     --------
@@ -63,12 +62,12 @@ def no_grad() -> Any:
     ...     (x * x).requires_grad
     False
     """
-    return recording(False)
+    return Scope(no_grad, (), lambda: (mode, False))
 
 
-def enable_grad() -> Any:
-    """Record in the body of a ``with`` statement inside a `no_grad`."""
-    return recording(mode.get() or True)
+def enable_grad() -> Scope[bool | Recorder]:
+    """Record in the body of a ``with`` statement inside a `no_grad`, or in a function decorated with ``@enable_grad()``."""
+    return Scope(enable_grad, (), lambda: (mode, mode.get() or True))
 
 
 def is_grad_enabled() -> bool:

@@ -17,7 +17,7 @@ from typing import Any, overload
 from .backend import Backend, backend_of, raw_namespace
 from .engine import Node, Tensor, wrap
 from .errors import GradientError
-from .grad_mode import Recorder, batches, recording, watching
+from .grad_mode import Recorder, batches, mode, recording, watching
 from .leaves import Leaf
 
 __all__ = ["HookHandle", "offload_to_host", "register", "run", "run_on_leaf", "saved_tensors_hooks"]
@@ -67,9 +67,12 @@ def register(node: Node, kind: str, hook: Callable[[Tensor], Any]) -> HookHandle
 
 def run(node: Node, g: Any) -> Any:
     """The cotangent `g` of a node, an array or a Tensor, after its hooks have seen it."""
+    from .transforms import once  # which builds on this module
+
     extra = node.extra or {}
     for hook in list(extra.get("hooks", {}).values()):
-        seen = g if isinstance(g, Tensor) else wrap(g)
+        recorded = isinstance(g, Tensor) and bool(mode.get())
+        seen = once.followed([g])[0] if recorded else g if isinstance(g, Tensor) else wrap(g)
         made = hook(seen)
         if made is None:
             continue
@@ -81,6 +84,8 @@ def run(node: Node, g: Any) -> Any:
                 f"{_told(hook)} returned {tuple(data.shape)} {data.dtype} for a cotangent of {seen.shape} {seen._data.dtype}; it "
                 "must return one of the same shape and dtype"
             )
+        if recorded:
+            once.look_at_hook(_told(hook), made, seen, hook)
         g = data if not isinstance(g, Tensor) else made if isinstance(made, Tensor) else wrap(made)
     return g
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,6 +17,7 @@ from .backend import Backend, current_backend, dtype_of, float64, get_default_dt
 from .batching import Batch, backend_on, base_of
 from .engine import Tensor, wrap
 from .grad_mode import batches
+from .scopes import Scope
 
 __all__ = [
     "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "replaying",
@@ -52,7 +53,15 @@ class Generator:
 
         if seed is not None and (not hasattr(seed, "__index__") or seed < 0):
             raise ValueError(f"a seed is an integer of at least 0, not {seed!r}")
-        self._host = numpy.random.Generator(numpy.random.Philox(seed))
+        self._own = numpy.random.Generator(numpy.random.Philox(seed))
+
+    @property
+    def _host(self) -> Any:
+        """NumPy's generator that does the work: another, where draws are repeated."""
+        host = self._own
+        for draws in _active.get():
+            host = draws.host(self, host)
+        return host
 
     def uniform(
         self,
@@ -330,14 +339,57 @@ _replayed: ContextVar[Generator | None] = ContextVar("xgrad_replayed", default=N
 _lock = threading.Lock()
 
 
-@contextmanager
-def replaying(state: Mapping[str, Any]) -> Iterator[None]:
-    """Draw the same numbers again, in this thread or task alone: the body starts where `get_state` returned `state`."""
-    token = _replayed.set(_with_state(state))
-    try:
-        yield
-    finally:
-        _replayed.reset(token)
+def replaying(state: Mapping[str, Any]) -> Scope[Generator | None]:
+    """Draw the same numbers again, in this thread or task alone: the body starts where `get_state` returned `state`.
+
+    It is a decorator too, also of generators and ``async def``, which go on drawing where they were when they are resumed.
+    """
+    return _Replaying(replaying, (state,), lambda: (_replayed, _with_state(state)))
+
+
+class _Replaying(Scope["Generator | None"]):
+    def for_steps(self) -> Callable[[], Scope[Generator | None]]:
+        setting = self._setting()  # of all steps of one generator: they go on in the same stream
+        return lambda: Scope(replaying, self._arguments, lambda: setting)
+
+
+class Draws:
+    """The generators that a function draws from while this notes them; and, while it repeats them, those draws again."""
+
+    def __init__(self) -> None:
+        self._states: dict[Generator, Any] = {}
+        self._again: dict[Generator, Any] | None = None
+
+    def host(self, generator: Generator, host: Any) -> Any:
+        """NumPy's generator for `generator`, for which `host` stands so far."""
+        if self._again is not None:
+            return self._again.get(generator, host)
+        if generator not in self._states:
+            self._states[generator] = host.bit_generator.state
+        return host
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note where each generator is when it is first drawn from in the body."""
+        token = _active.set((*_active.get(), self))
+        try:
+            yield
+        finally:
+            _active.reset(token)
+
+    def repeated(self) -> AbstractContextManager[None]:
+        """Have the generators draw in the body what they drew, and be afterwards where they are now."""
+        import numpy
+
+        other = Draws()
+        other._again = {}
+        for generator, state in self._states.items():
+            other._again[generator] = numpy.random.Generator(numpy.random.Philox(0))
+            other._again[generator].bit_generator.state = state
+        return other.noted()
+
+
+_active: ContextVar[tuple[Draws, ...]] = ContextVar("xgrad_draws", default=())
 
 
 def default_generator() -> Generator:

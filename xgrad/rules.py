@@ -344,7 +344,28 @@ def _compile(op: Op[..., Any], rule: Callable[..., Any], g: str = "g") -> tuple[
         raise TypeError(f"{op.name}: a rule names {sorted(unknown)}; it may name xp, {g} and {', '.join(op.slots)}")
     given = ", ".join(f"s[{op.slots.index(n)}]" if n in op.slots else n for n in named)
     head = f"xp, {g}, s, i" if "i" in named else f"xp, {g}, s"
-    return eval(f"lambda {head}: rule({given})", {"rule": rule, "__xgrad__": True}), named
+    compiled = eval(f"lambda {head}: rule({given})", {"rule": rule, "__xgrad__": True})
+    return (compiled if _is_ours(op) else _watched(op, compiled, rule)), named
+
+
+def _is_ours(op: Op[..., Any]) -> bool:
+    return (op.source.__module__ or "").startswith("xgrad.")
+
+
+def _watched(op: Op[..., Any], compiled: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's rule, looked at where it is run on Tensors: what it returns must be in their graph."""
+    looking: list[Callable[..., Any]] = []
+
+    def run(xp: Any, g: Any, s: Any, *i: int) -> Any:
+        if not hasattr(xp, "__backend__"):
+            if not looking:
+                from .transforms import once  # which builds on this module
+
+                looking.append(once.watched(op.name, compiled, once.is_once(rule)))
+            return looking[0](xp, g, s, *i)
+        return compiled(xp, g, s, *i)
+
+    return run
 
 
 def publish(op: Op[..., Any]) -> Any:

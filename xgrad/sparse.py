@@ -13,10 +13,12 @@ from typing import Any
 from .engine import Tensor, wrap
 from .errors import GradientError
 from .grad_mode import mode, recording
+from .transforms.call import called
 from .transforms.gradients import grad, vjp
 from .transforms.mapping import vmap
 from .transforms.outside import Recording
 from .transforms.tangents import linearize
+from .transforms.transformed import Transformed
 from .transforms.unknown import Unknown, from_scipy, in_a_row
 
 __all__ = ["column_coloring", "hessian", "hessian_sparsity", "jacobian", "jacobian_sparsity", "star_coloring"]
@@ -78,14 +80,7 @@ def jacobian(f: Callable[..., Any], sparsity: Any = None, *, way: str = "auto", 
     """
     if way not in ("auto", "forward", "reverse"):
         raise ValueError(f"sparse.jacobian: way must be 'auto', 'forward' or 'reverse', not {way!r}")
-    plans = _Plans(sparsity, lambda pattern: _Columns.best(pattern, way))
-
-    def jacobian(x: Any, /, *args: Any) -> Any:
-        unknown = Unknown("sparse.jacobian", "argument 0", x, args)
-        products = _Products(lambda v: in_a_row(unknown, f, v, args), unknown)
-        return plans.at(products).matrix(products, check)
-
-    return jacobian
+    return _Jacobian(f, sparsity, way, check)
 
 
 def hessian(f: Callable[..., Any], sparsity: Any = None, *, check: bool = True) -> Callable[..., Any]:
@@ -126,13 +121,41 @@ def hessian(f: Callable[..., Any], sparsity: Any = None, *, check: bool = True) 
            [ 0., -2.,  4., -2.],
            [ 0.,  0., -2.,  2.]])
     """
-    plans = _Plans(sparsity, _Star)
+    return _Hessian(f, sparsity, check)
 
-    def hessian(x: Any, /, *args: Any) -> Any:
-        unknown = Unknown("sparse.hessian", "argument 0", x, args)
-        return plans.at(products := _Products(_gradient(f, unknown, args), unknown)).matrix(products, check)
 
-    return hessian
+class _Jacobian(Transformed):
+    what = "sparse.jacobian"
+
+    def __init__(self, f: Callable[..., Any], sparsity: Any, way: str, check: bool) -> None:
+        super().__init__(called(self.what, f))
+        self.sparsity, self.way, self.check = sparsity, way, check
+        self.plans = _Plans(sparsity, lambda pattern: _Columns.best(pattern, way))
+
+    def made_with(self) -> tuple[Any, ...]:
+        return self.f, self.sparsity, self.way, self.check
+
+    def __call__(self, x: Any, /, *args: Any) -> Any:
+        unknown = Unknown(self.what, "argument 0", x, args)
+        products = _Products(lambda v: in_a_row(unknown, self.f, v, args), unknown)
+        return self.plans.at(products).matrix(products, self.check)
+
+
+class _Hessian(Transformed):
+    what = "sparse.hessian"
+
+    def __init__(self, f: Callable[..., Any], sparsity: Any, check: bool) -> None:
+        super().__init__(called(self.what, f))
+        self.sparsity, self.check = sparsity, check
+        self.plans = _Plans(sparsity, _Star)
+
+    def made_with(self) -> tuple[Any, ...]:
+        return self.f, self.sparsity, self.check
+
+    def __call__(self, x: Any, /, *args: Any) -> Any:
+        unknown = Unknown(self.what, "argument 0", x, args)
+        products = _Products(_gradient(self.f, unknown, args), unknown)
+        return self.plans.at(products).matrix(products, self.check)
 
 
 def jacobian_sparsity(f: Callable[..., Any], x: Any, /, *args: Any, points: int = 2, seed: int = 0) -> Any:

@@ -78,5 +78,8 @@ class Plugin(Backend):
     def synchronize(self) -> None:
         cupy.cuda.get_current_stream().synchronize()
 
+    def memory(self, device: Any) -> int | None:
+        return int(device.mem_info[1])
+
     def peak_memory(self) -> int | None:
         return int(cupy.get_default_memory_pool().total_bytes())  # the pool keeps what it once took: an upper bound

@@ -129,6 +129,11 @@ class Plugin(Backend):
 
         return run
 
+    def memory(self, device: Any) -> int | None:
+        if torch.device(device).type == "cuda":
+            return int(torch.cuda.mem_get_info(device)[1])
+        return super().memory(device)
+
     def synchronize(self) -> None:
         if torch.cuda.is_available():
             torch.cuda.synchronize()

@@ -32,8 +32,9 @@ class CubicHermiteSpline:
         The slopes, of the shape of `y`.
     axis : int
         Which axis of `y` goes along `x`.
-    extrapolate : bool
-        Whether the first and last polynomial go on beyond the ends; else it is NaN there.
+    extrapolate : bool or "periodic", optional
+        Whether the first and last polynomial go on beyond the ends, as they do by default; else it is NaN there. With
+        ``"periodic"`` the whole repeats.
 
     Raises
     ------
@@ -53,23 +54,26 @@ class CubicHermiteSpline:
     Tensor([0.5    , 0.84375])
     """
 
-    def __init__(self, x: ArrayLike, y: ArrayLike, dydx: ArrayLike, axis: int = 0, extrapolate: bool = True) -> None:
+    def __init__(self, x: ArrayLike, y: ArrayLike, dydx: ArrayLike, axis: int = 0, extrapolate: bool | str | None = None) -> None:
         xp, x, y, slopes = floating(x, y, dydx)
         if y.shape != slopes.shape:
             raise ValueError(f"{type(self).__name__}: y has shape {y.shape}, but dydx {slopes.shape}")
         self._set(x, y, axis, extrapolate)
         self.slopes = xp.moveaxis(slopes, axis, 0)
 
-    def _set(self, x: Tensor, y: Tensor, axis: int, extrapolate: bool) -> None:
+    def _set(self, x: Tensor, y: Tensor, axis: int, extrapolate: bool | str | None) -> None:
         name = type(self).__name__
+        if extrapolate not in (None, True, False, "periodic"):
+            raise ValueError(f"{name}: extrapolate={extrapolate!r} is none of True, False, None, 'periodic'")
         if x.ndim != 1 or x.shape[0] < 2:
             raise ValueError(f"{name}: x has shape {x.shape}; it must have one axis, of two elements or more")
         if not y.ndim or y.shape[axis] != x.shape[0]:
             raise ValueError(f"{name}: y has shape {y.shape}, but {x.shape[0]} elements are needed along axis {axis}")
         if bool(xgrad.any(x[1:] <= x[:-1])):
             raise ValueError(f"{name}: x must increase from one element to the next")
-        self.axis, self.extrapolate, self.x = axis % y.ndim, extrapolate, x
-        self.periodic = False
+        self.axis, self.x = axis % y.ndim, x
+        self.periodic = extrapolate == "periodic"
+        self.extrapolate = extrapolate is None or bool(extrapolate)
         self.values: Tensor = xgrad.moveaxis(y, axis, 0)
 
     def __call__(self, x: ArrayLike, nu: int = 0) -> Tensor:
@@ -131,14 +135,16 @@ class CubicSpline(CubicHermiteSpline):
     Tensor(3.375)
     """
 
-    def __init__(self, x: ArrayLike, y: ArrayLike, axis: int = 0, bc_type: str = "not-a-knot", extrapolate: bool = True) -> None:
+    def __init__(
+        self, x: ArrayLike, y: ArrayLike, axis: int = 0, bc_type: str = "not-a-knot", extrapolate: bool | str | None = None
+    ) -> None:
         xp, x, y = floating(x, y)
         self._set(x, y, axis, extrapolate)
         if bc_type not in ("not-a-knot", "natural", "clamped", "periodic"):
             raise ValueError(f"CubicSpline: bc_type={bc_type!r} is none of 'not-a-knot', 'natural', 'clamped', 'periodic'")
         if bc_type == "periodic" and not bool(xp.all(self.values[0] == self.values[-1])):
             raise ValueError("CubicSpline: with bc_type 'periodic', the first and the last value must be the same")
-        self.periodic = bc_type == "periodic" and extrapolate
+        self.periodic = extrapolate == "periodic" or (extrapolate is None and bc_type == "periodic")
         n = x.shape[0]
         values = xp.reshape(self.values, (n, -1))
         slopes = _straight(x, values) if n == 2 and bc_type != "clamped" else _spline_slopes(xp, x, values, bc_type)
@@ -211,7 +217,7 @@ class PchipInterpolator(CubicHermiteSpline):
     Tensor(1.0)
     """
 
-    def __init__(self, x: ArrayLike, y: ArrayLike, axis: int = 0, extrapolate: bool = True) -> None:
+    def __init__(self, x: ArrayLike, y: ArrayLike, axis: int = 0, extrapolate: bool | str | None = None) -> None:
         xp, x, y = floating(x, y)
         self._set(x, y, axis, extrapolate)
         h = xp.reshape(x[1:] - x[:-1], (-1, *[1] * (y.ndim - 1)))
@@ -262,6 +268,8 @@ def make_interp_spline(x: ArrayLike, y: ArrayLike, k: int = 3, *, bc_type: str |
     """
     if k == 3:
         return CubicSpline(x, y, axis, bc_type or "not-a-knot")
+    if k == 1 and bc_type is not None:
+        raise ValueError(f"make_interp_spline: bc_type={bc_type!r} is for k=3; straight lines have no condition at the ends")
     if k == 1:
         return interp1d(x, y, axis=axis, fill_value="extrapolate")
     raise NotImplementedError(f"make_interp_spline: k={k} is not there; 1 and 3 are")
@@ -282,8 +290,10 @@ class interp1d:  # noqa: N801  (SciPy's name)
         Which axis of `y` goes along `x`; the last one by default.
     bounds_error : bool, optional
         Whether places beyond the ends raise; by default, unless there is a `fill_value`.
-    fill_value : float or "extrapolate"
-        The value beyond the ends.
+    fill_value : number, pair of numbers, or "extrapolate"
+        The value beyond the ends: one for both, or one below and one above.
+    copy, assume_sorted : bool
+        As SciPy has them, and without effect: nothing is written to `x` and `y`, and `x` must increase in any case.
 
     Raises
     ------
@@ -298,8 +308,8 @@ class interp1d:  # noqa: N801  (SciPy's name)
     """
 
     def __init__(
-        self, x: ArrayLike, y: ArrayLike, kind: str = "linear", axis: int = -1, bounds_error: bool | None = None,
-        fill_value: Any = float("nan"),
+        self, x: ArrayLike, y: ArrayLike, kind: str = "linear", axis: int = -1, copy: bool = True,
+        bounds_error: bool | None = None, fill_value: Any = float("nan"), assume_sorted: bool = False,
     ) -> None:  # fmt: skip
         if kind not in ("linear", "nearest", "previous", "next", "cubic"):
             raise NotImplementedError(
@@ -308,6 +318,11 @@ class interp1d:  # noqa: N801  (SciPy's name)
         xp, x, y = floating(x, y)
         self._spline = CubicSpline(x, y, axis) if kind == "cubic" else CubicHermiteSpline(x, y, xp.zeros_like(y), axis)
         self.kind, self.fill_value = kind, fill_value
+        if isinstance(fill_value, str) and fill_value != "extrapolate":
+            raise ValueError(f"interp1d: fill_value={fill_value!r} is no number, pair of numbers, or 'extrapolate'")
+        ends = fill_value if isinstance(fill_value, tuple) else (fill_value, fill_value)
+        if len(ends) != 2 or any(getattr(end, "shape", ()) != () or isinstance(end, (list, tuple)) for end in ends):
+            raise NotImplementedError("interp1d: fill_value is one number, or a pair (below, above) of them")
         none = fill_value is None or (isinstance(fill_value, float) and fill_value != fill_value)
         self.bounds_error = none if bounds_error is None else bounds_error
 
@@ -323,7 +338,10 @@ class interp1d:  # noqa: N801  (SciPy's name)
             return value
         after = self._spline.values.ndim - 1 - self._spline.axis
         outside = xp.reshape(outside, (*[1] * self._spline.axis, *at.shape, *[1] * after))
-        return xp.where(outside, constant(value, self.fill_value), value)  # type: ignore[no-any-return]
+        below, above = self.fill_value if isinstance(self.fill_value, tuple) else (self.fill_value, self.fill_value)
+        low = xp.reshape(at < knots[0], outside.shape)
+        fill = xp.where(low, constant(value, below), constant(value, above))
+        return xp.where(outside, fill, value)  # type: ignore[no-any-return]
 
     def _inside(self, xp: Any, at: Tensor) -> Tensor:
         spline = self._spline

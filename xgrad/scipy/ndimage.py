@@ -314,8 +314,8 @@ def laplace(input: ArrayLike, *, mode: str = "reflect", cval: float = 0.0) -> Te
 
 
 def map_coordinates(
-    input: ArrayLike, coordinates: ArrayLike, order: int = 3, mode: str = "constant", cval: float = 0.0
-) -> Tensor:
+    input: ArrayLike, coordinates: ArrayLike, output: None = None, order: int = 3, mode: str = "constant", cval: float = 0.0,
+) -> Tensor:  # fmt: skip
     """The values of an image at any coordinates, between its elements too.
 
     Parameters
@@ -324,6 +324,8 @@ def map_coordinates(
         The image.
     coordinates : array of shape (input.ndim, ...)
         Where to read it, in elements along each axis.
+    output : None
+        Where SciPy writes the result; here it is returned.
     order : int
         0, the nearest element, or 1, linearly between the nearest. SciPy's default, the spline of order 3, is not there:
         pass one of these.
@@ -344,6 +346,8 @@ def map_coordinates(
         If `order` is above 1, or `mode` is ``"wrap"``.
     ValueError
         If the shapes do not fit, or there is no such mode.
+    TypeError
+        If `output` is given.
 
     Notes
     -----
@@ -356,6 +360,8 @@ def map_coordinates(
     >>> map_coordinates(xgrad.Tensor([1.0, 3.0, 7.0]), xgrad.Tensor([[0.5, 1.25]]), order=1)
     Tensor([2., 4.])
     """
+    if output is not None:
+        raise TypeError("map_coordinates: output is not there; the result is returned, and the order of interpolation is order=1")
     xp, x, at = floating(input, coordinates)
     if order not in (0, 1):
         raise NotImplementedError(f"map_coordinates: order={order} is not there; pass order=1 or order=0")
@@ -400,7 +406,9 @@ def _folded_places(xp: Any, place: Tensor, n: int, mode: str) -> Tensor:
     return xp.where(place < n, place, period - place - (1 if mode == "reflect" else 0))  # type: ignore[no-any-return]
 
 
-def shift(input: ArrayLike, shift: ArrayLike, order: int = 3, mode: str = "constant", cval: float = 0.0) -> Tensor:
+def shift(
+    input: ArrayLike, shift: ArrayLike, output: None = None, order: int = 3, mode: str = "constant", cval: float = 0.0,
+) -> Tensor:  # fmt: skip
     """An image shifted by any number of elements along each axis; `shift` may require grad.
 
     The other arguments are those of `map_coordinates`: pass ``order=1``.
@@ -413,4 +421,4 @@ def shift(input: ArrayLike, shift: ArrayLike, order: int = 3, mode: str = "const
     xp, x, by = floating(input, shift)
     by = xp.broadcast_to(by, (x.ndim,))
     grid = xp.meshgrid(*(xp.arange(n, dtype=x.dtype, device=x.device) for n in x.shape), indexing="ij")
-    return map_coordinates(x, xp.stack(grid) - xp.reshape(by, (x.ndim, *[1] * x.ndim)), order, mode, cval)
+    return map_coordinates(x, xp.stack(grid) - xp.reshape(by, (x.ndim, *[1] * x.ndim)), output, order, mode, cval)

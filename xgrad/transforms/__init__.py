@@ -16,11 +16,12 @@ from .implicit import argmin, fixed_point, linear_solve, root
 from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .mapping import vmap
 from .ode import odeint
+from .once import once_differentiable
 from .quadrature import quad
 from .tangents import ggnvp, hvp, jvp, linearize
 
 __all__ = [
     "argmin", "checkpoint", "custom_jvp", "custom_vjp", "fixed_point", "ggnvp", "grad", "hessian", "hvp", "jacfwd",
-    "jacobian", "jacrev", "jvp", "linear_solve", "linearize", "odeint", "quad", "root", "stop_gradient", "value_and_grad",
-    "vjp", "vmap",
+    "jacobian", "jacrev", "jvp", "linear_solve", "linearize", "odeint", "once_differentiable", "quad", "root",
+    "stop_gradient", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -52,7 +52,7 @@ class Call:
                 raise TypeError(f"{what}: with has_aux=True {self.name} must return a pair (value, aux), not {a_kind(result)}")
             result, aux = result
         leaves, self.structure = flatten(result)
-        self.results = [_result(what, self.name, y) for y in leaves]
+        self.results = [_result(what, self.name, y, self.tensors[0]) for y in leaves]
         others = [x for x in (flatten(aux)[0] if has_aux else ()) if isinstance(x, Tensor)]
         self.connected = bool(outside) and _reaches_outside([*self.results, *others], self.nodes)
         if any(isinstance(x, Tensor) for x in (*self.given, *args)):
@@ -168,13 +168,18 @@ def _array(what: str, name: str, x: Any) -> Any:
     return x
 
 
-def _result(what: str, name: str, y: Any) -> Tensor:
+def _result(what: str, name: str, y: Any, like: Tensor) -> Tensor:
+    """A leaf of what the function `name` returned. An array is a constant: what is computed from arguments is a Tensor."""
+    if is_numpy_scalar(y) and y.dtype.kind in "fc":
+        y = raw_namespace(like._data).__backend__.from_python(y.item(), dtype_of(y.dtype))
     if not isinstance(y, Tensor):
-        raise TypeError(
-            f"{what}: {name} returned {a_kind(y)}, not a Tensor; if it was computed from the arguments, something in the "
-            "function took their values out, such as float(x) or x.item() (xgrad.find_graph_breaks says what); if it is a "
-            "constant, return xgrad.asarray of it"
-        )
+        if backend_of(y) is None:
+            raise TypeError(
+                f"{what}: {name} returned {a_kind(y)}, not a Tensor; if it was computed from the arguments, something in the "
+                "function took their values out, such as float(x) or x.item() (xgrad.find_graph_breaks says what); if it is a "
+                "constant, return xgrad.asarray of it"
+            )
+        y = wrap(y)
     if not inexact(y._data):
         raise TypeError(
             f"{what}: {name} returned a tensor of dtype {dtype_name(y._data)}, and only floating ones have derivatives; "

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import random
-from ..backend import backend_of, inexact, is_numpy_scalar, raw_namespace
+from ..backend import backend_of, dtype_of, inexact, is_numpy_scalar, raw_namespace
 from ..engine import Tensor, wrap
 from ..errors import GradientError
 from ..grad_mode import batches, mode, recording
@@ -23,6 +23,8 @@ from ..tree import Structure, flatten
 from .attach import attach, class_of
 from .call import dtype_name, is_number, kind_of, nested, renewed, walk, zeros
 from .lowering import Lowered, is_lowered, level
+from .once import changed, followed, is_once, look, nearby, replayed, sealed
+from .transformed import named
 
 __all__ = ["custom_jvp", "custom_vjp"]
 
@@ -53,6 +55,13 @@ class _Custom:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
+    def __reduce__(self) -> Any:
+        return named(self) or (type(self), (self.f,), self.rules())
+
+    def rules(self) -> dict[str, Any]:
+        """Those that were declared."""
+        raise NotImplementedError
+
     def __call__(self, *args: Any, **options: Any) -> Any:
         if self.signature is not None:
             bound = self.signature.bind(*args, **options)
@@ -61,13 +70,35 @@ class _Custom:
         elif options:
             raise TypeError(f"{self.name}: give all arguments by position")
         if not mode.get():
-            return self.f(*args)
+            return self.untracked(args)
         if batches.get():
             args = level(args)
         arguments = Arguments(args)
         if arguments.tracked:
             return self.record(arguments)
-        return Lowered(self, args)() if batches.get() and is_lowered(args) else self.f(*args)
+        return Lowered(self, args)() if batches.get() and is_lowered(args) else self.untracked(args)
+
+    def untracked(self, args: Sequence[Any]) -> Any:
+        """What the function returns, of the kinds that a call in a graph returns: Tensors, if an argument is one."""
+        result = self.f(*args)
+        given = [x for arg in args for x in flatten(arg)[0] if isinstance(x, Tensor)]
+        if not given:
+            return result
+        leaves, structure = flatten(result)
+        cls = class_of(given)
+        return structure.unflatten([self.tensor(y, given[0], cls) for y in leaves])
+
+    def tensor(self, y: Any, like: Tensor, cls: type[Tensor] = Tensor) -> Any:
+        """`y` as a Tensor, if it is an array, or a number of NumPy's, which its functions return for 0-d arrays."""
+        y = self.number(y, like)
+        return wrap(y, None, cls) if not isinstance(y, Tensor) and backend_of(y) is not None else y
+
+    def number(self, y: Any, like: Tensor) -> Any:
+        """`y`, or a Tensor beside `like` if it is a floating number of NumPy's."""
+        if not is_numpy_scalar(y) or y.dtype.kind not in "fc":
+            return y
+        backend = raw_namespace(like._data).__backend__
+        return wrap(backend.from_python(y.item(), dtype_of(y.dtype), like.device))
 
     def record(self, arguments: Arguments) -> Any:
         raise NotImplementedError
@@ -84,20 +115,20 @@ class _Custom:
         made = flatten(Lowered(self, args)())[0]
         return [made[k]._data for k in at]
 
-    def results(self, what: str, result: Any) -> tuple[list[Any], Structure, list[int]]:
+    def results(self, what: str, result: Any, like: Tensor) -> tuple[list[Any], Structure, list[int]]:
         """The leaves of what `what` returned, Tensors for floating arrays; their structure; and where these are."""
         leaves, structure = flatten(result)
         at = []
         for k, y in enumerate(leaves):
-            if isinstance(y, (float, complex)) or is_numpy_scalar(y):
+            y = self.tensor(y, like)
+            if isinstance(y, (float, complex)):
                 raise TypeError(
                     f"{self.name}: {what} returned the {kind_of(y)} {y}, which carries no gradient; return a Tensor, for "
                     "example xgrad.asarray(y)"
                 )
-            if isinstance(y, Tensor) or backend_of(y) is not None:
-                leaves[k] = y if isinstance(y, Tensor) else wrap(y)
-                if inexact(leaves[k]._data):
-                    at.append(k)
+            leaves[k] = y
+            if isinstance(y, Tensor) and inexact(y._data):
+                at.append(k)
         self.refuse_captured(what, leaves)
         if not at:
             raise TypeError(f"{self.name}: {what} returned no floating Tensor or array, so it has no derivative")
@@ -167,6 +198,13 @@ def _checked(name: str, what: str, v: Any, of: str, shape: Any, dtype: Any, reco
             "with xgrad's functions"
         )
     return v if isinstance(v, Tensor) else wrap(v)
+
+
+def _has_derivative(x: Any) -> bool:
+    """Whether a residual is an array that may depend on the arguments, and is none of them."""
+    if isinstance(x, Tensor):
+        return inexact(x._data)
+    return not is_numpy_scalar(x) and backend_of(x) is not None and inexact(x)
 
 
 def _no_change(x: Any) -> Any:
@@ -252,6 +290,9 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
             raise TypeError(f"{self.name}: defvjp takes two functions, fwd and bwd, not {kind_of(fwd)} and {kind_of(bwd)}")
         self.fwd, self.bwd = fwd, bwd
 
+    def rules(self) -> dict[str, Any]:
+        return {"fwd": self.fwd, "bwd": self.bwd}
+
     def record(self, arguments: Arguments) -> Any:
         if self.fwd is None:
             raise GradientError(f"{self.name} has no derivative yet: say what it is with {self.name}.defvjp(fwd, bwd)")
@@ -259,7 +300,7 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
         given = arguments.detached()
         with recording(mode.get()):
             result, residuals = self._pair(self.fwd(*arguments.rebuild(given)))
-        ys, structure, at = self.results("fwd", result)
+        ys, structure, at = self.results("fwd", result, given[arguments.tracked[0]])
         inputs = [given[k] for k in arguments.tracked]
         data = self.outputs(arguments, ys, at)
         call = _Backward(self, arguments, state, structure, len(ys), at, residuals, inputs, [ys[k] for k in at])
@@ -306,19 +347,71 @@ class _Backward:
         self.outputs = {i: made[r] for i, r in enumerate(ids) if r in made and r not in places}
         for i in (*self.arguments, *self.outputs):
             self.leaves[i] = None  # the node saved it, or its output did
-        self.reruns = any(isinstance(r, Tensor) and inexact(r._data) for r in self.leaves)
+        self.once = is_once(function.bwd)
+        self.reruns = not self.once and any(map(_has_derivative, self.leaves))
 
     def pull(self, g: Sequence[Any], arrays: Sequence[Any], y: Sequence[Any] | None) -> list[Any]:
-        name, record = self.function.name, isinstance(g[0], Tensor)
+        record = isinstance(g[0], Tensor)
+        if not record or not mode.get():
+            return self._pulled(_tensors(g), self._residuals(arrays, y, record), record)
+        if self.once:
+            detach: Callable[[Any], Any] = lambda v: None if v is None else wrap(v._data)
+            with recording(False):
+                residuals = self._residuals([*map(detach, arrays)], [*map(detach, y)] if y else None, False)
+                found = self._pulled([wrap(v._data) for v in g], residuals, False)
+            return sealed(self.function.name, found, [*g, *arrays, *(y or ())])
+        starts, leaves = followed(g), self._residuals(arrays, y, True)
+        kept = {i: x for i, x in enumerate(leaves) if isinstance(x, Tensor) and x._node is not None}
+        again = replayed(lambda gs, xs: self._pulled(gs, [*map(dict(zip(kept, xs)).get, range(len(leaves)), leaves)], True))
+        found = self._pulled(starts, leaves, True)
+        names = [f"bwd's cotangent of {name}" for name in self._tracked_names()]
+        look(self.function.name, found, names, starts, "the cotangent", list(kept.values()), again, self._advice())
+        return found
+
+    def _advice(self) -> str:
+        return (
+            "compute with xgrad's functions, or declare that there is no second derivative: defvjp(fwd, "
+            "xgrad.once_differentiable(bwd))"
+        )
+
+    def _tracked_names(self) -> list[str]:
+        return [self.given.names[k] for k in self.given.tracked]
+
+    def _residuals(self, arrays: Sequence[Any], y: Sequence[Any] | None, record: bool) -> list[Any]:
+        """The leaves of what `bwd` gets; in their places in the graph, if `record`."""
         leaves = list(self.leaves)
         if record and self.reruns:
             leaves = self._again(_tensors(arrays))
+            if mode.get():
+                self._look_at_constants(leaves, arrays)
         for i, k in self.arguments.items():
             leaves[i] = _tensors([arrays[k]])[0]
         for i, k in self.outputs.items():
             leaves[i] = _tensors([(y or ())[k]])[0]
+        return leaves
+
+    def _look_at_constants(self, leaves: Sequence[Any], arrays: Sequence[Any]) -> None:
+        """Raise if a residual that is no part of the graph changes with the arguments."""
+        fixed = [i for i, x in enumerate(leaves) if _has_derivative(x) and not (isinstance(x, Tensor) and x._node is not None)]
+        if not any(leaves[i] is not self.leaves[i] for i in fixed):
+            return
+        try:
+            with recording(False):
+                moved = self._again([nearby(x) for x in _tensors(arrays)])
+        except Exception:  # which may be no arguments for it
+            return
+        for i in fixed:
+            if changed(leaves[i], moved[i]):
+                raise GradientError(
+                    f"{self.function.name}: the residual{self.residuals.paths[i]} that fwd returned changes with the arguments, "
+                    f"but is no Tensor of their graph, so that a second derivative would be wrong; {self._advice()}"
+                )
+
+    def _pulled(self, g: Sequence[Tensor], leaves: Sequence[Any], record: bool) -> list[Any]:
+        """What `bwd` returns, given Tensors: a cotangent for each tracked array."""
+        name = self.function.name
         cotangents: list[Any] = [None] * self.count
-        for k, v in zip(self.at, _tensors(g)):
+        for k, v in zip(self.at, g):
             cotangents[k] = v
         assert self.function.bwd is not None
         found = self.function.bwd(self.residuals.unflatten(leaves), self.structure.unflatten(cotangents))
@@ -331,13 +424,15 @@ class _Backward:
         parts: list[Any] = []
         for i, (part, structure) in enumerate(zip(found, structures)):
             parts += structure.flatten_up_to(part, f"{name}: bwd's cotangent of argument {i}")
-        xp = g[0].__array_namespace__() if record else raw_namespace(g[0])
+        xp = g[0].__array_namespace__() if record else raw_namespace(g[0]._data)
+        like = g[0] if record else g[0]._data
         out = []
         for k, node in zip(self.given.tracked, self.given.nodes):
             if parts[k] is None:
-                out.append(xp.new_zeros(g[0], node.shape, dtype=node.dtype))
+                out.append(xp.new_zeros(like, node.shape, dtype=node.dtype))
             else:
-                v = _checked(name, "bwd's cotangent", parts[k], self.given.names[k], node.shape, node.dtype, record)
+                part = self.function.number(parts[k], g[0])
+                v = _checked(name, "bwd's cotangent", part, self.given.names[k], node.shape, node.dtype, record)
                 out.append(v if record else v._data)
         return out
 
@@ -411,13 +506,17 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
         self.rule = rule
         return rule
 
+    def rules(self) -> dict[str, Any]:
+        return {"rule": self.rule}
+
     def record(self, arguments: Arguments) -> Any:
         if self.rule is None:
             raise GradientError(f"{self.name} has no derivative yet: say what it is with {self.name}.defjvp(rule)")
         state = random.get_state()
         with recording(mode.get()):
-            result = self.f(*arguments.rebuild(arguments.detached()))
-        ys, structure, at = self.results("it", result)
+            given = arguments.detached()
+            result = self.f(*arguments.rebuild(given))
+        ys, structure, at = self.results("it", result, given[arguments.tracked[0]])
         data = self.outputs(arguments, ys, at)
         arrays, arguments.arrays = arguments.arrays, []
         call = _Transposed(self, arguments, state, structure, at, [(v.shape, v.dtype) for v in data])
@@ -442,19 +541,45 @@ class _Transposed:
         self.structure, self.at, self.facts = structure, at, facts
 
     def pull(self, g: Sequence[Any], arrays: Sequence[Any], y: None) -> list[Any]:
-        record = isinstance(g[0], Tensor)
-        primals = _tensors(arrays)
-        ts = [renewed(self.function.name, "", zeros(x)) for x in primals]
-        with recording(mode.get() or True), random.replaying(self.state):
-            found = self.push(primals, [wrap(t._data, t._node) for t in ts], record)
-        back = walk(found, _tensors(g), ts, retain=False, record=record)
+        record, name = isinstance(g[0], Tensor), self.function.name
+        once = is_once(self.function.rule)
+        primals = [wrap(x._data) for x in _tensors(arrays)] if once else _tensors(arrays)
+        # Any tangents will do, but zeros would not tell whether a rule lost them.
+        ts = [renewed(name, "", wrap(raw_namespace(x._data).ones_like(x._data))) for x in primals]
+        with recording(mode.get() or True):
+            found = self._looked(primals, [wrap(t._data, t._node) for t in ts], record and not once)
+        back = walk(found, _tensors(g), ts, retain=False, record=record and not once)
+        if once and record:
+            return sealed(name, back, [*g, *arrays])
         return [v if record else v._data for v in back]
 
     def pushed(self, t: Sequence[Any], arrays: Sequence[Any]) -> tuple[Any, ...]:
         record = isinstance(t[0], Tensor)
-        with random.replaying(self.state):
-            found = self.push(_tensors(arrays), _tensors(t), record)
+        primals, tangents = _tensors(arrays), _tensors(t)
+        if not record or not mode.get():
+            with random.replaying(self.state):
+                found = self.push(primals, tangents, record)
+        elif is_once(self.function.rule):
+            with recording(False), random.replaying(self.state):
+                found = self.push([wrap(x._data) for x in primals], [wrap(x._data) for x in tangents], False)
+            found = sealed(self.function.name, found, [*primals, *tangents])
+        else:
+            found = self._looked(primals, followed(tangents), True)
         return tuple(v if record else v._data for v in found)
+
+    def _looked(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
+        """The tangents of the floating outputs, after a look at whether they are in the graph of what they are computed from."""
+
+        def push(tangents: Sequence[Tensor], primals: Sequence[Tensor]) -> list[Tensor]:
+            with random.replaying(self.state):
+                return self.push(primals, tangents, record)
+
+        found = push(tangents, primals)
+        names = [f"the tangent of the result{self.structure.paths[k]}" for k in self.at]
+        kept = list(primals) if all(x._node is not None for x in primals) else []
+        advice = "compute with xgrad's functions, of which reverse mode and further derivatives are made"
+        look(self.function.name, found, names, tangents, "the tangents", kept, push if kept else lambda ts, _: [], advice)
+        return found
 
     def push(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
         """The tangents of the floating outputs."""
@@ -474,5 +599,5 @@ class _Transposed:
                 out.append(wrap(raw_namespace(primals[0]._data).zeros(shape, dtype=dtype)))
             else:
                 of = f"the result{self.structure.paths[k]}"
-                out.append(_checked(name, "the tangent", parts[k], of, shape, dtype, record))
+                out.append(_checked(name, "the tangent", self.function.number(parts[k], primals[0]), of, shape, dtype, record))
         return out

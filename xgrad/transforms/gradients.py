@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,8 +10,9 @@ from ..backend import raw_namespace
 from ..engine import Tensor, wrap
 from ..grad_mode import mode
 from .call import Call, called, like, numbers
+from .transformed import Transformed
 
-__all__ = ["grad", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["ValueAndGrad", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -32,15 +32,15 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
     callable
         Takes what `f` takes. The gradient is of the argument's shape, dtype and structure (a tuple of gradients if
         `argnums` is a sequence), an `xgrad.nn.Module` for a module: Tensors if an argument is a Tensor, else arrays for arrays
-        and numbers for numbers; zeros if the Tensor that `f` returns does not depend on it.
+        and numbers for numbers; zeros if what `f` returns, a Tensor or an array, does not depend on it.
 
     Raises
     ------
     GradientError
         If the result is no scalar, or complex.
     TypeError
-        If an argument is not floating or holds no array, or if the result is no Tensor: a number or an array that `f` returns
-        was not computed from the arguments, or left the graph on the way.
+        If an argument is not floating or holds no array, or if the result is neither a Tensor nor an array: a Python number
+        that `f` returns was not computed from the arguments, or left the graph on the way.
     ValueError
         If `argnums` is out of range, empty, or names an argument twice.
 
@@ -52,19 +52,10 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> xgrad.grad(xgrad.grad(lambda x: x**3))(2.0)
     12.0
     """
-    both = value_and_grad(f, argnums, has_aux, _what="grad")
-
-    @functools.wraps(f, updated=())
-    def gradient(*args: Any, **options: Any) -> Any:
-        value, found = both(*args, **options)
-        return (found, value[1]) if has_aux else found
-
-    return gradient
+    return _Grad(f, argnums, has_aux)
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, _what: str = "value_and_grad"
-) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The function that returns the value of `f` and its gradient, as `grad` does, in one go.
 
     Parameters
@@ -85,19 +76,43 @@ def value_and_grad(
     >>> minimize(xgrad.value_and_grad(rosenbrock), np.zeros(3), jac=True).x.round(3)
     array([1., 1., 1.])
     """
-    called(_what, f)
+    return ValueAndGrad(f, argnums, has_aux)
 
-    @functools.wraps(f, updated=())
-    def both(*args: Any, **options: Any) -> Any:
-        call = Call(_what, f, args, numbers(_what, argnums, len(args)), options, has_aux)
+
+class ValueAndGrad(Transformed):
+    """What `value_and_grad` returns; errors speak of the function `what`."""
+
+    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, what: str = "value_and_grad") -> None:
+        super().__init__(called(what, f))
+        self.argnums, self.has_aux, self.what = argnums, has_aux, what
+
+    def made_with(self) -> tuple[Any, ...]:
+        return self.f, self.argnums, self.has_aux, self.what
+
+    def both(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
+        """The value, a pair with the other thing if there is one, and the gradient."""
+        call = Call(self.what, self.f, args, numbers(self.what, self.argnums, len(args)), options, self.has_aux)
         y = call.scalar()
         found = call.back([wrap(raw_namespace(y._data).ones_like(y._data))], retain=False, record=call.connected)
         gradients = call.gradients(found, call.connected)
         value = call.value()
-        several = isinstance(argnums, (tuple, list))
-        return ((value, call.aux) if has_aux else value), (tuple(gradients) if several else gradients[0])
+        several = isinstance(self.argnums, (tuple, list))
+        return ((value, call.aux) if self.has_aux else value), (tuple(gradients) if several else gradients[0])
 
-    return both
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.both(args, options)
+
+
+class _Grad(ValueAndGrad):
+    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> None:
+        super().__init__(f, argnums, has_aux, "grad")
+
+    def made_with(self) -> tuple[Any, ...]:
+        return self.f, self.argnums, self.has_aux
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        value, found = self.both(args, options)
+        return (found, value[1]) if self.has_aux else found
 
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -128,15 +143,26 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     >>> pull(np.array([1.0, 0.0]))
     (array([1., 0.]),)
     """
-    call = Call("vjp", f, args, range(len(args)), {}, False)
-    names = [f"the result{path}" for path in call.structure.paths]
+    pull = _Pull(f, *args)
+    return pull.call.value(), pull
 
-    def pull(cotangents: Any) -> tuple[Any, ...]:
-        us = like("vjp", "cotangent", cotangents, call.results, call.structure, names)
+
+class _Pull:
+    """The function that `vjp` returns. It is pickled as the function and its arguments, and calls it again elsewhere."""
+
+    def __init__(self, f: Callable[..., Any], *args: Any) -> None:
+        self.f, self.args = f, args
+        self.call = Call("vjp", f, args, range(len(args)), {}, False)
+        self.names = [f"the result{path}" for path in self.call.structure.paths]
+
+    def __call__(self, cotangents: Any) -> tuple[Any, ...]:
+        call = self.call
+        us = like("vjp", "cotangent", cotangents, call.results, call.structure, self.names)
         record = bool(mode.get()) and (call.connected or any(u._node is not None for u in us))
         return tuple(call.gradients(call.back(us, retain=True, record=record), record))
 
-    return call.value(), pull
+    def __reduce__(self) -> Any:
+        return type(self), (self.f, *self.args)
 
 
 def stop_gradient(x: Any) -> Any:

@@ -358,7 +358,16 @@ def _scipy_root(given: Unknown, residual: Map, method: str, tol: float | None) -
     packing, flat, start = given.packing, given.flat(residual), given.start()
     value: Callable[[Any], Any] = lambda v: packing.to_host(flat(given.vector(v)))
     slope = jacobian(flat)
-    jac = (lambda v: packing.to_host(slope(given.vector(v)))) if method in ("hybr", "lm") else None
+
+    def whole(v: Any) -> Any:
+        try:
+            return packing.to_host(slope(given.vector(v)))
+        except MemoryError as error:
+            raise MemoryError(
+                f"{given.what}: solver {method!r} takes the whole Jacobian; pass solver='krylov' ({error})"
+            ) from None
+
+    jac = whole if method in ("hybr", "lm") else None
     found = optimize.root(value, start, jac=jac, method=method, tol=10 * packing.eps if tol is None else tol)
     x = given.vector(found.x)
     left, scale = _norm(flat(x)._data), max(1.0, _norm(flat(given.vector(start))._data))

@@ -13,6 +13,8 @@ from ..errors import GradientError
 from ..grad_mode import batches, mode
 from ..ops.manipulation import broadcast_to, moveaxis
 from ..tree import flatten
+from .call import called
+from .transformed import Transformed
 
 __all__ = ["vmap"]
 
@@ -67,8 +69,21 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, randomne
     if randomness not in RANDOMNESS:
         raise ValueError(f"vmap: randomness is {randomness!r}; it may be {', '.join(map(repr, RANDOMNESS))}")
 
-    @functools.wraps(f, updated=())
-    def mapped(*args: Any, **options: Any) -> Any:
+    return _Vmap(f, in_axes, out_axes, randomness)
+
+
+class _Vmap(Transformed):
+    what = "vmap"
+
+    def __init__(self, f: Callable[..., Any], in_axes: Any, out_axes: Any, randomness: str) -> None:
+        super().__init__(called("vmap", f))
+        self.in_axes, self.out_axes, self.randomness = in_axes, out_axes, randomness
+
+    def made_with(self) -> tuple[Any, ...]:
+        return self.f, self.in_axes, self.out_axes, self.randomness
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        in_axes = self.in_axes
         axes = in_axes if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ValueError(f"vmap: in_axes is {in_axes}, for {len(axes)} arguments, but there are {len(args)}")
@@ -77,18 +92,16 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, randomne
             _visit(arg, spec, f"argument {i}", "in_axes", functools.partial(_measure, found))
         if len(set(found.values())) != 1:
             raise ValueError(_no_size(found, in_axes))
-        batch = Batch(next(iter(found.values())), randomness)
+        batch = Batch(next(iter(found.values())), self.randomness)
         take = functools.partial(_take, batch)
         given = [_visit(arg, spec, f"argument {i}", "in_axes", take) for i, (arg, spec) in enumerate(zip(args, axes))]
         token = batches.set((*batches.get(), batch))
         try:
-            result = f(*given, **options)
+            result = self.f(*given, **options)
         finally:
             batches.reset(token)
         tensors = any(isinstance(x, Tensor) for x in flatten(list(args))[0])
-        return _visit(result, out_axes, "the result", "out_axes", functools.partial(_give, batch, tensors), every=True)
-
-    return mapped
+        return _visit(result, self.out_axes, "the result", "out_axes", functools.partial(_give, batch, tensors), every=True)
 
 
 def _visit(tree: Any, spec: Any, name: str, what: str, do: Callable[[Any, Any, str], Any], every: bool = False) -> Any:

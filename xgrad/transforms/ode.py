@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -73,8 +74,9 @@ def odeint(
     Raises
     ------
     ValueError
-        If `t` is empty, or its numbers are not finite or do not all go one way; if `method` or `gradient` is unknown or
-        they do not go together; if `f` returns another structure, shape or dtype than that of the state.
+        If `f` takes the time as its second parameter, by its name; if `t` is empty, or its numbers are not finite or do not
+        all go one way; if `method` or `gradient` is unknown or they do not go together; if `f` returns another structure,
+        shape or dtype than that of the state.
     RuntimeError
         If the steps became too small, or too many: the solution blows up, is not smooth, or the equation is stiff. In an
         adjoint gradient, if the state could not be traced back.
@@ -100,6 +102,7 @@ def odeint(
     >>> round(xgrad.grad(lambda rate: xgrad.odeint(decay, 1.0, [0.0, 1.0], rate)[-1])(2.0), 5)
     -0.13534
     """
+    _refuse_scipys_order(f)
     state = Unknown("odeint", "y0", y0, args)
     settings = _Settings(method, rtol, atol, max_steps, gradient)
     vector = state.packing.pack(state.tensors)
@@ -114,6 +117,19 @@ def odeint(
     path = solve(flow, vector, times, settings)
     state.tensor = state.tensor or isinstance(t, Tensor)
     return state.back(state.packing.unpack_rows(path))
+
+
+def _refuse_scipys_order(f: Callable[..., Any]) -> None:
+    """Raise if `f` is written for `scipy.integrate.odeint`, which calls ``f(y, t)``: with a scalar y nothing else would tell."""
+    try:
+        names = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):  # not a function, or one written in C that tells nothing
+        return
+    if len(names) > 1 and names[1] in ("t", "time") and names[0] not in ("t", "time"):
+        raise ValueError(
+            f"odeint: f({', '.join(names)}) takes the time second, as scipy.integrate.odeint has it; here it is called "
+            "f(t, y, *args), as by solve_ivp: pass lambda t, y, *args: f(y, t, *args), or name the second parameter otherwise"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -108,17 +108,27 @@ def linearize(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any
     >>> push(np.array([1.0, 0.0])), push(np.array([0.0, 1.0]))
     (array([2., 0.]), array([0., 4.]))
     """
-    call = Call("linearize", f, args, range(len(args)), {}, False)
-    forward = Forward(call)
+    push = _Push(f, *args)
+    return push.call.value(), push
 
-    def push(*tangents: Any) -> Any:
-        if len(tangents) != len(args):
+
+class _Push:
+    """The function that `linearize` returns. It is pickled as the function and its arguments, and calls it again elsewhere."""
+
+    def __init__(self, f: Callable[..., Any], *args: Any) -> None:
+        self.f, self.args = f, args
+        self.call = Call("linearize", f, args, range(len(args)), {}, False)
+        self.forward = Forward(self.call)
+
+    def __call__(self, *tangents: Any) -> Any:
+        if len(tangents) != len(self.args):
             raise ValueError(
-                f"linearize: {call.name} was called with {len(args)} arguments, but there are {len(tangents)} tangents"
+                f"linearize: {self.call.name} was called with {len(self.args)} arguments, but there are {len(tangents)} tangents"
             )
-        return forward.pushed(tangents)
+        return self.forward.pushed(tangents)
 
-    return call.value(), push
+    def __reduce__(self) -> Any:
+        return type(self), (self.f, *self.args)
 
 
 def tangents_of(call: Call, tangents: Sequence[Any]) -> tuple[list[Tensor], bool]:
