@@ -74,6 +74,52 @@ for _name in CPU_BACKENDS:
     register(_name)
 
 
+def oldest(requirement: str) -> str:
+    """The oldest release that a requirement allows: ``numpy>=2`` gives ``numpy==2.0.*``."""
+    name, _, version = requirement.partition(">=")
+    parts = [*version.split("."), "0"]
+    return f"{name}=={'.'.join(parts[:2])}.*" if version else requirement
+
+
+@nox.session(name="tests-oldest")
+def tests_oldest(session: nox.Session) -> None:
+    """The suite on the oldest versions that pyproject.toml allows; PyTorch and JAX, which are large, are left out."""
+    extras = GROUPS["project"]["optional-dependencies"]
+    wanted = [*GROUPS["project"]["dependencies"], *extras["strict"], *extras["dask"], *extras["einsum"], *extras["tree"]]
+    session.install(*dict.fromkeys(oldest(requirement) for requirement in [*wanted, *group("tests")]))
+    session.install("--no-deps", "-e", ".")
+    session.run("python", "-m", "pytest", *session.posargs, env=ENVIRONMENT)
+
+
+KERNELS = {  # what NumPy, OpenBLAS, PyTorch, MKL and XLA are told so that they run as on older processors
+    "baseline": ("", "Nehalem", "default", "SSE4_2"),
+    "avx2": ("512|V4", "Haswell", "avx2", "AVX2"),
+}
+FEATURES = """
+from numpy._core import _multiarray_umath as m
+print(*(name for name in m.__cpu_dispatch__ if m.__cpu_features__.get(name)))
+"""
+
+
+@nox.session(name="tests-other-cpus")
+@nox.parametrize("kernels", list(KERNELS))
+def tests_other_cpus(session: nox.Session, kernels: str) -> None:
+    """The suite with the kernels of older x86 processors: last digits differ, and nothing may depend on them."""
+    extras = "strict,torch,jax,dask,einsum,tree" if torch_is_there(session) else "strict,jax,dask,einsum,tree"
+    install(session, extras, *group("tests"))
+    pattern, core, capability, isa = KERNELS[kernels]
+    features = str(session.run("python", "-c", FEATURES, silent=True)).split()
+    environment = {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(name for name in features if re.search(pattern, name)),
+        "OPENBLAS_CORETYPE": core,
+        "ATEN_CPU_CAPABILITY": capability,
+        "MKL_ENABLE_INSTRUCTIONS": isa,
+        "XLA_FLAGS": f"--xla_cpu_max_isa={isa}",
+    }
+    spread = ("--numprocesses=auto", "--dist=worksteal")
+    session.run("python", "-m", "pytest", *spread, *session.posargs, env=ENVIRONMENT | environment)
+
+
 def cuda() -> tuple[str | None, str]:
     """The extra for the CUDA of this machine's driver, or None and the reason why there is no GPU."""
     program = shutil.which("nvidia-smi")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import doctest
 import re
 from pathlib import Path
 
@@ -43,3 +45,28 @@ def test_the_readme_counts_what_the_coverage_page_counts():
     cells = [cell.strip() for cell in row[0].split("|")[2:-1]]
     assert row[1] == total
     assert cells == [gradients["numpy"], cells[1], *(gradients[name] for name in ("torch", "jax", "dask", "strict"))]
+
+
+NUMBER = re.compile(r"(?<![\w.])-?(\d+\.\d*)(?:e[+-]?\d+)?(?!\d|\.\.\.)")  # that is not cut by an ellipsis
+FILES = sorted([*(ROOT / "xgrad").rglob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
+
+
+def examples(file: Path) -> list[doctest.Example]:
+    text = file.read_text(encoding="utf-8")
+    texts = [text]
+    if file.suffix == ".py":
+        nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef))]
+        texts = [ast.get_docstring(node) or "" for node in nodes]
+    return [example for part in texts for example in doctest.DocTestParser().get_examples(part)]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_example_prints_digits_that_differ_between_processors(file):
+    """The last digits depend on the kernels of the library: five of float32 and ten of float64 are printed, or an ellipsis."""
+    for example in examples(file):
+        single = "Tensor(" in example.want and "dtype=float64" not in example.want
+        for match in NUMBER.finditer(example.want):
+            digits = len(match[1].replace(".", "").strip("0"))
+            assert digits <= (5 if single else 10), (
+                f"{example.source.strip()}: {match[0]} has {digits} digits; print {match[0][:7]}..."
+            )

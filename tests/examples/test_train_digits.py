@@ -19,7 +19,7 @@ import pytest
 import xgrad
 from xgrad import io
 
-for _package in ("sklearn", "tqdm", "matplotlib", "safetensors"):
+for _package in ("sklearn", "tqdm", "matplotlib"):
     pytest.importorskip(_package, reason=f"the example needs {_package}")
 
 ROOT = Path(__file__).resolve().parents[2]

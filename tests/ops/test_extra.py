@@ -29,7 +29,6 @@ def derivatives(f: Any, values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return y.detach().numpy(), first.detach().numpy(), second
 
 
-@pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_pitfall_7_activations_are_finite_everywhere(name: str) -> None:
     for got in derivatives(getattr(xgrad, name), EDGES):

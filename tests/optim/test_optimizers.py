@@ -168,6 +168,109 @@ def test_a_saved_state_that_does_not_fit_is_refused():
         optim.Adam([{"params": p}, {"params": q}]).load_state_dict(one.state_dict())
 
 
+def saved(make=optim.Adam, values=([1.0, 2.0], [3.0]), **options):
+    """The state of an optimizer after one step."""
+    params = [parameter(value) for value in values]
+    for p in params:
+        give(p, np.ones(p.shape))
+    optimizer = make(params, **options)
+    optimizer.step()
+    return optimizer.state_dict()
+
+
+def altered(**changes):
+    """What makes other states of Adam's by replacing entries of its parts."""
+    state = saved()
+    for name, part in changes.items():
+        state[name] = {**state[name], **part} if isinstance(part, dict) else part
+    return state
+
+
+def without(entry):
+    state = saved()
+    return {**state, "state": {name: x for name, x in state["state"].items() if name != entry}}
+
+
+def in_adam():
+    return optim.Adam([parameter([1.0, 2.0]), parameter([3.0])])
+
+
+MISFITS = {  # a state, the optimizer that it does not fit, and what is said
+    "Adam's in SGD": (saved, lambda p: optim.SGD(p, momentum=0.9), "of the rule adam, but the optimizer follows sgd"),
+    "SGD's in Adam": (lambda: saved(optim.SGD, momentum=0.9), optim.Adam, "of the rule sgd, but the optimizer follows adam"),
+    "Adam's in AdamW": (saved, optim.AdamW, "of the rule adam, but the optimizer follows adamw"),
+    "Adam's in SGD, without its name": (
+        lambda: {name: part for name, part in saved().items() if name != "rule"},
+        lambda p: optim.SGD(p, momentum=0.9),
+        r"SGD does not take the options of the state \(betas, eps\); it was saved by another rule",
+    ),
+    "more parameters": (lambda: saved(values=([1.0, 2.0], [3.0], [4.0])), optim.Adam, "of 3 parameters, but .* has 2 parameters"),
+    "fewer parameters": (lambda: saved(values=([1.0, 2.0],)), optim.Adam, "of 1 parameters, but .* has 2 parameters"),
+    "more parameters, without their number": (
+        lambda: {name: part for name, part in saved(values=([1.0, 2.0], [3.0], [4.0])).items() if name != "parameters"},
+        optim.Adam,
+        "of 3 parameters or more, but the optimizer has 2",
+    ),
+    "other shapes": (
+        lambda: saved(values=([1.0], [3.0])),
+        optim.Adam,
+        r"0\.m has shape \(1,\), but parameter 0 has shape \(2,\)",
+    ),
+    "two groups": (saved, lambda p: optim.Adam([{"params": p[0]}, {"params": p[1]}]), "1 groups but the optimizer has 2"),
+    "an entry missing": (lambda: without("1.v"), optim.Adam, "1.v is missing"),
+    "an entry left over": (
+        lambda: altered(state={"2.m": np.ones(2)}),
+        optim.Adam,
+        "the state has 2.m, which Adam has no use for",
+    ),
+    "an entry of complex numbers": (lambda: altered(state={"0.m": np.ones(2) * 1j}), optim.Adam, "0.m is of complex128"),
+    "an entry of integers": (lambda: altered(state={"0.m": np.ones(2, int)}), optim.Adam, "0.m is of int64"),
+    "an entry of objects": (lambda: altered(state={"0.m": np.asarray([None, None])}), optim.Adam, "0.m is of object"),
+    "an entry that is a list": (lambda: altered(state={"0.m": [1.0, 2.0]}), optim.Adam, "0.m is no array but a list"),
+    "a negative place": (lambda: altered(steps={"-1": 1}), optim.Adam, "steps has the key '-1'"),
+    "a place that is no number": (lambda: altered(steps={"a": 1}), optim.Adam, "steps has the key 'a'"),
+    "half a step": (lambda: altered(steps={"0": 0.5}), optim.Adam, "parameter 0 has made 0.5 steps"),
+    "less than no step": (lambda: altered(steps={"0": -1}), optim.Adam, "parameter 0 has made -1 steps"),
+    "an option out of range": (lambda: altered(groups=[{"lr": -1.0}]), optim.Adam, "an option of the state is out of range"),
+    "an option that nobody knows": (lambda: altered(groups=[{"rho": 1.0}]), optim.Adam, r"options of the state \(rho\)"),
+    "groups of another kind": (lambda: altered(groups=[1]), optim.Adam, "groups are a list of dicts"),
+    "steps of another kind": (lambda: altered(steps=[1]), optim.Adam, "groups are a list of dicts"),
+    "parts missing": (lambda: {"state": {}}, optim.Adam, "no state of an optimizer"),
+    "no state": (list, optim.Adam, "no state of an optimizer"),
+}
+
+
+@pytest.mark.parametrize(("make_state", "make", "text"), MISFITS.values(), ids=MISFITS)
+def test_every_state_that_does_not_fit_is_refused_before_anything_changes(make_state, make, text):
+    params = [parameter([1.0, 2.0]), parameter([3.0])]
+    for p in params:
+        give(p, np.ones(p.shape))
+    optimizer = make(params)
+    optimizer.step()
+
+    def facts():
+        state = optimizer.state_dict()
+        return {**state, "state": {name: x.tolist() for name, x in state["state"].items()}}, [p.tolist() for p in params]
+
+    before = facts()
+    with pytest.raises(ValueError, match=text):
+        optimizer.load_state_dict(make_state())
+    assert facts() == before
+    optimizer.step()
+
+
+def test_a_state_goes_through_a_checkpoint(tmp_path):
+    state = saved(lr=0.5)
+    rest = {name: part for name, part in state.items() if name != "state"}
+    xgrad.io.save(tmp_path / "state", state["state"], metadata=rest)
+    back = {**xgrad.io.load_metadata(tmp_path / "state"), "state": xgrad.io.load(tmp_path / "state")}
+    optimizer = in_adam()
+    optimizer.load_state_dict(back)
+    assert optimizer.lr == 0.5 and optimizer.state_dict()["steps"] == {"0": 1, "1": 1}
+    old = {name: back[name] for name in ("groups", "steps", "state")}  # as releases before wrote it
+    in_adam().load_state_dict(old)
+
+
 def test_an_immutable_backend_gets_new_arrays_and_its_graph_stays_valid():
     jax = pytest.importorskip("jax")
     p = xgrad.Tensor(jax.numpy.asarray([1.0, 2.0]), requires_grad=True)

@@ -82,7 +82,7 @@ def test_clipping_is_pytorchs(xp: Any, limit: float) -> None:
     assert without.grad is None
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.filterwarnings("ignore:invalid value")  # an infinite gradient by its infinite norm
 def test_a_norm_that_is_not_finite_is_returned() -> None:
     p = xgrad.Tensor([1.0, 2.0], requires_grad=True)
     p.grad = xgrad.Tensor([float("inf"), 0.0])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import memory
-from ..backend import check_fits, raw_namespace
+from ..backend import check_fits, dtype_of, raw_namespace
 from ..engine import Tensor, next_age, wrap
 from ..leaves import Leaf, own
 from ..precision import half
@@ -121,14 +122,17 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """What is needed to continue: ``"groups"`` and ``"steps"`` (numbers), ``"state"`` (copies of arrays, as Tensors).
 
-        Parameters are known by their place among all: the entries are called ``"0.m"``, ``"0.v"``, ``"1.m"`` and so on.
+        Parameters are known by their place among all: the entries are called ``"0.m"``, ``"0.v"``, ``"1.m"`` and so on. The
+        name of the ``"rule"`` and the number of ``"parameters"`` of each group are there to be compared.
         """
         groups = [{name: value for name, value in group.items() if name != "params"} for group in self.groups]
         state = {}
         for (i, kept), names in zip(sorted(self._state.items()), self._names()):
             for name, array in zip(names, kept.arrays):
                 state[f"{i}.{name}"] = wrap(raw_namespace(array).asarray(array, copy=True))
-        return {"groups": groups, "steps": {str(i): kept.step for i, kept in self._state.items()}, "state": state}
+        steps = {str(i): kept.step for i, kept in self._state.items()}
+        sizes = [len(group["params"]) for group in self.groups]
+        return {"rule": self._rule_name(), "parameters": sizes, "groups": groups, "steps": steps, "state": state}
 
     def _rule(self, group: Mapping[str, Any]) -> Rule:
         return self.make_rule(**{name: value for name, value in group.items() if name != "params"})
@@ -148,38 +152,69 @@ class Optimizer:
 
         Raises
         ------
-        ValueError, TypeError
-            If it does not fit, or is complex; then nothing is changed.
+        ValueError
+            If it does not fit: it is of another rule, or of parameters of another number or shape; an entry is missing or
+            left over; an option is out of range. Then nothing is changed.
+        TypeError
+            If an array of it is complex. Then nothing is changed, either.
         """
         params = self.parameters()
+        groups, steps, arrays = self._parts(state)
+        of = [group for group in groups for _ in group["params"]]
+        loaded = {i: _Memory([], step) for i, step in steps.items()}
+        unused = set(arrays)
+        for i, kept in loaded.items():
+            for name in self._rule(of[i]).names:
+                entry = f"{i}.{name}"
+                unused.discard(entry)
+                kept.arrays.append(_on(_fitting(entry, arrays.get(entry), params[i], i), params[i]))
+        if unused:
+            raise ValueError(
+                f"load_state_dict: the state has {', '.join(sorted(unused)[:5])}, which {type(self).__name__} has no use for; "
+                "it was saved by another rule, or with other options"
+            )
+        self.groups, self._state = groups, loaded
+
+    def _parts(self, state: Any) -> tuple[list[dict[str, Any]], dict[int, int], Mapping[str, Any]]:
+        """The groups with the options of `state`, its steps by the place of the parameter, and its arrays; all checked."""
         if not isinstance(state, Mapping) or {"groups", "steps", "state"} - set(state):
             raise ValueError("load_state_dict: this is no state of an optimizer; pass what state_dict() returned")
-        if len(state["groups"]) != len(self.groups):
+        theirs, steps, arrays = state["groups"], state["steps"], state["state"]
+        if not isinstance(theirs, (list, tuple)) or not all(isinstance(part, Mapping) for part in (*theirs, steps, arrays)):
             raise ValueError(
-                f"load_state_dict: the state has {len(state['groups'])} groups but the optimizer has {len(self.groups)}"
+                "load_state_dict: groups are a list of dicts, steps and state are dicts, as state_dict() returned them"
             )
-        made: dict[int, _Memory] = {}
-        for key, step in state["steps"].items():
-            i = int(key)
-            if i >= len(params):
+        if "rule" in state and state["rule"] != self._rule_name():
+            raise ValueError(
+                f"load_state_dict: the state is of the rule {state['rule']}, but the optimizer follows {self._rule_name()}; "
+                "to hand it on all the same, leave its entry 'rule' out"
+            )
+        if len(theirs) != len(self.groups):
+            raise ValueError(f"load_state_dict: the state has {len(theirs)} groups but the optimizer has {len(self.groups)}")
+        sizes = [len(group["params"]) for group in self.groups]
+        if "parameters" in state and list(state["parameters"]) != sizes:
+            raise ValueError(
+                f"load_state_dict: the state is of {_count(state['parameters'])}, but the optimizer has {_count(sizes)}"
+            )
+        groups = []
+        for mine, options in zip(self.groups, theirs):
+            group = {**mine, **options, "params": mine["params"]}
+            try:
+                self._rule(group)
+            except TypeError as error:
+                alien = sorted(set(options) - set(mine))
                 raise ValueError(
-                    f"load_state_dict: the state is of {i + 1} parameters or more, but the optimizer has {len(params)}"
-                )
-            made[i] = _Memory([], int(step))
-        groups = [{**mine, **theirs} for mine, theirs in zip(self.groups, state["groups"])]
-        of = [group for group in groups for _ in group["params"]]
-        for i, kept in made.items():
-            rule = self._rule(of[i])
-            p = params[i]
-            for name in rule.names:
-                value = state["state"].get(f"{i}.{name}")
-                shape = None if value is None else tuple(value.shape)
-                if shape != p.shape:
-                    found = "is missing" if shape is None else f"has shape {shape}"
-                    raise ValueError(f"load_state_dict: {i}.{name} {found}, but parameter {i} has shape {p.shape}")
-                check_fits(f"load_state_dict: {i}.{name}", value.dtype, p.dtype)
-                kept.arrays.append(_on(value, p))
-        self.groups, self._state = groups, made
+                    f"load_state_dict: {type(self).__name__} does not take the options of the state"
+                    + (f" ({', '.join(map(str, alien))})" if alien else "")
+                    + f"; it was saved by another rule ({error})"
+                ) from None
+            except ValueError as error:
+                raise ValueError(f"load_state_dict: an option of the state is out of range ({error})") from None
+            groups.append(group)
+        return groups, dict(_step(key, step, sum(sizes)) for key, step in steps.items()), arrays
+
+    def _rule_name(self) -> str:
+        return getattr(self.make_rule, "__name__", type(self.make_rule).__name__)
 
     def __repr__(self) -> str:
         told = [
@@ -225,6 +260,43 @@ def _rows(x: Any, budget: int) -> int:
     if not budget or not x.shape or x.size * x.itemsize <= budget:
         return 0
     return max(1, int(budget // (x.itemsize * (x.size // x.shape[0]))))
+
+
+def _fitting(entry: str, value: Any, p: Tensor, i: int) -> Any:
+    """`value`, an array of the shape of the i-th parameter `p`, of real numbers."""
+    if value is None:
+        raise ValueError(f"load_state_dict: {entry} is missing, but parameter {i} has shape {p.shape}")
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is None or dtype is None:
+        raise ValueError(f"load_state_dict: {entry} is no array but a {type(value).__name__}")
+    if tuple(shape) != p.shape:
+        raise ValueError(f"load_state_dict: {entry} has shape {tuple(shape)}, but parameter {i} has shape {p.shape}")
+    try:
+        kind = dtype_of(dtype).kind
+    except TypeError:
+        kind = "unknown"
+    if kind == "complex floating":
+        check_fits(f"load_state_dict: {entry}", dtype, p.dtype)
+    if kind != "real floating":
+        raise ValueError(f"load_state_dict: {entry} is of {dtype}; the state of an optimizer is of real floating numbers")
+    return value
+
+
+def _step(key: Any, step: Any, number: int) -> tuple[int, int]:
+    """The place of a parameter among `number`, and how many steps it made, of an entry of a state's ``"steps"``."""
+    text = str(key)
+    if not text.isdecimal():
+        raise ValueError(f"load_state_dict: steps has the key {key!r}; keys are the places of parameters: '0', '1', ...")
+    if int(text) >= number:
+        raise ValueError(f"load_state_dict: the state is of {int(text) + 1} parameters or more, but the optimizer has {number}")
+    if isinstance(step, bool) or not hasattr(step, "__index__") or step < 0:
+        raise ValueError(f"load_state_dict: parameter {text} has made {step!r} steps; steps are integers, 0 or more")
+    return int(text), operator.index(step)
+
+
+def _count(sizes: Any) -> str:
+    total = f"{sum(sizes)} parameters"
+    return total if len(sizes) == 1 else f"{total} in groups of {', '.join(map(str, sizes))}"
 
 
 def _on(value: Any, p: Tensor) -> Any:

@@ -468,7 +468,8 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
     >>> import xgrad
     >>> @xgrad.custom_jvp
     ... def sinc(x):
-    ...     return xgrad.where(x == 0, 1.0, xgrad.sin(x) / x)
+    ...     safe = xgrad.where(x == 0, 1.0, x)
+    ...     return xgrad.where(x == 0, 1.0, xgrad.sin(safe) / safe)
     >>> @sinc.defjvp
     ... def sinc_jvp(primals, tangents):
     ...     (x,), (dx,) = primals, tangents

@@ -133,8 +133,8 @@ def root(
     --------
     >>> import xgrad
     >>> square_root = lambda a: xgrad.root(lambda x, a: x * x - a, 1.0, a)
-    >>> round(square_root(2.0), 12), round(xgrad.grad(square_root)(2.0), 12)
-    (1.414213562373, 0.353553390593)
+    >>> round(square_root(2.0), 8), round(xgrad.grad(square_root)(2.0), 8)
+    (1.41421356, 0.35355339)
     """
     given = Unknown("root", "x0", x0, args)
     residual = given.checked(lambda x: f(x, *args), "f")
@@ -184,8 +184,8 @@ def fixed_point(
     --------
     >>> import xgrad
     >>> x = xgrad.fixed_point(lambda x, a: xgrad.cos(a * x), 1.0, 1.0)
-    >>> round(x, 10)
-    0.7390851332
+    >>> round(x, 8)
+    0.73908513
     """
     given = Unknown("fixed_point", "x0", x0, args)
     apply = given.checked(lambda x: f(x, *args), "f")

@@ -1,0 +1,100 @@
+"""NumPy's floating-point flags: raised for the caller's own values alone, never for inner values that are discarded.
+
+So that xgrad can be used with warnings as errors, and under ``np.errstate(all="raise")``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xgrad
+from xgrad.engine import pullback
+
+from .driver import ROWS, Case, call, cotangent
+
+MODERATE = (0.0, -0.0, 1e-8, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 10.0, 37.0, 100.0)
+EXTREMES = {
+    "float64": (*MODERATE, 5e-324, 1e-300, 1e-160, 800.0, 1e8, 1e16, 1e155, 1e300, 1.7e308, np.inf),
+    "float32": (*MODERATE, 1e-45, 1e-38, 1e-20, 1e4, 1e8, 1e19, 1e20, 3e38, np.inf),
+}
+FEW = {  # for functions of two or three arguments
+    "float64": ((0.0, 1e-300, 0.5, 1.0, 37.0, 800.0, 1e300, np.inf), (0.0, 0.5, 1.0, 800.0)),
+    "float32": ((0.0, 1e-38, 0.5, 1.0, 37.0, 100.0, 3e38, np.inf), (0.0, 0.5, 1.0, 100.0)),
+}
+ELEMENTWISE = [
+    row.id for row in ROWS.values() if row.elementwise and all(arg.values is None and arg.kind == "float" for arg in row.args)
+]
+
+
+def points(number: int, dtype: str) -> list[tuple[float, ...]]:
+    """Where functions of that many arguments are tried: extremes of both signs, in every combination."""
+    values = EXTREMES[dtype] if number == 1 else FEW[dtype][min(number, 3) - 2]
+    both = dict.fromkeys(str(x) for x in (*values, *(-x for x in values)))
+    return list(itertools.product(map(float, both), repeat=number))
+
+
+def results(row: Any, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], list[str], list[np.ndarray], list[str]]:
+    """Values and gradients of one call, each with the flags that it raised."""
+    flags: list[str] = []
+
+    def note(kind: str, _: int) -> None:
+        flags.append(kind)
+
+    tensors = [xgrad.Tensor(x, requires_grad=arg.tracked and row.differentiable) for x, arg in zip(arrays, row.args)]
+    with np.errstate(divide="call", over="call", invalid="call", call=note):
+        y = row.f(xgrad, *tensors)
+        outputs = [v for v in (y if isinstance(y, (tuple, list)) else [y]) if isinstance(v, xgrad.Tensor)]
+        forward, flags[:] = flags.copy(), []
+        tracked = [v for v in outputs if v.requires_grad]
+        leaves = pullback(tracked, [np.ones(v.shape, v.dtype.name) for v in tracked]) if tracked else {}
+    return [v.detach().numpy() for v in outputs], forward, [np.asarray(g) for g in leaves.values()], flags
+
+
+def flagged(row: Any, among: list[tuple[float, ...]], kinds: list[str]) -> list[tuple[float, ...]]:
+    """The points at which a call raises a flag, found by halving."""
+    _, forward, _, backward = results(row, [np.asarray(x, k) for x, k in zip(zip(*among), kinds)])
+    if not forward and not backward:
+        return []
+    if len(among) == 1:
+        return among
+    half = len(among) // 2
+    return flagged(row, among[:half], kinds) + flagged(row, among[half:], kinds)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("row", ELEMENTWISE)
+def test_no_flag_is_raised_where_the_results_are_finite(row: str, dtype: str) -> None:
+    """Over extremes: a flag belongs to a value or a gradient that is infinite or NaN."""
+    if dtype not in ROWS[row].dtypes:
+        pytest.skip(f"the row is for {', '.join(ROWS[row].dtypes)}")
+    kinds = [dtype] * len(ROWS[row].args)
+    every = points(len(kinds), dtype)
+    wrong = []
+    for at in flagged(ROWS[row], every, kinds):
+        value, forward, gradient, backward = results(ROWS[row], [np.asarray([x], k) for x, k in zip(at, kinds)])
+        for what, found, flags in (("value", value, forward), ("gradient", gradient, backward)):
+            if flags and all(np.isfinite(x).all() for x in found):
+                wrong.append(f"{what} at {at} is {[x.tolist() for x in found]}: {flags}")
+    assert not wrong, f"{len(wrong)} points, such as " + "; ".join(wrong[:5])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("row", list(ROWS))
+def test_every_row_survives_errstate_raise(row: str, dtype: str) -> None:
+    """At the ordinary values of the table nothing is divided by zero, overflows, underflows or is invalid."""
+    if dtype not in ROWS[row].dtypes or "numpy" in ROWS[row].skip:
+        pytest.skip("not on NumPy, or not for this dtype")
+    with np.errstate(all="raise"):
+        inputs, y = call(ROWS[row], "numpy", Case(row).arguments(), dtype, None)
+        tracked = [v for v in y if isinstance(v, xgrad.Tensor) and v.requires_grad and v.dtype.inexact]
+        if not tracked:
+            return
+        starts = [
+            cotangent(0, k, v.shape, v.dtype.kind == "complex floating").astype(v.dtype.name) for k, v in enumerate(tracked)
+        ]
+        leaves = pullback(tracked, starts)
+    assert all(t._node in leaves or t.size == 0 for t in inputs) or len(inputs) > 1
