@@ -22,7 +22,6 @@ __all__ = ["derivative", "floats", "function", "missing", "one_where", "outward"
 
 P = ParamSpec("P")
 R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @overload
@@ -75,7 +74,7 @@ def function(forward: Any = None, /, *, own: bool = True) -> Any:
     return made
 
 
-def derivative(*arrays: str) -> Callable[[F], F]:
+def derivative(*arrays: str) -> Callable[[Callable[Concatenate[Any, P], R]], Op[P, R]]:
     """Make an op of a derivative of any order of a special function: `arrays` are its first arguments, others are orders.
 
     Computed as by `function`, of real arrays; its rules too.

@@ -27,13 +27,11 @@ def in_turn(xp: Any) -> dict[str, Callable[..., Any]]:
         return y if y.dtype == own else xp.astype(y, own)
 
     def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-        if isinstance(axis, int) and not -x.ndim <= axis < x.ndim:
-            return xp.sum(x, axis=axis)  # which says that there is no such axis
-        axes = _distinct(axis, x.ndim) if isinstance(axis, tuple) and len(axis) > 1 else None
-        if axes is None and isinstance(axis, tuple):
-            return xp.mean(x, axis=axis, keepdims=keepdims) if _distinct(axis, x.ndim) is not None else xp.sum(x, axis=axis)
-        n = 0 if axes is None else math.prod(x.shape[a] for a in axes)
-        if axes is None or n == 0:
+        axes = None if axis is None else _distinct(axis if isinstance(axis, tuple) else (axis,), x.ndim)
+        if axis is not None and axes is None:
+            return xp.sum(x, axis=axis)  # which says what is wrong with the axes
+        n = 0 if axes is None or len(axes) < 2 else math.prod(x.shape[a] for a in axes)
+        if axes is None or n == 0 or not xp.isdtype(x.dtype, ("real floating", "complex floating")):
             return xp.mean(x, axis=axis, keepdims=keepdims)
         y = _total(x, axes, keepdims) / n
         return y if y.dtype == x.dtype else xp.astype(y, x.dtype)

@@ -267,7 +267,8 @@ def _log_ratio(xp: Any, x1: Any, x2: Any) -> Any:
     """``log(x1 / x2)``, precise where they are close, and where their quotient overflows."""
     near = (x1 < 2 * x2) & (x2 < 2 * x1)
     apart = xp.where(near, x1 - x2, xp.zeros_like(x1))
-    return xp.where(near, xp.log1p(apart / one_where(xp, ~near, x2)), xp.log(x1) - xp.log(x2))
+    other = one_where(xp, (x1 == 0) & (x2 == 0), x2)  # at 0, 0 it is -inf, as for other `x2`
+    return xp.where(near, xp.log1p(apart / one_where(xp, ~near, x2)), xp.log(x1) - xp.log(other))
 
 
 rel_entr.vjp(
