@@ -90,10 +90,10 @@ def test_sinc_and_cbrt_at_zero(xp):
         assert gradients(xp, xp.cbrt, [0.0])[0][0] == math.inf
 
 
-def test_np.nanhas_gradient_zero_where_it_is_passed_over(xp):
+def test_nan_has_gradient_zero_where_it_is_passed_over(xp):
     for name, wanted in (("nansum", [1, 0, 1]), ("nanmean", [0.5, 0, 0.5]), ("nanmax", [0, 0, 1]), ("nanmedian", [0.5, 0, 0.5])):
         check(gradients(xp, getattr(xp, name), [1.0, math.nan, 3.0])[0], wanted)
-    check(gradients(xp, xp.np.nanto_num, [1.0, math.nan, math.inf])[0], [1, 0, 0])
+    check(gradients(xp, xp.nan_to_num, [1.0, math.nan, math.inf])[0], [1, 0, 0])
     check(gradients(xp, xp.fmax, [1.0, math.nan], [math.nan, 2.0]), [[1, 0], [0, 1]])
 
 
@@ -112,7 +112,7 @@ def test_clip_passes_at_its_edges(xp):
 
 
 def test_clip_gives_the_gradient_to_the_bound_that_is_the_result(xp):
-    x, nan = [-1.0, 0.5, 2.0, np.nan], np.nan
+    x, nan = [-1.0, 0.5, 2.0, math.nan], math.nan
     check(gradients(xp, xp.clip, x[:3], [1.0] * 3, [0.0] * 3), [[0, 0, 0], [0, 0, 0], [1, 1, 1]])
     check(gradients(xp, xp.clip, [0.0, 1.0, 2.0], [1.0] * 3, [1.0] * 3), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
     check(gradients(xp, xp.clip, x[:3], [nan] * 3, [1.0] * 3), [[0, 0, 0], [1, 1, 1], [0, 0, 0]])
@@ -125,7 +125,7 @@ def test_clip_gives_the_gradient_to_the_bound_that_is_the_result(xp):
 
 def test_no_complex_numbers_where_a_function_is_for_real_ones(xp):
     for f in (xp.sort, xp.relu, xp.softmax, lambda z: xp.maximum(z, z), lambda z: xp.logaddexp(z, z)):
-        with pytest.raises(TypeError, match="takes real numbers, and .* is complex128"):
+        with pytest.raises(TypeError, match="takes real numbers, and .* is complex"):
             f(xp.asarray([1 + 2j, 0.5]))
 
 
@@ -191,7 +191,7 @@ def test_atan2_at_the_origin(xp):
     check(gradients(xp, xp.atan2, [0.0], [0.0]), [[0], [0]])
 
 
-def test_where_hands_on_the_np.nanof_the_branch_not_taken(xp):
+def test_where_hands_on_the_nan_of_the_branch_not_taken(xp):
     assert np.isnan(gradients(xp, lambda x: xp.where(x > 0, xp.sqrt(x), xp.zeros_like(x)), [-1.0])[0]).all()
     safe = gradients(xp, lambda x: xp.where(x > 0, xp.sqrt(xp.where(x > 0, x, xp.ones_like(x))), xp.zeros_like(x)), [-1.0, 4.0])
     check(safe[0], [0, 0.25])
