@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from .errors import KindError
 
@@ -32,6 +32,10 @@ def is_complex(xp: Any, x: Any) -> bool:
     return found
 
 
+@overload
+def takes_real(forward: F, /) -> F: ...
+@overload
+def takes_real(*, but: tuple[str, ...] = ..., kinds: str = ...) -> Callable[[F], F]: ...
 def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds: str = "real numbers") -> Any:
     """Declare that an op takes no complex numbers: a call with some raises a TypeError that names the op and the dtype.
 
