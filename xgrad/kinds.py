@@ -49,7 +49,11 @@ def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds:
         What it takes, for the message.
     """
     if forward is None:
-        return lambda forward: takes_real(forward, but=but, kinds=kinds)
+        return lambda forward: _checked(forward, but, kinds)
+    return _checked(forward, but, kinds)
+
+
+def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
     parameters = list(inspect.signature(forward).parameters.values())[1:]
     arrays = {i: p.name for i, p in enumerate(parameters) if "ArrayLike" in str(p.annotation) and p.name not in but}
     name, body = forward.__name__.rstrip("_"), forward
