@@ -112,7 +112,7 @@ def test_clip_passes_at_its_edges(xp):
 
 
 def test_clip_gives_the_gradient_to_the_bound_that_is_the_result(xp):
-    x, nan = [-1.0, 0.5, 2.0, np.nan], np.nan
+    x, nan = [-1.0, 0.5, 2.0, math.nan], math.nan
     check(gradients(xp, xp.clip, x[:3], [1.0] * 3, [0.0] * 3), [[0, 0, 0], [0, 0, 0], [1, 1, 1]])
     check(gradients(xp, xp.clip, [0.0, 1.0, 2.0], [1.0] * 3, [1.0] * 3), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
     check(gradients(xp, xp.clip, x[:3], [nan] * 3, [1.0] * 3), [[0, 0, 0], [1, 1, 1], [0, 0, 0]])
@@ -125,7 +125,7 @@ def test_clip_gives_the_gradient_to_the_bound_that_is_the_result(xp):
 
 def test_no_complex_numbers_where_a_function_is_for_real_ones(xp):
     for f in (xp.sort, xp.relu, xp.softmax, lambda z: xp.maximum(z, z), lambda z: xp.logaddexp(z, z)):
-        with pytest.raises(TypeError, match="takes real numbers, and .* is complex128"):
+        with pytest.raises(TypeError, match="takes real numbers, and .* is complex"):
             f(xp.asarray([1 + 2j, 0.5]))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from .errors import KindError
 
@@ -32,6 +32,10 @@ def is_complex(xp: Any, x: Any) -> bool:
     return found
 
 
+@overload
+def takes_real(forward: F, /) -> F: ...
+@overload
+def takes_real(*, but: tuple[str, ...] = ..., kinds: str = ...) -> Callable[[F], F]: ...
 def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds: str = "real numbers") -> Any:
     """Declare that an op takes no complex numbers: a call with some raises a TypeError that names the op and the dtype.
 
@@ -45,7 +49,11 @@ def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds:
         What it takes, for the message.
     """
     if forward is None:
-        return lambda forward: takes_real(forward, but=but, kinds=kinds)
+        return lambda forward: _checked(forward, but, kinds)
+    return _checked(forward, but, kinds)
+
+
+def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
     parameters = list(inspect.signature(forward).parameters.values())[1:]
     arrays = {i: p.name for i, p in enumerate(parameters) if "ArrayLike" in str(p.annotation) and p.name not in but}
     name, body = forward.__name__.rstrip("_"), forward

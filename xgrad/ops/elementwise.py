@@ -920,8 +920,10 @@ def at_min(xp: Any, x: Any, min: Any, max: Any) -> Any:
 
 def at_max(xp: Any, x: Any, min: Any, max: Any) -> Any:
     """Where the result of a clip is the upper bound."""
-    here = (x > max) | (max != max)
-    return here if min is None else here | ((x == x) & (min > max))
+    here = x > max
+    if min is not None:
+        here = (here | ((x == x) & (min > max))) & (min == min)
+    return here | (max != max)
 
 
 def clip_x(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
