@@ -127,8 +127,9 @@ def _as_one(backend: BatchBackend, made: Op[..., Any], composition: Callable[...
     tracked = tuple(isinstance(x, Batched) and in_graph(x.payload) for x in items)
     if not any(tracked) or not mode.get():
         return composition(xp, *values)
-    tracked = (True,) if made.sequence else tracked
-    call = _Call(backend, made, composition, list(values), items, made.savers.get(tracked) or made.saver(tracked))
+    wanted, tracked = tracked, (True,) if made.sequence else tracked
+    save = made.savers.get(tracked) or made.saver(tracked)
+    call = _Call(backend, made, composition, list(values), items, [made.sequence or w for w in wanted], save)
     return call.result(_ONE.call([x.payload for x in items if isinstance(x, Batched)], call))
 
 
@@ -142,10 +143,11 @@ class _Call:
         composition: Callable[..., Any],
         values: list[Any],
         items: list[Any],
+        wanted: list[bool],
         save: Callable[..., tuple[Any, ...]],
     ) -> None:
         self.backend, self.made, self.composition, self.values, self.items = backend, made, composition, values, items
-        self.save = save
+        self.wanted, self.save = wanted, save  # which items want a cotangent, and a function that keeps what their rules need
         self.batches: list[Batch | None] = []  # those of the outputs
         self.kind: Any = None  # the type of the container of several outputs
 
@@ -178,10 +180,11 @@ class _Call:
         if made.conjugates and xp.isdtype(outputs.dtype, "complex floating"):
             conj, cotangents = xp.conj, xp.conj(cotangents)
         found: list[Any] = []
-        for item, rule in _item_rules(made, items, xp, cotangents, saved) if made.sequence else zip(items, made.rules):
+        pairs = _item_rules(made, items, xp, cotangents, saved) if made.sequence else zip(items, made.rules)
+        for (item, rule), wanted in zip(pairs, self.wanted):
             if not isinstance(item, Batched):
                 continue
-            if rule is None or not self.backend.dtype_of(item.dtype).inexact:
+            if rule is None or not wanted or not self.backend.dtype_of(item.dtype).inexact:
                 found.append(None)
                 continue
             d = rule(xp, cotangents, saved)

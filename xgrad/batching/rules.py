@@ -376,6 +376,8 @@ def _product(a: Batched, b: Batched, p: int, q: int) -> Tensor:
 def vecdot(backend: BatchBackend, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     a, b = backend.enclose(x1), backend.enclose(x2)
     ndim = max(a.ndim, b.ndim)
+    if axis >= 0 and a.ndim != b.ndim:  # counted from the front, it is another place in either
+        a, b, axis = RULES["moveaxis"](backend, a, axis, -1), RULES["moveaxis"](backend, b, axis, -1), -1
     axis = axis if axis < 0 else axis - ndim
     return backend.cls(xgrad.vecdot(spread(a, ndim), spread(b, ndim), axis=axis), joint([a, b]))
 
