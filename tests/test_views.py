@@ -338,3 +338,53 @@ def test_many_short_lived_views_leave_nothing_behind() -> None:
         y[1] += 1.0
     assert y.tolist() == [0.0, 1000.0, 0.0]
     assert len(y._view.family) <= 64  # type: ignore[union-attr]
+
+
+def test_a_detached_tensor_shares_its_value(xp: Any) -> None:
+    w = xp.asarray([1.0, 2.0, 3.0]).requires_grad_()
+    w.detach()[0] = 5.0
+    assert w.tolist() == [5.0, 2.0, 3.0] and w.is_leaf
+    d = w.detach()
+    part = d[1:]
+    d += 1.0
+    part *= 10.0
+    assert w.tolist() == d.tolist() == [6.0, 30.0, 40.0] and not d.requires_grad
+    with xgrad.no_grad():
+        w[2] = 0.0
+    assert d.tolist() == [6.0, 30.0, 0.0] and part.tolist() == [30.0, 0.0]
+    y = w * 2.0
+    row = y[1:]
+    z = xp.sum(y * y)
+    y.detach()[0] = 100.0
+    row.detach().detach()[0] = 7.0
+    assert y.tolist() == [100.0, 7.0, 0.0] and row.tolist() == [7.0, 0.0]
+    z.backward()  # with the values that there were
+    assert w.grad.tolist() == [48.0, 240.0, 0.0]
+
+
+def test_a_detached_tensor_keeps_nothing_alive() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    gc.disable()
+    try:
+        y = x * 2
+        dead, node = weakref.ref(y), y._node
+        d = y.detach()
+        del y
+        assert dead() is None
+        d += 1.0
+        assert d.tolist() == [3.0, 5.0] and node is not None
+        for _ in range(1000):
+            x.detach()
+        assert len(x._view.twins) < 64  # type: ignore[union-attr]
+    finally:
+        gc.enable()
+
+
+def test_under_vmap_a_detached_tensor_is_a_copy() -> None:
+    def f(x: Tensor) -> Tensor:
+        y = x * x
+        d = y.detach()
+        d += 1.0
+        return xgrad.sum(y * d)
+
+    np.testing.assert_allclose(xgrad.vmap(xgrad.grad(f))(np.array([[1.0, 2.0]])), [[4.0, 20.0]])

@@ -317,7 +317,7 @@ class Methods:
                         f"{what}: a leaf that requires grad cannot be written to while calls are recorded, since its gradient "
                         "would be lost; write under xgrad.no_grad(), or into a result such as x * 1"
                     )
-                new = new.detach()
+                new = xgrad.engine.wrap(new._data)
         views.write(self, new)
         return cast("Tensor", self)
 
@@ -633,9 +633,16 @@ class Methods:
         return xgrad.hooks.register(self._node, "after", hook)
 
     def detach(self) -> Tensor:
-        """The same array as a tensor that no gradient flows through."""
-        data = raw_namespace(self._data).__backend__.detach(self._data)
-        return xgrad.engine.wrap(data, None, cast("type[Tensor]", type(self)))
+        """The same array as a tensor that no gradient flows through.
+
+        Writing to one of the two writes to the other, as to one memory; their graphs do not see it. (Under `vmap` they are
+        two.)
+        """
+        backend = raw_namespace(self._data).__backend__
+        out = xgrad.engine.wrap(backend.detach(self._data), None, cast("type[Tensor]", type(self)))
+        if not backend.depth:
+            views.link_detached(out, self)
+        return out
 
     # Leaving xgrad.
 

@@ -12,7 +12,7 @@ import weakref
 from typing import Any
 
 from .errors import GradientError
-from .grad_mode import mode
+from .grad_mode import mode, recording
 
 __all__ = ["link", "write"]
 
@@ -20,12 +20,13 @@ __all__ = ["link", "write"]
 class View:
     """Where a Tensor stands among the views of one base: on the base itself the path is empty."""
 
-    __slots__ = ("base", "family", "path")
+    __slots__ = ("base", "family", "path", "twins")
 
     def __init__(self, base: Any, path: tuple[Any, ...], family: list[Any]) -> None:
         self.base = base  # None on the base itself, so that no reference cycle arises
         self.path = path
         self.family = family  # weak references to every view of the base
+        self.twins: list[Any] = []  # weak references to those that have the same value, detached, and to itself
 
 
 def link(view: Any, x: Any, op: Any, parameters: tuple[Any, ...]) -> None:
@@ -45,6 +46,21 @@ def link(view: Any, x: Any, op: Any, parameters: tuple[Any, ...]) -> None:
     family.append(weakref.ref(view))
 
 
+def link_detached(twin: Any, x: Any) -> None:
+    """Remember that `twin` is `x` without its graph, and that what is written to one is the value of the other, too."""
+    at = x._view
+    if at is None:
+        at = x._view = View(None, (), [])
+    twins = at.twins
+    if len(twins) > 8 and len(twins) & (len(twins) - 1) == 0:  # now and then, forget the dead
+        twins[:] = [ref for ref in twins if ref() is not None]
+    if not twins:
+        twins.append(weakref.ref(x))
+    twins.append(weakref.ref(twin))
+    twin._view = View(None, (), [])
+    twin._view.twins = twins
+
+
 def write(x: Any, new: Any) -> None:
     """Rebind `x` to the value and node of `new`, and with it its base and all views of that base.
 
@@ -57,6 +73,10 @@ def write(x: Any, new: Any) -> None:
     if view is None:
         _become(x, new)
         return
+    _write(x, view, new)
+
+
+def _write(x: Any, view: View, new: Any) -> None:
     base = x if view.base is None else view.base
     others = [other for ref in view.family if (other := ref()) is not None]
     if mode.get() and any(other._node is not None and other.is_leaf for other in others):
@@ -76,6 +96,12 @@ def write(x: Any, new: Any) -> None:
         for op, parameters in other._view.path:
             made = op.call(made, *parameters)
         _become(other, made)
+    for one in (base, *others):
+        for ref in one._view.twins:
+            twin = ref()
+            if twin is not None and twin is not one and twin._data is not one._data:
+                with recording(False):  # a write that the graph does not see, as one to memory that is shared
+                    write(twin, one)
 
 
 def _become(x: Any, new: Any) -> None:
