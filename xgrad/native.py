@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import textwrap
 import types
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -17,7 +18,7 @@ from .backend import extend_namespaces, get_default_dtype
 from .engine import op
 from .rules import Op, registry
 
-__all__ = ["floats", "function", "missing", "one_where", "stirling"]
+__all__ = ["described", "floats", "function", "missing", "one_where", "stirling"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +41,7 @@ def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
         own = xp.__backend__.special(name)
         return forward(xp, *arguments) if own is None else own(*arguments)  # type: ignore[call-arg]
 
-    told, _, example = (forward.__doc__ or "").partition(">>>")
+    told, example = described(forward)
     names = [n for n in inspect.signature(forward).parameters if n != "xp"]
     several = len(names) > 1
     run.__doc__ = (
@@ -60,6 +61,15 @@ def function(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
 
     made.vjp, made.holomorphic = functools.partial(declare, made.op.vjp), functools.partial(declare, made.op.holomorphic)
     return cast("Op[P, R]", made)
+
+
+def described(function: Callable[..., Any]) -> tuple[str, str]:
+    """What a docstring says, and what follows the first ``>>>``; all lines but the first are indented by four blanks.
+
+    Since Python 3.13 the compiler takes the indentation away, before then it does not.
+    """
+    text, _, example = textwrap.indent(inspect.cleandoc(function.__doc__ or ""), "    ").lstrip().partition(">>>")
+    return text, example
 
 
 def _of_floats(arrays: list[str], rule: Callable[..., Any]) -> Callable[..., Any]:

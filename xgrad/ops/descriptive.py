@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..backend import device_of, raw_namespace
 from ..engine import ArrayLike, Tensor, composite
+from ..native import described
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
@@ -37,7 +38,7 @@ _PARAMETERS = {
 
 def reduces(forward: F) -> F:
     """Write the sections that the docstrings of all reductions would repeat."""
-    told, _, example = (forward.__doc__ or "").partition(">>>")
+    told, example = described(forward)
     names = [name for name in forward.__annotations__ if name in _PARAMETERS]
     per_cent = "percentile" in forward.__name__
     q = _PARAMETERS["q"].format(*(("percentile", 100) if per_cent else ("quantile", 1)))

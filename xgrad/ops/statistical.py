@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from ..engine import ArrayLike, Tensor, op
+from ..native import described
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
@@ -36,7 +37,7 @@ def reduces(forward: F) -> F:
     if "correction" in names:
         parameters.insert(1, "correction")
         returned = "the real dtype of `x`"
-    text, _, example = (forward.__doc__ or "").partition(">>>")
+    text, example = described(forward)
     options = "\n    ".join(told[name] for name in parameters)
     forward.__doc__ = (
         f"{text.rstrip()}\n\n    Parameters\n    ----------\n    x : array\n        Of a numeric data type.\n    {options}\n\n"
