@@ -83,7 +83,8 @@ def oldest(requirement: str) -> str:
 
 @nox.session(name="tests-oldest")
 def tests_oldest(session: nox.Session) -> None:
-    """The suite on the oldest versions that pyproject.toml allows; PyTorch and JAX, which are large, are left out."""
+    """The suite on the oldest versions that pyproject.toml allows, but for PyTorch, the reference; without JAX."""
+    torch_is_there(session)
     extras = GROUPS["project"]["optional-dependencies"]
     wanted = [*GROUPS["project"]["dependencies"], *extras["strict"], *extras["dask"], *extras["einsum"], *extras["tree"]]
     session.install(*dict.fromkeys(oldest(requirement) for requirement in [*wanted, *group("tests")]))

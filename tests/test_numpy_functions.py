@@ -208,9 +208,11 @@ def evaluate(expression: str, x: Any) -> Any:
     return eval(expression, {**names, "x": x, "v": v, "m": m, "n": n, "p": p})
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("expression", [e for _, e in EXPRESSIONS])
 def test_values_and_gradients_of_numpys_functions(expression: str) -> None:
+    missing = [name for name in re.findall(r"np\.([a-z]\w*)", expression) if not hasattr(np, name)]
+    if missing or ("max=" in expression and np.lib.NumpyVersion(np.__version__) < "2.1.0"):
+        pytest.skip(f"NumPy {np.__version__} has no {', '.join(missing) or 'clip by keywords'}")
     x = Tensor(X, requires_grad=True)
     got, wanted = evaluate(expression, x), np.asarray(evaluate(expression, X))
     if not isinstance(got, Tensor):  # a fact, or a comparison: np.shape(x)[0]
@@ -235,7 +237,8 @@ def test_values_and_gradients_of_numpys_functions(expression: str) -> None:
 def test_every_function_that_is_covered_has_a_case() -> None:
     tested = {name for line, _ in EXPRESSIONS for name in line.split()} | set(WITHOUT_A_VALUE)
     assert set(covered()) <= tested, f"no case of {sorted(set(covered()) - tested)}"
-    assert set(FUNCTIONS) - {"row_stack"} <= set(dispatched()), "these are no functions of NumPy"
+    gone_or_new = {"row_stack", "unstack", "cumulative_sum", "cumulative_prod"}  # new in NumPy 2.1
+    assert set(FUNCTIONS) - gone_or_new <= set(dispatched()), "these are no functions of NumPy"
 
 
 @pytest.mark.parametrize("name", sorted(set(dispatched()) - set(covered())))

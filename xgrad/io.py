@@ -20,7 +20,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from .backend import Backend, current_backend, dtype_of, find_backend, raw_namespace
 from .engine import Tensor, wrap
@@ -300,12 +300,12 @@ def _parse(file: BinaryIO, path: str, *, check: bool, data: bool) -> _Contents:
     for name, short, shape in places:
         array = _array(short, shape)
         part = memoryview(_bytes(array))
-        if file.readinto(part) != len(part):  # type: ignore[attr-defined]  (every file of bytes has it)
+        if cast(io.BytesIO, file).readinto(part) != len(part):  # every file of bytes has it
             raise _Malformed(f"the data of {name!r} end early")
         if checksum is not None:
             checksum = zlib.crc32(part, checksum)
         contents.tensors[name] = short, _native(array)
-    if checksum is not None and written != f"crc32:{checksum:08x}":
+    if checksum is not None and written is not None and written != f"crc32:{checksum:08x}":
         raise ValueError(
             f"{path} is damaged: its bytes have the checksum {checksum:08x}, but {written[6:]} when xgrad wrote it. If another "
             "program changed it since and kept the metadata, pass check=False"

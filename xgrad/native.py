@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import textwrap
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
@@ -18,7 +19,7 @@ from .engine import op
 from .kinds import is_complex, refuse_complex
 from .rules import Op, registry
 
-__all__ = ["derivative", "floats", "function", "missing", "one_where", "outward", "stirling", "wide"]
+__all__ = ["derivative", "described", "floats", "function", "missing", "one_where", "outward", "stirling", "wide"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,7 +104,7 @@ def _declare(made: Op[..., Any], way: str, **rules: Callable[..., Any]) -> None:
 
 def _documented(forward: Callable[..., Any], names: list[str]) -> str:
     """The docstring of a special function, with the sections that all would repeat."""
-    text, _, example = (forward.__doc__ or "").partition(">>>")
+    text, example = described(forward)
     several = len(names) > 1
     return (
         f"{text.rstrip()}\n\n    Parameters\n    ----------\n    {', '.join(names)} : array{' or Python scalar' * several}\n"
@@ -113,6 +114,15 @@ def _documented(forward: Callable[..., Any], names: list[str]) -> str:
         "    TypeError\n        If the arrays are complex, and the function is not known there.\n\n"
         f"    Examples\n    --------\n    >>>{example}"
     )
+
+
+def described(function: Callable[..., Any]) -> tuple[str, str]:
+    """What a docstring says, and what follows the first ``>>>``; all lines but the first are indented by four blanks.
+
+    Since Python 3.13 the compiler takes the indentation away, before then it does not.
+    """
+    text, _, example = textwrap.indent(inspect.cleandoc(function.__doc__ or ""), "    ").lstrip().partition(">>>")
+    return text, example
 
 
 def _in_float64(rule: Callable[..., Any], arrays: Sequence[str]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from ..backend import check_fits, device_of, raw_namespace
 from ..engine import ArrayLike, Tensor, composite
 from ..keys import axes_from_0, operand
 from ..kinds import refuse_complex, takes_real
+from ..native import described
 from ..precision import half, in_float32, norm, widened
 
 __all__ = [
@@ -40,7 +41,7 @@ _PARAMETERS = {
 
 def reduces(forward: F) -> F:
     """Write the sections that the docstrings of all reductions would repeat."""
-    told, _, example = (forward.__doc__ or "").partition(">>>")
+    told, example = described(forward)
     names = [name for name in forward.__annotations__ if name in _PARAMETERS]
     per_cent = "percentile" in forward.__name__
     q = _PARAMETERS["q"].format(*(("percentile", 100) if per_cent else ("quantile", 1)))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ..engine import ArrayLike, Tensor, op
 from ..kinds import is_complex, takes_real
-from ..native import one_where, outward
+from ..native import described, one_where, outward
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
@@ -37,7 +37,7 @@ def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
         dtype = gives or ("the dtype that they promote to" if several else "the dtype of `x`")
         size = "the shape that they broadcast to" if several else "the shape of `x`"
         scalars = "arrays or Python scalars, at least one array" if several else "array"
-        told, _, example = (forward.__doc__ or "").partition(">>>")
+        told, example = described(forward)
         forward.__doc__ = (
             f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {arrays} : {scalars}\n        Of {kinds} data type.\n\n"
             f"    Returns\n    -------\n    Tensor\n        Of {size} and of {dtype}.\n\n"

@@ -13,6 +13,7 @@ from ..backend import check_fits
 from ..engine import ArrayLike, Tensor, op
 from ..keys import axes_from_0
 from ..kinds import takes_real
+from ..native import described
 from ..precision import half, in_float32, norm
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
@@ -40,7 +41,7 @@ def reduces(forward: F) -> F:
     if "correction" in names:
         parameters.insert(1, "correction")
         returned = "the real dtype of `x`"
-    text, _, example = (forward.__doc__ or "").partition(">>>")
+    text, example = described(forward)
     options = "\n    ".join(told[name] for name in parameters)
     forward.__doc__ = (
         f"{text.rstrip()}\n\n    Parameters\n    ----------\n    x : array\n        Of a numeric data type.\n    {options}\n\n"
