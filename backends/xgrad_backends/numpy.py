@@ -21,7 +21,7 @@ class Plugin(Backend):
     name = "numpy"
     writes_in_order = True
     copied_bytes = 65536
-    copy = staticmethod(numpy.ndarray.copy)
+    copy = staticmethod(numpy.ndarray.copy)  # type: ignore[assignment]
 
     def import_namespace(self) -> Any:
         return array_api_compat.numpy
