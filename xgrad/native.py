@@ -222,7 +222,7 @@ def outward(xp: Any, x: Any) -> Any:
 
 def stirling(x: Any) -> Any:
     """The remainder of Stirling's formula for ``gammaln(x)``, for ``x >= 10`` (DLMF 5.11.1)."""
-    square, series = 1 / (x * x), 0.0
+    square, series = (1 / x) * (1 / x), 0.0  # x * x may overflow
     for coefficient in (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
         series = series * square + coefficient
     return series / x

@@ -455,7 +455,7 @@ def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
         a, b, power, half = (a + b) / 2, xp.sqrt(a * b), power * 2, (a - b) / 2
         deficit = deficit + power * half * half
     before = math.pi / 2 / a
-    value = before * ((1 - deficit) / far - 1) / (-2 * (1 - far))
+    value = 0.5 * before * (1 - (1 - deficit) / far) / (1 - far)
     for k in range(n):
         if k < n - 1:
             rest = (k + 0.5) ** 2 * before - (k + 1) * (1 - 2 * far) * value

@@ -48,8 +48,9 @@ def gamma_density(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     Tensor([1.        , 0.3678...])
     """
     large = (a > 10) & (x > 0)
-    small = xp.exp(xp.special.xlogy(xp.where(large, xp.ones_like(a), a) - 1, x) - x - xp.special.gammaln(one_where(xp, large, a)))
-    here = one_where(xp, ~large, x + 0 * a)
+    low = one_where(xp, large, xp.minimum(a, xp.full_like(a, 20.0)))  # at 0 the density is 0 from a > 1 on
+    small = xp.exp(xp.special.xlogy(low - 1, x) - x - xp.special.gammaln(low))
+    here = one_where(xp, ~large, x)
     return xp.where(large, xp.exp(_gamma_scale(xp, xp.where(large, a, xp.full_like(a, 20.0)), here)) * (a / here), small)
 
 
@@ -67,6 +68,12 @@ def _edge(xp: Any, a: Any, end: Any) -> Any:
     """``(a - 1) 0**(a - 2)``, and 0 for `a` 1, where `end` holds."""
     flat, base = a == 1, xp.where(end, xp.zeros_like(a), xp.ones_like(a))
     return xp.zero_where_not((a - 1) * xp.pow(base, xp.where(flat, xp.ones_like(a), a - 2)), ~flat)
+
+
+def _edge_over(xp: Any, a: Any, end: Any, scale: Any) -> Any:
+    """That divided by `scale`, which may have underflown to 0 where the edge is 0, or away from the end."""
+    edge = _edge(xp, a, end)
+    return edge / one_where(xp, ~end | (edge == 0), scale)
 
 
 # Rules compute the densities again, in float64, where float32 has lost their tails.
@@ -127,7 +134,7 @@ def _beta_density_b(xp: Any, g: Any, a: Any, b: Any, x: Any) -> Any:
 def _beta_density_x(xp: Any, g: Any, a: Any, b: Any, x: Any) -> Any:
     zero, one, y = x == 0, x == 1, xp.special.beta_density(a, b, x)
     scale = xp.special.beta(a, b)
-    start, end = y * (1 - b) + _edge(xp, a, zero) / scale, y * (a - 1) - _edge(xp, b, one) / scale
+    start, end = y * (1 - b) + _edge_over(xp, a, zero, scale), y * (a - 1) - _edge_over(xp, b, one, scale)
     inside = y * ((a - 1) / one_where(xp, zero, x) - (b - 1) / one_where(xp, one, 1 - x))
     return g * xp.where(zero, start, xp.where(one, end, inside))
 
@@ -303,6 +310,11 @@ def _constant(xp: Any, values: list[float], like: Any) -> Any:
     return xp.asarray(values, dtype=like.dtype, device=xp.__backend__.device(like))
 
 
+def _not_tiny(xp: Any, exponent: Any) -> Any:
+    """Exponents of terms whose largest is about 1, bounded below so that those that add nothing do not underflow."""
+    return xp.maximum(exponent, xp.full_like(exponent, -600.0))
+
+
 def _bell(slopes: list[Any], one: Any) -> list[Any]:
     """The derivatives of exp(f), divided by it, from those of f: complete Bell polynomials."""
     found = [one]
@@ -339,6 +351,7 @@ def gammainc_derivative(xp: Any, a: ArrayLike, x: ArrayLike, /, n: int) -> Tenso
     """
     a, x = xp.broadcast_arrays(*floats(xp, a, x))
     zero, small = x == 0, x < 1
+    a = one_where(xp, zero, a)
     low, high = xp.where(small & ~zero, x, xp.full_like(x, 0.5)), xp.where(small, xp.ones_like(x) * 2, x)
     value = xp.where(small, _gamma_series(xp, a, low, n), _gamma_quadrature(xp, a, high, n))
     return xp.zero_where_not(value, ~zero)
@@ -379,7 +392,7 @@ def _gamma_scale(xp: Any, a: Any, x: Any) -> Any:
 
 def _gamma_quadrature(xp: Any, a: Any, x: Any, n: int) -> Any:
     log = xp.log(x)
-    side = xp.where(log > xp.special.psi(a + 1) - 1 / a, xp.ones_like(x), -xp.ones_like(x))
+    side = xp.where(log > xp.special.psi(a + 1) - 1 / one_where(xp, a == 0, a), xp.ones_like(x), -xp.ones_like(x))
     width = 1 / (xp.abs(x - a) + xp.sqrt(x) + 0.5)
     scale = _gamma_scale(xp, a, x)
     u = width[..., None] * _constant(xp, _NODES, x)
@@ -387,7 +400,8 @@ def _gamma_quadrature(xp: Any, a: Any, x: Any, n: int) -> Any:
     factors = [xp.ones_like(u), *(s[..., None] for s in _gamma_slopes(xp, a, log, n))]
     factors = _bell([f + way if k == 0 else f for k, f in enumerate(factors[1:])], factors[0])
     factor = a[..., None] * factors[n] + (n * factors[n - 1] if n else 0.0)
-    terms = factor * xp.exp(a[..., None] * way - x[..., None] * xp.expm1(way)) * _constant(xp, _WEIGHTS, x)
+    decay = _not_tiny(xp, a[..., None] * way - x[..., None] * xp.expm1(way))
+    terms = factor * xp.exp(decay) * _constant(xp, _WEIGHTS, x)
     value = -side * xp.exp(scale) * width * xp.sum(terms, axis=-1)
     return value if n else xp.where(side > 0, 1 + value, value)
 
@@ -436,23 +450,28 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
     """
     a, b, w = xp.broadcast_arrays(*floats(xp, a, b, w))
     end = (w == 0) | (w == math.inf)
+    a, b = one_where(xp, end, a), one_where(xp, end, b)
     sp, logit = xp.special, xp.log(one_where(xp, end, w))
     low, high = -_softplus(xp, -logit), -_softplus(xp, logit)  # the logarithms of x and 1 - x
     # Where a parameter is small, the integrand has a long plateau with an end that the nodes would miss.
     raised = (a < 1) & (low < sp.psi(a + 1) - sp.psi(a + b))
-    first = xp.zero_where_not(_beta_step(xp, a, b, low, high, m, n, (1, 0)), raised)
+    first = _beta_step(xp, a, b, low, high, m, n, (1, 0), raised)
     a = xp.where(raised, a + 1, a)
     raised = (b < 1) & (high < sp.psi(b + 1) - sp.psi(a + b))
-    second = xp.zero_where_not(_beta_step(xp, a, b, low, high, m, n, (0, 1)), raised)
+    second = _beta_step(xp, a, b, low, high, m, n, (0, 1), raised)
     b = xp.where(raised, b + 1, b)
     value = first - second + _beta_quadrature(xp, a, b, logit, low, high, m, n)
     return xp.where(end, xp.where((w > 1) if m == n == 0 else (w < 0), xp.ones_like(w), xp.zeros_like(w)), value)
 
 
-def _beta_step(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up: tuple[int, int]) -> Any:
-    """The derivative of what the function changes by where `a` or `b` is raised by 1: ``x**a (1 - x)**b / (a beta(a, b))``."""
+def _beta_step(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up: tuple[int, int], raised: Any) -> Any:
+    """The derivative of what the function changes by where `a` or `b` is raised by 1: ``x**a (1 - x)**b / (a beta(a, b))``.
+
+    It is 0 where not `raised`.
+    """
+    a, b = one_where(xp, ~raised, a), one_where(xp, ~raised, b)
     scale = a * low + b * high - xp.special.betaln(a, b) - xp.log(a if up[0] else b)
-    return xp.exp(scale) * _beta_factor(xp, a, b, low, high, m, n, up)
+    return xp.zero_where_not(xp.exp(scale) * _beta_factor(xp, a, b, low, high, m, n, up), raised)
 
 
 def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up: tuple[int, int] = (0, 0)) -> Any:
@@ -501,7 +520,7 @@ def _beta_quadrature(xp: Any, a: Any, b: Any, logit: Any, low: Any, high: Any, m
     to = logit[..., None] + way
     factor = _beta_factor(xp, a[..., None], b[..., None], -_softplus(xp, -to), -_softplus(xp, to), m, n)
     decay = a[..., None] * way - (a + b)[..., None] * (_softplus(xp, to) + high[..., None])
-    total = xp.sum(factor * xp.exp(decay) * _constant(xp, _WEIGHTS, a), axis=-1)
+    total = xp.sum(factor * xp.exp(_not_tiny(xp, decay)) * _constant(xp, _WEIGHTS, a), axis=-1)
     value = -side * xp.exp(a * low + b * high - sp.betaln(a, b)) * width * total
     return value if m or n else xp.where(above, 1 + value, value)
 
@@ -843,18 +862,31 @@ fdtri.vjp(
 # ---------------------------------------------------------------------------------------------------------------- Student
 
 
+_HUGE = 1e154  # the square of what is larger overflows
+
+
 def _student_density(xp: Any, df: Any, t: Any) -> Any:
-    half = xp.full_like(df, 0.5)
-    return xp.exp(-0.5 * (df + 1) * xp.log1p(t * t / df) - xp.special.betaln(0.5 * df, half)) / xp.sqrt(df)
+    half, huge = xp.full_like(df, 0.5), xp.abs(t) > _HUGE
+    here, far = xp.where(huge, xp.zeros_like(t), t), one_where(xp, ~huge, xp.abs(t))
+    above = 2 * xp.log(far) - xp.log(one_where(xp, ~huge, df))
+    log = xp.where(huge, xp.logaddexp(above, xp.zeros_like(above)), xp.log1p(here * here / df))
+    return xp.exp(-0.5 * (df + 1) * log - xp.special.betaln(0.5 * df, half)) / xp.sqrt(df)
 
 
 def _student_slope(xp: Any, df: Any, t: Any) -> Any:
     """The derivative of `stdtr` by `df`: of half of `betainc` at the odds ``df / t**2``, on the side where `t` is."""
-    flat = t == 0
-    square = one_where(xp, flat, t * t + 0 * df)
-    odds, half = df / square, 0.5 * xp.ones_like(square)
-    slope = 0.5 * xp.special.betainc_derivative(0.5 * df, half, odds, 1, 0) + _odds_density(xp, 0.5 * df, half, odds) / square
-    return xp.zero_where_not(-0.5 * xp.sign(t) * slope, ~flat)
+    df, t = xp.broadcast_arrays(df, t)
+    sp, flat, huge = xp.special, (t == 0) | (xp.abs(t) == math.inf), xp.abs(t) > _HUGE
+    here, some, half = one_where(xp, flat | huge, t), one_where(xp, flat | huge, df), xp.full_like(t, 0.5)
+    square = here * here
+    odds = some / square
+    slope = 0.5 * sp.betainc_derivative(0.5 * some, half, odds, 1, 0) + _odds_density(xp, 0.5 * some, half, odds) / square
+    # Where the square overflows, of the leading term of the series, (df / t**2)**(df / 2) / (df beta(df / 2, 1 / 2)).
+    far, few = (one_where(xp, flat | ~huge, x) for x in (xp.abs(t), xp.minimum(df, xp.full_like(df, 1e100))))
+    log = 0.5 * xp.log(few) - xp.log(far)
+    tail = xp.exp(few * log - xp.log(few) - sp.betaln(0.5 * few, half))
+    tail = tail * (log + 0.5 - 0.5 * sp.polygamma_difference(0.5 * few + 0.5, half, 0))
+    return xp.zero_where_not(-xp.sign(t) * xp.where(huge, tail, 0.5 * slope), ~flat)
 
 
 @function
@@ -866,8 +898,10 @@ def stdtr(xp: Any, df: ArrayLike, t: ArrayLike, /) -> Tensor:
     >>> stdtr(3.0, Tensor([-1.0, 0.0, 1.0]))
     Tensor([0.1955..., 0.5       , 0.8044...])
     """
-    half = xp.full_like(df, 0.5)
-    tail = 0.5 * xp.special.betainc_derivative(0.5 * df, half, df / (t * t), 0, 0)
+    half, flat, huge = xp.full_like(df, 0.5), t == 0, xp.abs(t) > _HUGE
+    here = one_where(xp, flat | huge, t)
+    odds = xp.where(flat, xp.full_like(t, math.inf), xp.where(huge, xp.zeros_like(t), df / (here * here)))
+    tail = 0.5 * xp.special.betainc_derivative(0.5 * df, half, odds, 0, 0)
     return xp.where(t < 0, tail, 1 - tail)
 
 

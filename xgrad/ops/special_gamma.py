@@ -536,7 +536,7 @@ def _zeta_x(xp: Any, x: Any, q: Any) -> Any:
     total = total - last * (end * (log / (x - 1) + 1 / (x - 1) ** 2) + 0.5 * log)
     rising, slope = x, xp.ones_like(x)  # x (x + 1) ... (x + 2 j - 2), and its derivative
     for j, number in enumerate(_BERNOULLI, 1):
-        last = last / end if j == 1 else last / (end * end)
+        last = last / end if j == 1 else last / end / end
         total = total + number / math.factorial(2 * j) * (slope - rising * log) * last
         for factor in (x + 2 * j - 1, x + 2 * j):
             rising, slope = rising * factor, slope * factor + rising
