@@ -37,7 +37,7 @@ NUMPYS = {
 }  # fmt: skip
 # What NumPy accepts beyond the standard, or refuses though there is a value.
 REFUSED = {"cumulative_sum", "cumulative_prod", "sort", "squeeze", "take", "median", "nanmedian", "nanquantile", "nanpercentile"}
-ACCEPTED = {"average", "median", "nanmedian", "quantile", "percentile", "nanquantile", "nanpercentile"}
+ACCEPTED = {"average", "median", "nanmedian", "quantile", "percentile", "nanquantile", "nanpercentile", "vector_norm"}
 PYTHONS = ("tuple index", "not supported between", "by zero")  # words for no one
 CLEAR = (ValueError, IndexError, TypeError, GradientError, RuntimeError)
 

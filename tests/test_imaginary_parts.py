@@ -72,7 +72,7 @@ CALLS: dict[str, Callable[[], Any]] = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("call", CALLS)
 def test_imaginary_parts_are_not_dropped(call: str) -> None:
-    with pytest.raises((TypeError, ValueError), match="imaginary|does not fit"):
+    with pytest.raises((TypeError, ValueError), match="imaginary|does not fit|takes real numbers"):
         CALLS[call]()
 
 
@@ -112,6 +112,6 @@ def test_a_module_does_not_become_real_in_part() -> None:
 @pytest.mark.filterwarnings("error")
 def test_an_optimizer_loads_no_complex_state() -> None:
     optimizer = optim.Adam([real().requires_grad_()])
-    with pytest.raises(TypeError, match=r"load_state_dict: 0\.m: float64 cannot hold numbers of complex128"):
+    with pytest.raises(ValueError, match=r"load_state_dict: 0\.m is of complex128; .* is of real floating numbers"):
         optimizer.load_state_dict({"groups": [{}], "steps": {"0": 1}, "state": {"0.m": Z, "0.v": Z}})
     assert not optimizer.state_dict()["state"]

@@ -10,6 +10,7 @@ import xgrad
 
 from .backend import backend_of, current_backend, is_numpy_scalar, raw_namespace
 from .errors import NotAnArray
+from .kinds import is_complex
 from .methods import Methods
 from .rules import Op
 
@@ -58,9 +59,13 @@ def _without_sequences(made: Op[..., Any], given: list[Any]) -> list[Any]:
         known = _like(xp.__backend__, [v for v in items if hasattr(v, "dtype")])
         numbers = {k: host_numbers(v) for k, v in enumerate(given) if isinstance(v, SEQUENCES)}
         for k, host in sorted(numbers.items(), key=lambda pair: "buifc".index(pair[1].dtype.kind), reverse=True):
-            index = not made.sequence and made.names[made.arrays[k]] in made.indices
+            name = "" if made.sequence else made.names[made.arrays[k]]
+            index = name in made.indices
             host = host if host.size or not index else host.astype("int64")
-            given[k] = from_numbers(xp.__backend__, host, known, keep=index and host.dtype.kind in "iu", weak=made.scalars)
+            like = known
+            if name in getattr(made.forward, "real_only", ()) and host.dtype.kind != "c" and is_complex(xp, known):
+                like = xp.real(known)
+            given[k] = from_numbers(xp.__backend__, host, like, keep=index and host.dtype.kind in "iu", weak=made.scalars)
             known = given[k] if known is None else known  # of several sequences the others follow that of the highest kind
     except (NotAnArray, TypeError, ValueError, OverflowError) as error:
         error.args = (f"{made.name}: {error}",)

@@ -429,8 +429,8 @@ class Backend:
             raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
         if host.dtype.kind not in "biufc":
             raise TypeError(f"cannot make an array of {type(x).__name__} {x!r:.80}: it does not hold numbers")
-        if host.dtype.kind == "c" and dtype is not None and dtype_of(dtype).kind != "complex floating":
-            raise TypeError(f"{dtype_of(dtype).name} cannot hold complex numbers, of which {x!r:.60} has some")
+        if host.dtype.kind == "c" and dtype is not None:
+            check_fits(f"{x!r:.60}", host.dtype, dtype)
         if dtype is not None and host.dtype.kind == "f" and dtype_of(dtype).kind.endswith("integer"):
             host = numpy.asarray(x, dtype=dtype_of(dtype).dtype)  # integers beyond int64 may have met smaller ones in float64
         if dtype is None:

@@ -74,7 +74,9 @@ def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
                     raise _error(name, kinds, argument, x)
             return body(xp, *given, **named)
 
-    return functools.wraps(forward)(check)
+    checked = functools.wraps(forward)(check)
+    checked.real_only = frozenset(arrays.values())  # type: ignore[attr-defined]
+    return checked
 
 
 def refuse_complex(name: str, /, **arrays: Any) -> None:

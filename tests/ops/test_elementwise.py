@@ -83,8 +83,8 @@ def test_examples_run(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name, kept",
-    [("add", []), ("subtract", []), ("negative", []), ("exp", ["y"]), ("tanh", ["y"]), ("sqrt", ["y"]), ("reciprocal", ["y"]),
-     ("square", ["x"]), ("log", ["x"]), ("floor", [])],
+    [("add", []), ("subtract", []), ("negative", []), ("exp", ["y"]), ("tanh", ["x", "y"]), ("sqrt", ["y"]),
+     ("reciprocal", ["y"]), ("square", ["x"]), ("log", ["x"]), ("floor", [])],
 )  # fmt: skip
 def test_rules_keep_no_more_than_they_need(name: str, kept: list[str]) -> None:
     op = registry[name]
@@ -138,6 +138,7 @@ def test_pitfall_7_plain_functions_are_infinite_where_calculus_is(xp: Any) -> No
     assert np.isnan(host(g)[0]) and host(g)[1] == 0.25  # as everywhere: the branch that is not taken has no derivative
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # the logarithm of a negative number is looked for
 def test_pitfall_8_pow_of_arrays(xp: Any) -> None:
     base, exponent = gradients(xp.pow, leaf(xp, [0.0, 0.0, -2.0, 0.0]), leaf(xp, [0.0, 2.0, 3.0, 1.0]))
     assert host(base).tolist() == [0.0, 0.0, 12.0, 1.0]
@@ -166,6 +167,7 @@ def test_pitfall_8_scalar_exponents_at_zero(xp: Any, n: float, first: float, twi
     assert second(lambda x: x**n, x).tolist() == [twice]
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # the logarithm of a negative number is looked for
 def test_pitfall_8_scalar_base(xp: Any) -> None:
     np.testing.assert_array_equal(host(gradients(lambda y: 0.0**y, leaf(xp, [0.0, 2.0]))[0]), [0.0, 0.0])
     np.testing.assert_allclose(host(gradients(lambda y: 2.0**y, leaf(xp, [3.0]))[0]), [8 * math.log(2)])

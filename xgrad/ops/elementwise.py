@@ -277,10 +277,12 @@ hypot.vjp(
 hypot.elementwise()
 
 
-def radius(xp: Any, x1: Any, x2: Any) -> Any:
-    """``hypot(x1, x2)``, and 1 at the origin."""
-    r = xp.hypot(x1, x2)
-    return one_where(xp, r == 0, r)
+def radius(xp: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Half or all of ``hypot(x1, x2)``, so that it does not overflow, and 1 at the origin; and which part it is, 0.5 or 1."""
+    size = xp.maximum(xp.abs(x1), xp.abs(x2))
+    part = xp.where(size > 1, xp.full_like(size, 0.5), xp.ones_like(size))
+    r = xp.hypot(x1 * part, x2 * part)
+    return one_where(xp, r == 0, r), part
 
 
 @op
@@ -293,12 +295,19 @@ def over_hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> over_hypot(Tensor([3.0]), Tensor([4.0]))
     Tensor([0.6])
     """
-    return x1 / radius(xp, x1, x2)
+    r, part = radius(xp, x1, x2)
+    return x1 * part / r
+
+
+def over_radius(xp: Any, x: Any, x1: Any, x2: Any) -> Any:
+    """``x / hypot(x1, x2)``, for an `x` that is not large; `x` at the origin."""
+    r, part = radius(xp, x1, x2)
+    return x / r * part
 
 
 over_hypot.vjp(
-    x1=lambda xp, g, x1, x2: g * (xp.over_hypot(x2, x1) ** 2 / radius(xp, x1, x2)),
-    x2=lambda xp, g, x1, x2: -g * (xp.over_hypot(x1, x2) * xp.over_hypot(x2, x1) / radius(xp, x1, x2)),
+    x1=lambda xp, g, x1, x2: g * over_radius(xp, xp.over_hypot(x2, x1) ** 2, x1, x2),
+    x2=lambda xp, g, x1, x2: -g * over_radius(xp, xp.over_hypot(x1, x2) * xp.over_hypot(x2, x1), x1, x2),
 )
 over_hypot.elementwise()
 
@@ -460,12 +469,18 @@ def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> logaddexp(Tensor([100.0]), Tensor([100.0]))
     Tensor([100.693...])
     """
-    return xp.logaddexp(x1, x2)
+    return xp.logaddexp(not_far_below(xp, x1, x2), not_far_below(xp, x2, x1))
+
+
+def not_far_below(xp: Any, x: Any, other: Any) -> Any:
+    """`x`, or 0 where it is negative and `other` so large that ``exp`` of either is nothing to it: their difference is finite."""
+    return xp.where((other > 1e4) & (x < 0), xp.zeros_like(x), x)
 
 
 def share(xp: Any, x: Any, other: Any) -> Any:
     """``exp(x) / (exp(x) + exp(other))``, the share of `x` in the sum. Where both are infinite their difference is NaN."""
     same = (x == other) & xp.isinf(x)
+    x, other = not_far_below(xp, x, other), not_far_below(xp, other, x)
     part = xp.sigmoid(xp.where(same, xp.zeros_like(x), x) - xp.where(same, xp.zeros_like(other), other))
     return xp.where(same, xp.where(x > 0, xp.ones_like(part), xp.zeros_like(part)), part)
 
@@ -624,8 +639,8 @@ def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 def over_square(xp: Any, x: Any, x1: Any, x2: Any) -> Any:
     """``x / (x1**2 + x2**2)``, without overflow; `x` at the origin."""
-    r = radius(xp, x1, x2)
-    return x / r / r
+    r, part = radius(xp, x1, x2)
+    return x * part / r / r * part
 
 
 atan2.vjp(
@@ -760,7 +775,14 @@ def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.atanh(x)
 
 
-atanh.holomorphic(x=lambda xp, g, x: g / xp.one_less_square(x))
+def atanh_x(xp: Any, g: Any, x: Any) -> Any:
+    """``g / (1 - x**2)``. Far out, where the square may overflow, it divides twice; that would not be precise near 0."""
+    far = xp.abs(x) > 2
+    large = xp.where(far, x, xp.full_like(x, 2.0))
+    return xp.where(far, g / (1 - large) / (1 + large), g / xp.one_less_square(xp.where(far, xp.zeros_like(x), x)))
+
+
+atanh.holomorphic(x=atanh_x)
 atanh.elementwise()
 
 
@@ -784,7 +806,7 @@ abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
 abs.jvp(x=lambda xp, t, x: t * xp.conj(xp.sign(x)))
 
 
-@op
+@op(override=True)
 @takes("numeric")
 def sign(xp: Any, x: ArrayLike, /) -> Tensor:
     """-1, 0 or 1 as `x` is negative, zero or positive; of a complex number, ``x / abs(x)``.
@@ -795,7 +817,10 @@ def sign(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> sign(Tensor([-1.5, 0.0, 2.0]))
     Tensor([-1.,  0.,  1.])
     """
-    return xp.sign(x)
+    if not is_complex(xp, x):
+        return xp.__native__.sign(x)
+    r = xp.astype(xp.abs(x), x.dtype)
+    return x / one_where(xp, r == 0, r)
 
 
 def across(xp: Any, g: Any, x: Any, y: Any) -> Any:

@@ -1198,6 +1198,8 @@ def vector_norm(
 
 @in_float32
 def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
+    if axis is not None:
+        axis = axes_from_0(axis, x.ndim) or (() if x.ndim else None)
     if 0 in x.shape or axis == () or ord == 0 or math.isinf(ord):
         return xp.__native__.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
     if ord == 1:
@@ -1221,10 +1223,16 @@ def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     digits = xp.where(usual | (largest == 0), digits, xp.full_like(digits, bits))
     unit = xp.full_like(digits, 2.0) ** digits
     size = size / unit
+    if ord < 0:  # where one is zero so is the norm
+        size = _one_where(xp, size == 0, size)
     powers = size * size if ord == 2 else size**ord
     unit = unit if keepdims else xp.squeeze(unit, axis=tuple(range(x.ndim)) if axis is None else axis)
     total = xp.sum(powers, axis=axis, keepdims=keepdims)
-    return (xp.sqrt(total) if ord == 2 else total ** (1 / ord)) * unit
+    y = (xp.sqrt(total) if ord == 2 else total ** (1 / ord)) * unit
+    if ord > 0:
+        return y
+    largest = largest if keepdims else xp.reshape(largest, y.shape)
+    return xp.where(largest == 0, xp.zeros_like(y), y)
 
 
 @in_float32
@@ -1233,7 +1241,7 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, o
         axes = axes_from_0(axis, x.ndim)
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
         g, y = xp.reshape(g, shape), xp.reshape(y, shape)
-    if ord == 0:
+    if ord == 0 or 0 in x.shape:
         return xp.zeros_like(x)
     if ord == 2:  # at the kink x is zero: it divides by 1, so that the next order is finite too
         return x / xp.astype(_one_where(xp, y == 0, y), x.dtype) * xp.astype(g, x.dtype)

@@ -324,9 +324,14 @@ def huber(xp: Any, delta: ArrayLike, r: ArrayLike, /) -> Tensor:
     return xp.where(delta < 0, xp.full_like(value, math.inf), value)
 
 
+def _huber_r(xp: Any, g: Any, delta: Any, r: Any) -> Any:
+    far = xp.abs(r) > delta
+    return g * xp.where(far, xp.zero_where_not(delta, far) * xp.sign(r), r)
+
+
 huber.vjp(
     delta=lambda xp, g, delta, r: g * xp.zero_where_not(xp.abs(r) - delta, xp.abs(r) > delta),
-    r=lambda xp, g, delta, r: g * xp.where(xp.abs(r) > delta, delta * xp.sign(r), r),
+    r=_huber_r,
 )
 
 

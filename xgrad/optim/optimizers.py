@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import memory
-from ..backend import check_fits, dtype_of, raw_namespace
+from ..backend import dtype_of, raw_namespace
 from ..engine import Tensor, next_age, wrap
 from ..leaves import Leaf, own
 from ..precision import half
@@ -275,8 +275,6 @@ def _fitting(entry: str, value: Any, p: Tensor, i: int) -> Any:
         kind = dtype_of(dtype).kind
     except TypeError:
         kind = "unknown"
-    if kind == "complex floating":
-        check_fits(f"load_state_dict: {entry}", dtype, p.dtype)
     if kind != "real floating":
         raise ValueError(f"load_state_dict: {entry} is of {dtype}; the state of an optimizer is of real floating numbers")
     return value
