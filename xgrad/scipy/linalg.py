@@ -417,27 +417,27 @@ matrix_function_on_host.jvp(
 def _matrix_function(name: str, a: ArrayLike, hermitian: bool, derivatives: Any, power: float | None = None) -> Tensor:
     xp, a = floating(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ValueError(f"{name}: a has shape {tuple(a.shape)}; its last two axes must be equally long, a square matrix")
+        raise ValueError(f"{name}: A has shape {tuple(a.shape)}; its last two axes must be equally long, a square matrix")
     if hermitian:
         return of_hermitian(xp, a, derivatives)  # type: ignore[no-any-return]
     return matrix_function_on_host(a, name=name, power=power)
 
 
-def sqrtm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
+def sqrtm(A: ArrayLike, *, hermitian: bool = False) -> Tensor:
     """The principal square root of square matrices.
 
     Parameters
     ----------
-    a : array of shape (..., n, n)
+    A : array of shape (..., n, n)
         Of floating data type, without negative eigenvalues if the result shall be real.
     hermitian : bool
-        Whether `a` is symmetric or Hermitian, with eigenvalues of zero at least. Then the root is computed from its eigenvalues,
+        Whether `A` is symmetric or Hermitian, with eigenvalues of zero at least. Then the root is computed from its eigenvalues,
         where the array is, as `xgrad.linalg.matrix_function` does; else by SciPy on the host.
 
     Returns
     -------
     Tensor
-        Of the shape of `a`.
+        Of the shape of `A`.
 
     Raises
     ------
@@ -446,7 +446,7 @@ def sqrtm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
 
     Notes
     -----
-    The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, right for repeated eigenvalues too. Where `a` is
+    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, right for repeated eigenvalues too. Where `A` is
     singular, it does not exist: it is infinite or NaN.
 
     Examples
@@ -456,23 +456,23 @@ def sqrtm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
     array([[2., 0.],
            [0., 3.]], dtype=float32)
     """
-    return _matrix_function("sqrtm", a, hermitian, power_of(0.5))
+    return _matrix_function("sqrtm", A, hermitian, power_of(0.5))
 
 
-def logm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
+def logm(A: ArrayLike, *, hermitian: bool = False) -> Tensor:
     """The principal logarithm of square matrices.
 
     Parameters
     ----------
-    a : array of shape (..., n, n)
+    A : array of shape (..., n, n)
         Of floating data type, regular; without negative eigenvalues if the result shall be real.
     hermitian : bool
-        Whether `a` is symmetric or Hermitian, with eigenvalues above zero; see `sqrtm`.
+        Whether `A` is symmetric or Hermitian, with eigenvalues above zero; see `sqrtm`.
 
     Returns
     -------
     Tensor
-        Of the shape of `a`.
+        Of the shape of `A`.
 
     Raises
     ------
@@ -481,7 +481,7 @@ def logm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
 
     Notes
     -----
-    The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, right for repeated eigenvalues too. Where `a` is
+    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, right for repeated eigenvalues too. Where `A` is
     singular, it does not exist: it is infinite or NaN.
 
     Examples
@@ -493,25 +493,25 @@ def logm(a: ArrayLike, *, hermitian: bool = False) -> Tensor:
     array([[0. , 0.5],
            [0.5, 0. ]], dtype=float32)
     """
-    return _matrix_function("logm", a, hermitian, logarithm)
+    return _matrix_function("logm", A, hermitian, logarithm)
 
 
-def fractional_matrix_power(a: ArrayLike, t: float, *, hermitian: bool = False) -> Tensor:
+def fractional_matrix_power(A: ArrayLike, t: float, *, hermitian: bool = False) -> Tensor:
     """The principal power `t` of square matrices.
 
     Parameters
     ----------
-    a : array of shape (..., n, n)
+    A : array of shape (..., n, n)
         Of floating data type, without negative eigenvalues if the result shall be real.
     t : float
         The exponent, a number: it has no gradient.
     hermitian : bool
-        Whether `a` is symmetric or Hermitian, with eigenvalues that have a power; see `sqrtm`.
+        Whether `A` is symmetric or Hermitian, with eigenvalues that have a power; see `sqrtm`.
 
     Returns
     -------
     Tensor
-        Of the shape of `a`.
+        Of the shape of `A`.
 
     Raises
     ------
@@ -522,7 +522,7 @@ def fractional_matrix_power(a: ArrayLike, t: float, *, hermitian: bool = False) 
 
     Notes
     -----
-    The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, right for repeated eigenvalues too. Where `a` is
+    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, right for repeated eigenvalues too. Where `A` is
     singular, it is NaN unless `hermitian` is set. Whole exponents are powers of `xgrad.linalg.matrix_power`.
 
     Examples
@@ -535,9 +535,9 @@ def fractional_matrix_power(a: ArrayLike, t: float, *, hermitian: bool = False) 
     if isinstance(t, (Tensor, complex)) or not isinstance(t, (int, float)):
         raise TypeError(f"fractional_matrix_power: the exponent t must be a real number, without a gradient, not {t!r:.80}")
     if t == int(t):
-        xp, a = floating(a)
+        xp, a = floating(A)
         return xp.linalg.matrix_power(a, int(t))  # type: ignore[no-any-return]
-    return _matrix_function("fractional_matrix_power", a, hermitian, power_of(float(t)), float(t))
+    return _matrix_function("fractional_matrix_power", A, hermitian, power_of(float(t)), float(t))
 
 
 # ---------------------------------------------------------------------------------------------------- special matrices
