@@ -1198,6 +1198,8 @@ def vector_norm(
 
 @in_float32
 def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
+    if not x.shape and axis is not None:
+        axis = axes_from_0(axis, 0) or None  # an error, or all axes there are
     if 0 in x.shape or axis == () or ord == 0 or math.isinf(ord):
         return xp.__native__.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
     if ord == 1:
@@ -1229,6 +1231,7 @@ def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
 
 @in_float32
 def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
+    axis = axis if x.shape else None
     if axis is not None and not keepdims:
         axes = axes_from_0(axis, x.ndim)
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
@@ -1252,7 +1255,7 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, o
 @in_float32
 def _vector_norm_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     d = _vector_norm_x(xp, xp.ones_like(y), x, y, axis, keepdims, ord)
-    return xp.sum(xp.real(xp.conj(d) * t), axis=axis, keepdims=keepdims)
+    return xp.sum(xp.real(xp.conj(d) * t), axis=axis if x.shape else None, keepdims=keepdims)
 
 
 vector_norm.vjp(x=_vector_norm_x)
