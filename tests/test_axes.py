@@ -148,3 +148,15 @@ def test_what_a_call_accepts_can_be_walked_back_twice(name: str, backend: str) -
 
         wanted = slope(value, a)
         np.testing.assert_allclose(first.detach().numpy(), wanted, rtol=1e-4, atol=1e-5, err_msg=told)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3, np.inf, -np.inf])
+@pytest.mark.parametrize("axis", [None, 0, -1, (), (0,)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_the_norm_of_an_array_without_axes_is_its_absolute_value(order: float, axis: Any, keepdims: bool, xp: Any) -> None:
+    x = xp.asarray(np.float64(-2.5)).requires_grad_()
+    y = xp.linalg.vector_norm(x, axis=axis, ord=order, keepdims=keepdims)
+    assert y.shape == ()
+    assert y.item() == (1.0 if order == 0 else 2.5)
+    y.backward(create_graph=True)
+    assert x.grad.item() == (0.0 if order == 0 else -1.0)

@@ -211,3 +211,13 @@ def test_errors_of_the_fast_path_are_explained_as_those_of_others(count: int, ba
         (xgrad.vmap(run) if batched else run)(*arrays)
     notes = " ".join(getattr(caught.value, "__notes__", []))
     assert count == 2 or "in reshape of x" in notes
+
+
+def test_a_sequence_beside_another_array_is_refused_when_the_op_is_declared() -> None:
+    with pytest.raises(
+        TypeError, match="joined: its parameters arrays, scale are arrays and sequences of them; take one sequence"
+    ):
+
+        @xgrad.composite
+        def joined(xp: Any, arrays: list[Tensor], scale: Tensor) -> Tensor:
+            return xp.concat(arrays) * scale

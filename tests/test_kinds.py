@@ -241,3 +241,36 @@ def test_takes_real_names_what_is_complex() -> None:
     assert shrink(one, Z, one).dtype == xgrad.complex128
     with pytest.raises(TypeError, match="shrink: takes real numbers, and size is complex128; give it xgrad.real"):
         shrink(one, one, xgrad.Tensor(Z))
+
+
+def test_takes_real_reads_annotations_as_op_does() -> None:
+    @xgrad.op
+    @takes_real
+    def bare(xp, x, weight, /):  # type: ignore[no-untyped-def]
+        return x * weight
+
+    @xgrad.op
+    @takes_real
+    def tensors(xp: Any, x: xgrad.Tensor, /, *, weight: xgrad.Tensor | None = None) -> xgrad.Tensor:
+        return x if weight is None else x * weight
+
+    @xgrad.op
+    @takes_real
+    def total(xp: Any, *arrays: xgrad.Tensor) -> xgrad.Tensor:
+        return sum(arrays)
+
+    @xgrad.composite
+    @takes_real
+    def joined(xp: Any, arrays: list[xgrad.Tensor], scale: float = 1.0) -> xgrad.Tensor:
+        return xp.concat(arrays) * scale
+
+    z, x = xgrad.Tensor(Z), xgrad.Tensor(X)
+    calls: list[Callable[[], Any]] = [
+        lambda: bare(z, x), lambda: bare(x, z), lambda: tensors(z), lambda: tensors(x, weight=z), lambda: total(x, z),
+        lambda: joined([x, z]), lambda: joined(arrays=[z]),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(TypeError, match="takes real numbers, and .* is complex128"):
+            call()
+    assert bare(x, x).shape == tensors(x).shape == total(x, x, x).shape == X.shape
+    assert joined([x, x], 2.0).shape == (2 * X.size,)

@@ -323,3 +323,51 @@ def test_the_page_lists_what_is_covered() -> None:
     if f"NumPy {version} " not in page:
         pytest.skip(f"the page was written with another NumPy than {version}")
     assert table() in page, "docs/coming-from-numpy.md is stale: run python -m tests.numpy_page"
+
+
+S = np.array([[1.5, 3.0], [2.0, 5.25]])
+WHERE = np.array([[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("tensordot", (S, S, 1)), ("tensordot", (S, S, ([0], [1]))), ("linalg.tensordot", (S, S)),
+        ("take_along_axis", (S, WHERE, 0)),
+        ("take_along_axis", (S, WHERE[0], None)), ("diff", (S, 1, 0)), ("diff", (S, 0)), ("diff", (S, 1, 0, S[:1], S[:1])),
+        ("repeat", (S, 2, 0)), ("roll", (S, 1, 0)), ("cumsum", (S, 0)), ("sum", (S, 0)), ("std", (S, 0)), ("take", (S, [0], 0)),
+        ("trapezoid", (S, None, 2.0, 0)), ("trace", (S, 1, 0, 1)), ("fft.fft", (S, 3, 0)), ("linalg.norm", (S, 1, 0)),
+        ("append", (S, S, 0)), ("delete", (S, 0, 0)), ("unwrap", (S, None, 0)), ("kron", (S, S)), ("flip", (S, 0)),
+    ],
+)  # fmt: skip
+def test_arguments_by_their_position_mean_what_they_mean_to_numpy(name: str, arguments: tuple[Any, ...], backend: str) -> None:
+    function: Any = np
+    for part in name.split("."):
+        function = getattr(function, part)
+    xp = xgrad.namespace(backend)
+    tensors = [xp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    np.testing.assert_allclose(function(*tensors).numpy(), function(*arguments), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.float32, int, float, complex])
+@pytest.mark.parametrize("x", [np.array([1, 3]), np.array([1.5, 3.0]), np.array([True, False])], ids=["int", "float", "bool"])
+def test_a_data_type_that_is_asked_for_is_given_or_refused(x: np.ndarray, dtype: Any) -> None:
+    calls = [
+        lambda x: np.sum(x, dtype=dtype), lambda x: np.prod(x, dtype=dtype), lambda x: np.cumsum(x, dtype=dtype),
+        lambda x: np.nansum(x, dtype=dtype), lambda x: np.add.reduce(x, dtype=dtype), lambda x: np.add.accumulate(x, dtype=dtype),
+        lambda x: np.add(x, x, dtype=dtype), lambda x: np.multiply(x, x, dtype=dtype), lambda x: np.exp(x, dtype=dtype),
+        lambda x: np.maximum(x, x, dtype=dtype), lambda x: np.equal(x, x, dtype=dtype), lambda x: np.mean(x, dtype=dtype),
+    ]  # fmt: skip
+    for k, call in enumerate(calls):
+        try:
+            wanted: Any = call(x)
+        except TypeError:
+            wanted = None
+        try:
+            found = call(Tensor(x))
+        except TypeError as refusal:
+            assert wanted is None or re.search("the result needs a floating-point one|takes real numbers", str(refusal)), k  # noqa: PT017
+            continue
+        assert wanted is not None, k
+        assert found.numpy().dtype == wanted.dtype, k
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-6)

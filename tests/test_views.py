@@ -362,6 +362,25 @@ def test_a_detached_tensor_shares_its_value(xp: Any) -> None:
     assert w.grad.tolist() == [48.0, 240.0, 0.0]
 
 
+@pytest.mark.parametrize("tracked", [False, True])
+def test_what_is_detached_from_a_view_that_has_no_name_writes_to_the_base(tracked: bool, xp: Any) -> None:
+    host = np.arange(6.0).reshape(2, 3)
+    y = xp.asarray(host).requires_grad_(tracked) * 1.0
+    row = y[1]
+    y[0].detach()[0] = 10.0
+    y.T[1:].detach()[0] *= 5.0
+    y.reshape(-1)[4:].detach()[-1:] = -1.0
+    y.T.detach().T[0].detach()[2] = 7.0
+    host[0, 0], host[:, 1], host[1, 2], host[0, 2] = 10.0, host[:, 1] * 5.0, -1.0, 7.0
+    np.testing.assert_array_equal(y.detach().numpy(), host)
+    np.testing.assert_array_equal(row.detach().numpy(), host[1])
+    assert y.requires_grad == row.requires_grad == tracked and not y[0].detach().requires_grad
+    z = xp.asarray(host * (1 + 1j))
+    z[0].real.detach()[0] = 3.0
+    z.imag.detach()[1] = 4.0
+    np.testing.assert_array_equal(z[:, 0].numpy(), [3.0 + 10.0j, host[1, 0] + 4.0j])
+
+
 def test_a_detached_tensor_keeps_nothing_alive() -> None:
     x = Tensor([1.0, 2.0], requires_grad=True)
     gc.disable()

@@ -347,7 +347,9 @@ def pullback(
             if g is None:
                 continue
             if node.extra is not None:
-                g = attend(node, g)
+                from . import hooks  # which builds on this module
+
+                g = hooks.attend(node, g)
             made, saved, parents = node.op, node.saved, node.parents
             rules = made.rules
             if not rules:  # a leaf, or one output of an op that has several
@@ -486,17 +488,3 @@ def _saved_tensors(node: Node, linked: bool) -> list[Any]:
     y = len(made.names)
     saved[y] = None if saved[y] is None else _wrap_all(saved[y], Tensor, node if linked else None)
     return saved
-
-
-def attend(node: Node, g: Any) -> Any:
-    """The cotangent `g` after all rare wishes of `node` are fulfilled."""
-    extra = node.extra or {}
-    if "hooks" in extra:
-        from . import hooks  # which builds on this module
-
-        g = hooks.run(node, g)
-    if extra.get("retain"):
-        extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
-    if "guard" in extra:
-        memory.check_guarded(node)
-    return g

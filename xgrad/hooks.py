@@ -14,13 +14,14 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, overload
 
+from . import memory
 from .backend import Backend, backend_of, raw_namespace
 from .engine import Node, Tensor, wrap
 from .errors import GradientError
 from .grad_mode import Recorder, batches, mode, recording, watching
 from .leaves import Leaf
 
-__all__ = ["HookHandle", "offload_to_host", "register", "run", "run_on_leaf", "saved_tensors_hooks"]
+__all__ = ["HookHandle", "attend", "offload_to_host", "register", "run", "run_on_leaf", "saved_tensors_hooks"]
 
 
 # -------------------------------------------------------------------------------------------------------- tensors' hooks
@@ -63,6 +64,18 @@ def register(node: Node, kind: str, hook: Callable[[Tensor], Any]) -> HookHandle
     key = _next_key()
     hooks[key] = hook
     return HookHandle(hooks, key)
+
+
+def attend(node: Node, g: Any) -> Any:
+    """The cotangent `g` of a node after all that was asked for at it: hooks, a gradient to retain, copies to compare with."""
+    extra = node.extra or {}
+    if "hooks" in extra:
+        g = run(node, g)
+    if extra.get("retain"):
+        extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
+    if "guard" in extra:
+        memory.check_guarded(node)
+    return g
 
 
 def run(node: Node, g: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from .errors import KindError
+from .rules import array_kinds
 
 __all__ = ["is_complex", "refuse_complex", "takes_real"]
 
@@ -42,7 +43,7 @@ def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds:
     Parameters
     ----------
     forward : callable
-        A function of a namespace and arrays; those are the parameters annotated ``ArrayLike``.
+        A function of a namespace and arrays; which parameters those are is read as ``@op`` reads it.
     but : tuple of str
         Arrays that may be complex.
     kinds : str
@@ -54,20 +55,33 @@ def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds:
 
 
 def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
-    parameters = list(inspect.signature(forward).parameters.values())[1:]
-    arrays = {i: p.name for i, p in enumerate(parameters) if "ArrayLike" in str(p.annotation) and p.name not in but}
+    signature = inspect.signature(forward)
+    parameters = list(signature.parameters.values())[1:]
+    read = array_kinds(forward)
+    arrays = {i: parameters[i].name for i in read if parameters[i].name not in but}
     name, body = forward.__name__.rstrip("_"), forward
 
-    if len(parameters) == 1:  # the usual case, without the packing of arguments
+    if any(read[i] == "sequence" for i in arrays):
 
-        def check(xp: Any, x: Any, /) -> Any:
+        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
+            values = signature.bind(xp, *given, **named).arguments
+            for i, argument in arrays.items():
+                x = values.get(argument, ())
+                for item in x if read[i] == "sequence" and x is not None else (x,):
+                    if is_complex(xp, item):
+                        raise _error(name, kinds, argument, item)
+            return body(xp, *given, **named)
+
+    elif len(parameters) == 1 == len(arrays):  # the usual case, without the packing of arguments
+
+        def check(xp: Any, x: Any, /) -> Any:  # type: ignore[misc]
             if is_complex(xp, x):
                 raise _error(name, kinds, arrays[0], x)
             return body(xp, x)
 
     else:
 
-        def check(xp: Any, /, *given: Any, **named: Any) -> Any:  # type: ignore[misc]
+        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
             for i, argument in arrays.items():
                 x = given[i] if i < len(given) else named.get(argument)
                 if is_complex(xp, x):

@@ -639,6 +639,8 @@ class Methods:
         two.)
         """
         backend = raw_namespace(self._data).__backend__
+        if self._view is not None and self._view.base is not None and not backend.depth:
+            return views.same_place(self._view, self._view.base.detach())
         out = xgrad.engine.wrap(backend.detach(self._data), None, cast("type[Tensor]", type(self)))
         if not backend.depth:
             views.link_detached(out, self)

@@ -74,9 +74,26 @@ def _host(x: Any) -> Any:
 
 def _reduction(name: str) -> Callable[..., Any]:
     def run(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-        return getattr(xgrad, name)(a if dtype is None else xgrad.astype(a, dtype), axis=axis, keepdims=keepdims)
+        return getattr(xgrad, name)(a, axis=axis, dtype=dtype, keepdims=keepdims)
 
     return run
+
+
+def _mean(name: str) -> Callable[..., Any]:
+    def run(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+        return getattr(xgrad, name)(_to_inexact(name, a, dtype), axis=axis, keepdims=keepdims)
+
+    return run
+
+
+def _to_inexact(name: str, a: Any, dtype: Any) -> Any:
+    """`a` in the data type that was asked for, which integers cannot be: a mean is no integer."""
+    if dtype is None:
+        return a
+    made = xgrad.astype(a, dtype)
+    if not made.dtype.inexact:
+        raise TypeError(f"numpy.{name} on xgrad tensors: dtype is {made.dtype}; the result needs a floating-point one")
+    return made
 
 
 def _extremum(name: str) -> Callable[..., Any]:
@@ -87,7 +104,7 @@ def _spread(name: str) -> Callable[..., Any]:
     def run(
         a: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, correction: float | None = None, keepdims: bool = False
     ) -> Any:
-        a = a if dtype is None else xgrad.astype(a, dtype)
+        a = _to_inexact(name, a, dtype)
         return getattr(xgrad, name)(a, axis=axis, correction=ddof if correction is None else correction, keepdims=keepdims)
 
     return run
@@ -108,8 +125,10 @@ def _quantile(name: str) -> Callable[..., Any]:
     return run
 
 
-for _name in "sum prod mean nansum nanprod nanmean".split():
+for _name in "sum prod nansum nanprod".split():
     FUNCTIONS[_name] = _reduction(_name)
+for _name in "mean nanmean".split():
+    FUNCTIONS[_name] = _mean(_name)
 for _name in "max min argmax argmin all any count_nonzero median nanmax nanmin nanmedian ptp".split():
     FUNCTIONS[_name] = _extremum(_name)
 for _name in "std var nanstd nanvar".split():
@@ -133,10 +152,9 @@ _lambdas(
 )
 
 # Functions with the same arguments in the same order, whatever NumPy calls them.
-_SAME = """angle astype can_cast concat convolve corrcoef correlate cov diag diagflat diff digitize einsum expand_dims
-    gradient
-    inner interp kron matrix_transpose moveaxis nan_to_num outer permute_dims result_type sinc take_along_axis tensordot
-    tile trapezoid unique_all unique_counts unique_inverse unique_values unstack unwrap vander""".split()
+_SAME = """angle astype can_cast concat convolve corrcoef correlate cov diag diagflat digitize einsum expand_dims
+    gradient inner interp kron matrix_transpose moveaxis nan_to_num outer permute_dims result_type sinc tile trapezoid
+    unique_all unique_counts unique_inverse unique_values unstack unwrap vander""".split()
 
 
 def _same(name: str, part: str = "") -> Callable[..., Any]:
@@ -148,6 +166,20 @@ def _same(name: str, part: str = "") -> Callable[..., Any]:
 
 for _name in _SAME:
     FUNCTIONS[_name] = _same(_name)
+
+
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    return xgrad.tensordot(a, b, axes=axes)
+
+
+# The same, but for arguments that NumPy takes by their position, too.
+_lambdas(
+    diff=lambda a, n=1, axis=-1, prepend=None, append=None: xgrad.diff(a, n=n, axis=axis, prepend=prepend, append=append),
+    take_along_axis=lambda arr, indices, axis=-1: xgrad.take_along_axis(
+        _flat(arr, axis), indices, axis=0 if axis is None else axis
+    ),
+    tensordot=_tensordot,
+)
 
 
 # ---------------------------------------------------------------------------------------------- elementwise, and facts
@@ -615,8 +647,9 @@ _lambdas(
     **{
         name: _same(name, "linalg")
         for name in """cholesky cross det diagonal eig eigvals inv matmul matrix_norm matrix_power matrix_transpose outer slogdet
-            svdvals tensordot trace vecdot vector_norm""".split()
+            svdvals trace vecdot vector_norm""".split()
     },
+    tensordot=_tensordot,
 )
 
 

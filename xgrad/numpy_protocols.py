@@ -102,7 +102,8 @@ def _ufunc(called: str, method: str, inputs: Sequence[Any], arguments: dict[str,
     elif name in _UFUNCS and method in ("__call__", "outer"):
         run = getattr(xgrad, name)
     elif method == "reduce" and name in _REDUCE:
-        return _call(told, _REDUCE[name], _reduce_arguments, inputs, arguments, getattr(xgrad, _REDUCE[name]))
+        translate = _sum_arguments if name in _ACCUMULATE else _reduce_arguments
+        return _call(told, _REDUCE[name], translate, inputs, arguments, getattr(xgrad, _REDUCE[name]))
     elif method == "accumulate" and name in _ACCUMULATE:
         return _call(told, _ACCUMULATE[name], _accumulate_arguments, inputs, arguments, getattr(xgrad, _ACCUMULATE[name]))
     elif method == "__call__" and called in xgrad.special.__all__:  # those of scipy.special are ufuncs of NumPy's, too
@@ -115,11 +116,46 @@ def _ufunc(called: str, method: str, inputs: Sequence[Any], arguments: dict[str,
     if arguments:
         raise TypeError(f"{told}: argument {next(iter(arguments))!r} has no meaning for xgrad tensors; use xgrad.{name}")
     if dtype is not None:
-        inputs = [xgrad.astype(x, dtype) if hasattr(x, "dtype") else x for x in inputs]
+        inputs = _cast(told, name, inputs, dtype)
     if method == "outer":
         x1, x2 = (x if isinstance(x, Methods) else xgrad.Tensor(x) for x in inputs)
         return run(xgrad.reshape(x1, x1.shape + (1,) * x2.ndim), x2)
     return run(*inputs)
+
+
+_BOOLEAN = frozenset(
+    "equal greater greater_equal isfinite isinf isnan less less_equal logical_and logical_not logical_or logical_xor "
+    "not_equal signbit".split()
+)
+_KINDS = ("bool", "signed integer", "unsigned integer", "real floating", "complex floating")
+_OF_INTEGERS = frozenset(  # those that give integers for integers
+    "abs add bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor ceil conj divmod "
+    "floor floor_divide fmax fmin fmod matmul maximum minimum multiply negative positive pow reciprocal remainder round sign "
+    "square subtract trunc vecdot".split()
+)
+
+
+def _cast(told: str, name: str, inputs: Sequence[Any], dtype: Any) -> list[Any]:
+    """The arguments of a ufunc in the data type that its result shall have, as far as NumPy's "same kind" allows that."""
+    wanted = xgrad.result_type(dtype)
+    kinds = [_kind(x) for x in inputs if hasattr(x, "dtype")]
+    if name in _BOOLEAN:
+        if wanted.kind == "bool":
+            return list(inputs)
+        raise TypeError(f"{told} on xgrad tensors: dtype is {wanted}, and the result is of bool")
+    if not wanted.inexact and name not in _OF_INTEGERS:
+        raise TypeError(f"{told} on xgrad tensors: dtype is {wanted}; the result needs a floating-point one")
+    if (worst := max(kinds, key=_KINDS.index, default="bool")) != wanted.kind and (
+        _KINDS.index(worst) > _KINDS.index(wanted.kind) or (worst, wanted.kind) == ("signed integer", "unsigned integer")
+    ):
+        raise TypeError(
+            f"{told} on xgrad tensors: dtype={wanted} would lose what {worst} arguments hold; convert them with astype"
+        )
+    return [xgrad.astype(x, dtype) if hasattr(x, "dtype") else x for x in inputs]
+
+
+def _kind(x: Any) -> Any:
+    return xgrad.result_type(x).kind
 
 
 _EXPANDED: dict[str, Callable[..., Any]] = {
@@ -147,6 +183,10 @@ def _at(told: str, update: str, x: Any, key: Any, value: Any) -> None:
 
 def _reduce_arguments(x: Any, /, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False) -> tuple[Any, ...]:
     return (x if dtype is None else xgrad.astype(x, dtype),), {"axis": axis, "keepdims": keepdims}
+
+
+def _sum_arguments(x: Any, /, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False) -> tuple[Any, ...]:
+    return (x,), {"axis": axis, "dtype": dtype, "keepdims": keepdims}
 
 
 def _accumulate_arguments(x: Any, /, axis: int = 0, dtype: Any = None) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from . import memory
 from .backend import extend_namespaces
 from .errors import GradientError
 
-__all__ = ["Op", "enter", "registry"]
+__all__ = ["Op", "array_kinds", "enter", "registry"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,15 +58,20 @@ class Op(Generic[P, R]):
 
     def __init__(self, forward: Callable[..., Any], *, scalars: bool = False, override: bool = False) -> None:
         parameters = list(inspect.signature(forward).parameters.values())[1:]
-        kinds = [_kind(p, forward) for p in parameters]
+        kinds = array_kinds(forward)
         self.name = forward.__name__.rstrip("_")
         self.source, self.forward = forward, _positional(forward)
         self.scalars = scalars  # whether the forward takes Python scalars as they are
         self.override = override  # whether raw namespaces get this forward even where the library has the name
         self.names = [p.name for p in parameters]
-        self.arrays = [i for i, kind in enumerate(kinds) if kind]
-        self.sequence = "sequence" in kinds
-        self.optional = "optional" in kinds  # whether an array argument may be None
+        self.arrays = list(kinds)
+        self.sequence = "sequence" in kinds.values()
+        if self.sequence and len(kinds) > 1:
+            arrays = ", ".join(self.names[i] for i in kinds)
+            raise TypeError(
+                f"{self.name}: its parameters {arrays} are arrays and a sequence of arrays; take one sequence of all of them"
+            )
+        self.optional = "optional" in kinds.values()  # whether an array argument may be None
         self.pointwise = False  # whether it acts on single elements of its arguments, which broadcast
         self.indices = _INDICES.intersection(self.names)  # array arguments that are indices: integers beside floats, too
         self.key_at = self.names.index("key") if "key" in self.names else None  # an index may have arrays in it
@@ -245,6 +250,13 @@ class Op(Generic[P, R]):
 
 
 # What annotations say. They are objects, or their text under ``from __future__ import annotations``.
+
+
+def array_kinds(forward: Callable[..., Any]) -> dict[int, str]:
+    """Which parameters of ``forward(xp, ...)``, counted from 0 after `xp`, are arrays, and of what kind (see `_kind`)."""
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    kinds = {i: _kind(p, forward) for i, p in enumerate(parameters)}
+    return {i: kind for i, kind in kinds.items() if kind}
 
 
 def _kind(parameter: inspect.Parameter, forward: Callable[..., Any]) -> str:

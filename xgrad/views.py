@@ -61,6 +61,14 @@ def link_detached(twin: Any, x: Any) -> None:
     twin._view.twins = twins
 
 
+def same_place(view: View, base: Any) -> Any:
+    """What `view` is of its own base, of another one: as a view of that, so that a write goes where it belongs."""
+    with recording(False):
+        for op, parameters in view.path:
+            base = op.call(base, *parameters)
+    return base
+
+
 def write(x: Any, new: Any) -> None:
     """Rebind `x` to the value and node of `new`, and with it its base and all views of that base.
 

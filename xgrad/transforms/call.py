@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .. import tree
+from .. import hooks, tree
 from ..backend import Backend, backend_of, complex128, current_backend, dtype_of, float64, inexact, is_numpy_scalar, raw_namespace
 from ..batching import enclosed
-from ..engine import Node, Tensor, attend, pullback, wrap
+from ..engine import Node, Tensor, pullback, wrap
 from ..errors import GradientError
 from ..grad_mode import mode, recording
 from ..leaves import Leaf
@@ -123,7 +123,7 @@ def walk(
     nodes = [node_of(x) for x in xs]
     starts = gs if record else [g._data for g in gs]
     found = pullback(ys, starts, inputs=nodes, retain_graph=retain, create_graph=record, linked=linked)
-    found = {n: g if n.extra is None else attend(n, g) for n, g in found.items()}
+    found = {n: g if n.extra is None else hooks.attend(n, g) for n, g in found.items()}
     return handed_out([found.get(n) for n in nodes], xs, starts, record)
 
 
