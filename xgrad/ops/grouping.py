@@ -15,7 +15,7 @@ __all__ = ["bincount", "digitize", "segment_max", "segment_min", "segment_sum", 
 def _groups(xp: Any, name: str, ids: Any, number: int | None) -> int:
     """How many groups there are; asks for the largest of `ids` where that is not said."""
     if not xp.isdtype(ids.dtype, "integral"):  # booleans would be taken for a mask, and complex numbers lose a part
-        raise KindError(f"{name}: groups are numbered by integers, not {ids.dtype}; convert them with xgrad.astype(x, xgrad.int64)")
+        raise KindError(f"{name}: groups are numbered by integers, not {ids.dtype}; convert them with xgrad.astype")
     if number is not None:
         return number
     return int(xp.max(ids)) + 1 if math.prod(ids.shape) else 0
