@@ -274,3 +274,64 @@ def test_takes_real_reads_annotations_as_op_does() -> None:
             call()
     assert bare(x, x).shape == tensors(x).shape == total(x, x, x).shape == X.shape
     assert joined([x, x], 2.0).shape == (2 * X.size,)
+
+
+@pytest.mark.parametrize("f", [float, int])
+def test_the_number_of_a_complex_tensor_is_not_its_real_part(f: Callable[[Any], Any]) -> None:
+    for z in (1 + 2j, 1 + 0j):
+        with pytest.raises(TypeError, match=rf"{f.__name__}\(x\): takes real numbers, and x is complex"):
+            f(xgrad.Tensor(np.array(z)))
+    assert f(xgrad.Tensor(2.0)) == 2
+
+
+# Parameters that are no arrays, and of which NumPy would drop the imaginary part, or whose gradient would be lost.
+PARAMETERS: dict[str, Callable[[Any], Any]] = {
+    "elu": lambda a: xgrad.elu(X, a),
+    "leaky_relu": lambda a: xgrad.leaky_relu(X, a),
+    "ELU": lambda a: xgrad.nn.ELU(a)(X),
+    "LeakyReLU": lambda a: xgrad.nn.LeakyReLU(a)(X),
+    "pinv": lambda a: xgrad.linalg.pinv(M, rtol=a),
+    "matrix_rank": lambda a: xgrad.linalg.matrix_rank(M, rtol=a),
+    "roll": lambda a: xgrad.roll(X, a),
+    "roll, tuple": lambda a: xgrad.roll(M, (1, a), axis=(0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters_are_real(name: str) -> None:
+    with pytest.raises(TypeError, match=name.partition(",")[0].lower().replace("leakyrelu", "leaky_relu")):
+        PARAMETERS[name](0.5j)
+
+
+@pytest.mark.parametrize("name", ["elu", "leaky_relu"])
+@pytest.mark.parametrize("value", [xgrad.Tensor(0.5, requires_grad=True), xgrad.Tensor([0.5]), np.array([0.5, 0.1, 0.2, 0.3])])
+def test_a_parameter_without_a_gradient_is_a_number(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match="to be trained, write xgrad.where"):
+        getattr(xgrad, name)(X, value)
+    assert np.all(getattr(xgrad, name)(X, np.float32(0.5)).numpy() == getattr(xgrad, name)(X, 0.5).numpy())
+
+
+@pytest.mark.parametrize("ids", [Z, X, IDS == 0], ids=["complex", "float", "bool"])
+def test_groups_are_numbered_by_integers(ids: np.ndarray) -> None:
+    for f in (xgrad.segment_sum, xgrad.segment_max, xgrad.segment_min):
+        for number in (None, 4):  # a mask of four would select, and not number
+            with pytest.raises(TypeError, match=f.__name__):
+                f(X, ids, number)
+    with pytest.raises(TypeError, match="bincount: groups are numbered by integers"):
+        xgrad.bincount(ids)
+
+
+def test_infinities_have_a_sign_for_real_numbers_alone() -> None:
+    for f in (np.isneginf, np.isposinf):
+        with pytest.raises(TypeError, match=f.__name__):
+            f(xgrad.Tensor(Z))
+    assert np.isneginf(xgrad.Tensor([-np.inf, np.inf])).tolist() == [True, False]
+    assert np.isposinf(xgrad.Tensor([-np.inf, np.inf])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("name", ["gamma", "ndtr", "j0", "erfc", "i0"])
+def test_a_special_function_does_not_write_into_an_argument_too_many(name: str) -> None:
+    other = np.array([5.0, 6.0, 7.0, 8.0])
+    with pytest.raises(TypeError, match=f"{name}.* takes 1 positional argument"):
+        getattr(xgrad.special, name)(X, other)
+    assert other.tolist() == [5.0, 6.0, 7.0, 8.0]

@@ -717,10 +717,12 @@ class Methods:
         return bool(self._data)
 
     def __int__(self) -> int:
+        xgrad.kinds.refuse_complex("int(x)", x=self)
         return int(self._data)
 
     def __float__(self) -> float:
         self._check_number("float(x)")
+        xgrad.kinds.refuse_complex("float(x)", x=self)
         return float(self._data)
 
     def __complex__(self) -> complex:

@@ -51,6 +51,8 @@ def function(forward: Any = None, /, *, own: bool = True) -> Any:
 
     @functools.wraps(forward)
     def run(xp: Any, *arguments: Any) -> Any:
+        if len(arguments) > len(names):  # SciPy would write the result into the next one
+            raise TypeError(f"{name}() takes {len(names)} positional arguments but {len(arguments)} were given")
         if not made.op.conjugates:
             refuse_complex(name, **dict(zip(names, arguments)))
         arguments = floats(xp, *arguments)

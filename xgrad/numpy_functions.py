@@ -13,6 +13,7 @@ from typing import Any
 
 from .backend import is_numpy_scalar
 from .errors import GradientError
+from .kinds import refuse_complex
 from .methods import Methods
 
 xgrad: Any = sys.modules["xgrad"]  # looked up at call time, as in methods.py; tables of it are a cycle to a type checker
@@ -185,6 +186,11 @@ _lambdas(
 # ---------------------------------------------------------------------------------------------- elementwise, and facts
 
 
+def _is_infinite(name: str, x: Any, infinity: float) -> Any:
+    refuse_complex(name, x=x)
+    return x == infinity
+
+
 _lambdas(
     real=lambda val: xgrad.real(val),
     imag=lambda val: xgrad.imag(val),
@@ -201,8 +207,8 @@ _lambdas(
     isrealobj=lambda x: x.dtype.kind != "complex floating",
     iscomplex=lambda x: xgrad.imag(x) != 0 if x.dtype.kind == "complex floating" else xgrad.zeros_like(x, dtype="bool"),
     isreal=lambda x: xgrad.imag(x) == 0 if x.dtype.kind == "complex floating" else xgrad.ones_like(x, dtype="bool"),
-    isneginf=lambda x: x == -math.inf,
-    isposinf=lambda x: x == math.inf,
+    isneginf=lambda x: _is_infinite("isneginf", x, -math.inf),
+    isposinf=lambda x: _is_infinite("isposinf", x, math.inf),
     where=lambda condition, *branches: xgrad.where(condition, *branches) if branches else xgrad.nonzero(condition),
     array_repr=lambda arr, *args, **kwargs: repr(arr),
     array_str=lambda a, *args, **kwargs: str(a),

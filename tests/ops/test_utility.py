@@ -42,3 +42,19 @@ def test_diff_differentiates_what_is_prepended(xp):
     x, p = xp.asarray([1.0, 4.0]), xp.asarray([0.0]).requires_grad_()
     xp.diff(x, prepend=p).backward(xp.asarray([1.0, 10.0]))
     assert p.grad.tolist() == [-1.0]
+
+
+def test_diff_joins_a_number_as_numpy_does(xp):
+    a = np.array([[1.0, 4.0, 9.0], [2.0, 3.0, 5.0]])
+    for axis in (0, 1, -1):
+        x = xp.asarray(a).requires_grad_()
+        y = xgrad.diff(x, axis=axis, prepend=0.5, append=xp.asarray(np.array(7.0)))
+        assert np.allclose(y.detach().numpy(), np.diff(a, axis=axis, prepend=0.5, append=7.0))
+        xgrad.sum(y * y).backward()
+        assert np.allclose(x.grad.numpy(), xgrad.grad(lambda v, axis=axis: _squares(v, axis))(a))
+
+
+def _squares(v, axis):
+    v = xgrad.moveaxis(v, axis, 0)
+    first, last = xgrad.sum((v[0] - 0.5) ** 2), xgrad.sum((7.0 - v[-1]) ** 2)
+    return first + last + xgrad.sum((v[1:] - v[:-1]) ** 2)

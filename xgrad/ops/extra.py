@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -373,6 +374,15 @@ relu.vjp(x=lambda xp, g, y: xp.zero_where_not(g, y > 0))
 relu.elementwise()
 
 
+def _check_number(name: str, parameter: str, value: Any, otherwise: str) -> None:
+    """Raise unless a parameter that has no gradient is one real number."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(
+            f"{name}: {parameter} is {value!r}, but must be a real number; with an array of them, or one to be trained, write "
+            f"xgrad.where(x > 0, x, {otherwise})"
+        )
+
+
 @op(override=True)
 @takes_real
 def leaky_relu(xp: Any, x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
@@ -384,6 +394,7 @@ def leaky_relu(xp: Any, x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor
     >>> leaky_relu(xgrad.Tensor([-1.0, 2.0]), 0.5)
     Tensor([-0.5,  2. ])
     """
+    _check_number("leaky_relu", "negative_slope", negative_slope, "x * negative_slope")
     return xp.where(x > 0, x, x * negative_slope)
 
 
@@ -402,6 +413,7 @@ def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     >>> elu(xgrad.Tensor([-xgrad.inf, 2.0]))
     Tensor([-1.,  2.])
     """
+    _check_number("elu", "alpha", alpha, "xgrad.expm1(xgrad.minimum(x, 0)) * alpha")
     return xp.where(x > 0, x, xp.expm1(xp.minimum(x, 0)) * alpha)
 
 

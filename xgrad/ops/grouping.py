@@ -6,13 +6,16 @@ import math
 from typing import Any, NamedTuple
 
 from ..engine import ArrayLike, Tensor, composite, op
+from ..errors import KindError
 from ..kinds import takes_real
 
 __all__ = ["bincount", "digitize", "segment_max", "segment_min", "segment_sum", "top_k"]
 
 
-def _groups(xp: Any, ids: Any, number: int | None) -> int:
+def _groups(xp: Any, name: str, ids: Any, number: int | None) -> int:
     """How many groups there are; asks for the largest of `ids` where that is not said."""
+    if not xp.isdtype(ids.dtype, "integral"):  # booleans would be taken for a mask, and complex numbers lose a part
+        raise KindError(f"{name}: groups are numbered by integers, not {ids.dtype}; convert them with xgrad.astype")
     if number is not None:
         return number
     return int(xp.max(ids)) + 1 if math.prod(ids.shape) else 0
@@ -46,12 +49,12 @@ def segment_sum(xp: Any, data: ArrayLike, segment_ids: ArrayLike, /, num_segment
     >>> xgrad.segment_sum(xgrad.Tensor([1.0, 2.0, 4.0]), xgrad.Tensor([0, 2, 0]))
     Tensor([5., 0., 2.])
     """
-    number = _groups(xp, segment_ids, num_segments)
+    number = _groups(xp, "segment_sum", segment_ids, num_segments)
     return xp.scatter_add(xp.new_zeros(data, (number, *data.shape[1:])), (segment_ids,), data)
 
 
 def _segment_extreme(xp: Any, name: str, empty: float, data: Any, segment_ids: Any, num_segments: int | None) -> Any:
-    number = _groups(xp, segment_ids, num_segments)
+    number = _groups(xp, name.replace("scatter", "segment"), segment_ids, num_segments)
     start = xp.full_like(xp.new_zeros(data, (number, *data.shape[1:])), empty)
     return getattr(xp, name)(start, (segment_ids,), data)
 
@@ -153,7 +156,7 @@ def bincount(xp: Any, x: ArrayLike, /, weights: ArrayLike | None = None, minleng
     values = xp.ones_like(x) if weights is None else weights
     if tuple(values.shape) != tuple(x.shape):
         raise ValueError(f"bincount: weights have shape {tuple(values.shape)}, but x has {tuple(x.shape)}")
-    number = max(_groups(xp, x, None), minlength)
+    number = max(_groups(xp, "bincount", x, None), minlength)
     return xp.scatter_add(xp.new_zeros(values, (number,)), (x,), values)
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 from ..backend import raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
 from ..keys import axes_from_0, check_axis
+from ..kinds import refuse_complex
 from ..precision import in_float32, norm
 
 __all__ = [
@@ -673,6 +674,7 @@ def pinv(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
            [0.333, 0.   ]], dtype=float32)
     """
     _matrix("pinv", x)
+    refuse_complex("pinv", rtol=rtol)
     return xp.linalg.pinv(x) if rtol is None else xp.linalg.pinv(x, rtol=getattr(rtol, "_data", rtol))
 
 
@@ -721,6 +723,7 @@ def matrix_rank(xp: Any, x: ArrayLike, /, *, rtol: Any = None) -> Tensor:
     _matrix("matrix_rank", x)
     if math.prod(x.shape[-2:]) == 0:
         return xp.zeros(tuple(x.shape[:-2]), dtype=xp.int64, device=xp.__backend__.device(x))
+    refuse_complex("matrix_rank", rtol=rtol)
     return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=getattr(rtol, "_data", rtol))
 
 

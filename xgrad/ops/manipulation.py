@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -346,11 +347,19 @@ def roll(xp: Any, x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | 
     >>> xgrad.roll(xgrad.arange(4), 1)
     Tensor([3, 0, 1, 2])
     """
-    return xp.roll(x, shift, axis=axis)
+    return xp.roll(x, _places(shift), axis=axis)
 
 
-def _back(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
-    return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+def _places(shift: Any) -> int | tuple[int, ...]:
+    try:
+        return tuple(map(operator.index, shift)) if isinstance(shift, (tuple, list)) else operator.index(shift)
+    except TypeError:
+        raise TypeError(f"roll: shift is {shift!r}; it must be an integer or a tuple of integers") from None
+
+
+def _back(shift: Any) -> int | tuple[int, ...]:
+    places = _places(shift)
+    return tuple(-s for s in places) if isinstance(places, tuple) else -places
 
 
 roll.vjp(x=lambda xp, g, shift, axis: xp.roll(g, _back(shift), axis=axis))

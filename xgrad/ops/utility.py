@@ -98,7 +98,8 @@ def diff(
     n : int
         How often to take differences; 0 times gives `x` alone, whatever is to be joined to it.
     prepend, append : array, optional
-        Joined to `x` at the beginning and the end of the axis first. Of the shape of `x`, save along the axis.
+        Joined to `x` at the beginning and the end of the axis first. Of the shape of `x`, save along the axis; a number stands
+        for one element in every place.
 
     Returns
     -------
@@ -124,7 +125,8 @@ def diff(
     if n == 0:
         return x
     lead = (slice(None),) * (axis % x.ndim)
-    parts = [v for v in (prepend, x, append) if v is not None]
+    beside = tuple(1 if i == axis % x.ndim else length for i, length in enumerate(x.shape))
+    parts = [v if v.ndim else xp.broadcast_to(v, beside) for v in (prepend, x, append) if v is not None]
     y = x if len(parts) == 1 else xp.concat(parts, axis=axis)
     for _ in range(min(n, y.shape[axis])):
         y = y[(*lead, slice(1, None), ...)] - y[(*lead, slice(None, -1), ...)]
