@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import xgrad
+from xgrad.backend import find_backend
 from xgrad.engine import pullback
 
 from .driver import ROWS, Case, call, cotangent
@@ -79,6 +80,16 @@ def test_no_flag_is_raised_where_the_results_are_finite(row: str, dtype: str) ->
             found = results(ROWS[row], [np.asarray([x], dtype) for x in at])
             wrong.append(f"{what} at {at} is {[x.tolist() for x in found[part]]}: {found[part + 1]}")
     assert not wrong, f"{len(wrong)} points, such as " + "; ".join(wrong[:5])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("row", [row for row in ELEMENTWISE if ROWS[row].name in xgrad.special.__all__])
+def test_no_flag_is_raised_by_formulas(row: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the library has no function of its own, its formula is computed: as on array-api-strict, and for half types."""
+    plug_in = type(find_backend("numpy"))
+    monkeypatch.setattr(plug_in, "special_on_host", plug_in.special)
+    monkeypatch.setattr(plug_in, "special", lambda self, name: None)
+    test_no_flag_is_raised_where_the_results_are_finite(row, dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

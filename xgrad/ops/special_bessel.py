@@ -452,15 +452,19 @@ def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
     a, b = xp.ones_like(far), xp.sqrt(far)
     deficit, power = (1 - far) / 2, 0.5  # sum of 2**(k - 1) (a_k**2 - b_k**2), which is 1 - E / K
     for _ in range(11):
-        a, b, power, half = (a + b) / 2, xp.sqrt(a * b), power * 2, (a - b) / 2
-        deficit = deficit + power * half * half
+        if n:
+            power, half = power * 2, (a - b) / 2
+            deficit = deficit + power * half * half
+        a, b = (a + b) / 2, xp.sqrt(a * b)
     before = math.pi / 2 / a
+    if n == 0:
+        return xp.where(near, series, before)
     value = 0.5 * before * (1 - (1 - deficit) / far) / (1 - far)
     for k in range(n):
         if k < n - 1:
             rest = (k + 0.5) ** 2 * before - (k + 1) * (1 - 2 * far) * value
             before, value = value, rest / far / (1 - far)
-    return xp.where(near, (-1) ** n * series, before if n == 0 else value)
+    return xp.where(near, (-1) ** n * series, value)
 
 
 ellipkm1_derivative.vjp(p=lambda xp, g, p, n: g * xp.special.ellipkm1_derivative(p, n + 1))

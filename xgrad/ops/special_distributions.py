@@ -285,6 +285,13 @@ betaincinv.vjp(
 )
 
 
+def _ratio(xp: Any, x: Any, y: Any) -> Any:
+    """``x / y``, infinite where `y` alone is 0 without a flag: what is computed of it may be finite."""
+    zero = (y == 0) & (x != 0) & ~xp.isnan(x)
+    sign = one_where(xp, ~zero, xp.sign(x))
+    return xp.where(zero, sign * xp.copysign(xp.full_like(y, math.inf), y), x / one_where(xp, zero, y))
+
+
 def _odds(xp: Any, x: Any) -> Any:
     """``x / (1 - x)``, infinite at 1."""
     one = x == 1
@@ -572,7 +579,8 @@ def chdtrc(xp: Any, v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> chdtrc(2.0, Tensor([0.0, 1.0]))
     Tensor([1.        , 0.6065...])
     """
-    return xp.where(x < 0, xp.ones_like(x * v), xp.special.gammaincc(v / 2, xp.maximum(x, xp.zeros_like(x)) / 2))
+    y = xp.special.gammaincc(v / 2, xp.maximum(x, xp.zeros_like(x)) / 2)
+    return xp.where(x < 0, xp.ones_like(y), y)
 
 
 chdtrc.vjp(
@@ -806,7 +814,7 @@ def fdtr(xp: Any, dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> fdtr(2.0, 3.0, Tensor([0.5, 1.0]))
     Tensor([0.3504..., 0.5352...])
     """
-    return xp.special.betainc_derivative(dfn / 2, dfd / 2, dfn * x / dfd, 0, 0)
+    return xp.special.betainc_derivative(dfn / 2, dfd / 2, _ratio(xp, dfn * x, dfd), 0, 0)
 
 
 fdtr.vjp(
@@ -825,7 +833,7 @@ def fdtrc(xp: Any, dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> fdtrc(2.0, 3.0, Tensor([0.5, 1.0]))
     Tensor([0.6495..., 0.4647...])
     """
-    return xp.special.betainc_derivative(dfd / 2, dfn / 2, dfd / (dfn * x), 0, 0)
+    return xp.special.betainc_derivative(dfd / 2, dfn / 2, _ratio(xp, dfd, dfn * x), 0, 0)
 
 
 fdtrc.vjp(
@@ -900,7 +908,7 @@ def stdtr(xp: Any, df: ArrayLike, t: ArrayLike, /) -> Tensor:
     """
     half, flat, huge = xp.full_like(df, 0.5), t == 0, xp.abs(t) > _HUGE
     here = one_where(xp, flat | huge, t)
-    odds = xp.where(flat, xp.full_like(t, math.inf), xp.where(huge, xp.zeros_like(t), df / (here * here)))
+    odds = xp.where(flat, xp.full_like(t, math.inf), xp.where(huge, xp.zeros_like(t), _ratio(xp, df, here * here)))
     tail = 0.5 * xp.special.betainc_derivative(0.5 * df, half, odds, 0, 0)
     return xp.where(t < 0, tail, 1 - tail)
 

@@ -153,7 +153,7 @@ def log1prel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     for k in reversed(range(60)):  # the series of log(1 + x) / x, differentiated n times
         series = (-1) ** (n + k) * math.perm(n + k, n) / (n + k + 1) + series * z
     far = one_where(xp, near, x)
-    value, power = xp.log1p(far) / far, xp.ones_like(far)
+    value, power = _log1p(xp, far) / far, xp.ones_like(far)
     for k in range(1, n + 1):
         power = power / (1 + far)
         value = ((-1) ** (k - 1) * math.factorial(k - 1) * power - k * value) / far
@@ -187,6 +187,18 @@ def _logit_x(xp: Any, g: Any, x: Any) -> Any:
 logit.vjp(x=_logit_x)
 
 
+def _log(xp: Any, x: Any) -> Any:
+    """The logarithm, ``-inf`` at 0 without a flag: what is computed of it may be finite."""
+    zero = x == 0
+    return xp.where(zero, xp.full_like(x, -math.inf), xp.log(one_where(xp, zero, x)))
+
+
+def _log1p(xp: Any, x: Any) -> Any:
+    """The logarithm of ``1 + x``, likewise."""
+    zero = x == -1
+    return xp.where(zero, xp.full_like(x, -math.inf), xp.log1p(one_where(xp, zero, x)))
+
+
 @function
 def xlogy(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``x1 log(x2)``, and 0 where `x1` is 0 and `x2` is no NaN.
@@ -198,7 +210,8 @@ def xlogy(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     Tensor([0.       , 2.197...])
     """
     zero = (x1 == 0) & ~xp.isnan(x2)
-    return xp.where(zero, xp.zeros_like(x1 * x2), x1 * xp.log(one_where(xp, zero, x2 + 0 * x1)))
+    value = x1 * _log(xp, one_where(xp, zero, x2))
+    return xp.where(zero, xp.zeros_like(value), value)
 
 
 xlogy.vjp(
@@ -218,7 +231,8 @@ def xlog1py(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     Tensor([0.       , 2.772...])
     """
     zero = (x1 == 0) & ~xp.isnan(x2)
-    return xp.where(zero, xp.zeros_like(x1 * x2), x1 * xp.log1p(one_where(xp, zero, x2 + 0 * x1)))
+    value = x1 * _log1p(xp, one_where(xp, zero, x2))
+    return xp.where(zero, xp.zeros_like(value), value)
 
 
 xlog1py.vjp(
@@ -257,10 +271,10 @@ def rel_entr(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     Tensor([ 0.       , -0.8109...])
     """
     inside, zero = (x1 > 0) & (x2 > 0), (x1 == 0) & (x2 >= 0)
-    value = xp.where(zero, xp.zeros_like(x1 * x2), xp.full_like(x1 * x2, math.inf))
-    a, b = one_where(xp, ~inside, x1 + 0 * x2), one_where(xp, ~inside, x2 + 0 * x1)
-    value = xp.where(inside, a * _log_ratio(xp, a, b), value)
-    return xp.where(xp.isnan(x1) | xp.isnan(x2), x1 + x2, value)
+    a, b = one_where(xp, ~inside, x1), one_where(xp, ~inside, x2)
+    value = a * _log_ratio(xp, a, b)
+    value = xp.where(inside, value, xp.where(zero, xp.zeros_like(value), xp.full_like(value, math.inf)))
+    return xp.where(xp.isnan(x1) | xp.isnan(x2), xp.full_like(value, math.nan), value)
 
 
 def _log_ratio(xp: Any, x1: Any, x2: Any) -> Any:
@@ -320,7 +334,9 @@ def huber(xp: Any, delta: ArrayLike, r: ArrayLike, /) -> Tensor:
     Tensor([0.125, 2.5  ])
     """
     size = xp.abs(r)
-    value = xp.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta))
+    above = size > delta
+    low, high = xp.where(above, xp.zeros_like(size), r), xp.where(above, delta, xp.zeros_like(size))
+    value = xp.where(above, high * (size - 0.5 * high), 0.5 * low * low)
     return xp.where(delta < 0, xp.full_like(value, math.inf), value)
 
 
@@ -423,13 +439,13 @@ def boxcox(xp: Any, x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     >>> boxcox(Tensor([2.0, 2.0]), Tensor([0.0, 2.0]))
     Tensor([0.6931..., 1.5      ])
     """
-    return _boxcox(xp, xp.log(x), lmbda)
+    return _boxcox(xp, _log(xp, x), lmbda)
 
 
 def _boxcox(xp: Any, log: Any, lmbda: Any) -> Any:
     flat = lmbda == 0
     safe = one_where(xp, flat, lmbda)
-    return xp.where(flat, log + 0 * safe, xp.expm1(safe * log) / safe)
+    return xp.where(flat, log, xp.expm1(safe * log) / safe)
 
 
 def _boxcox_lmbda(xp: Any, g: Any, log: Any, lmbda: Any) -> Any:
@@ -455,7 +471,7 @@ def boxcox1p(xp: Any, x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     >>> boxcox1p(Tensor([1.0, 1.0]), Tensor([0.0, 2.0]))
     Tensor([0.6931..., 1.5      ])
     """
-    return _boxcox(xp, xp.log1p(x), lmbda)
+    return _boxcox(xp, _log1p(xp, x), lmbda)
 
 
 boxcox1p.vjp(
