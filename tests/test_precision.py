@@ -267,6 +267,8 @@ def test_norms_of_a_number_and_of_nothing(ord: float, backend: str) -> None:
         assert y.shape == () and host(y.detach()) == pytest.approx(3 if ord else 1)
         y.backward()
         assert x.grad is None or host(x.grad) == pytest.approx(-1 if ord else 0)
+        change = xgrad.jvp(lambda x, axis=axis: xgrad.linalg.vector_norm(x, axis=axis, ord=ord), (x.detach(),), (x.detach(),))[1]
+        assert host(change) == pytest.approx(3 if ord else 0)
     with pytest.raises(ValueError, match="axis 1 does not name"):
         xgrad.linalg.vector_norm(Tensor(b.from_numpy(np.asarray(3.0))), axis=1, ord=ord)
     if ord >= 0 and backend != "dask":  # dask has no maximum of nothing
