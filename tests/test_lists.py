@@ -145,6 +145,14 @@ def test_what_is_no_array_of_numbers_is_refused_in_plain_words(name: str) -> Non
         xgrad.asarray([1, 2], dtype=xgrad.int8) + [1, 300]
 
 
+def test_real_numbers_stay_real_beside_complex_ones_where_the_function_takes_no_others(xp: Any) -> None:
+    z = xp.asarray([1 + 1j, 2.0], dtype=xp.complex64)
+    y = xp.interp([0.0, 0.25], [0.0, 1.0], z)
+    assert y.dtype == "complex64" and y.tolist() == [1 + 1j, 1.25 + 0.75j]
+    with pytest.raises(TypeError, match="hypot: takes real numbers, and x2 is complex64"):
+        xp.hypot([1.0, 2.0], z)
+
+
 def _rows() -> list[Any]:
     return [(name, k) for name, row in ROWS.items() for k, arg in enumerate(row.args) if arg.shape and 0 not in arg.shape]
 

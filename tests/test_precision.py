@@ -258,6 +258,29 @@ def test_norms_of_zero_infinity_and_nan(ord: float, backend: str) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=f"{values}")
 
 
+@pytest.mark.parametrize("ord", [2, 1, 3, 0.5, -1, math.inf, -math.inf, 0])
+def test_norms_of_a_number_and_of_nothing(ord: float, backend: str) -> None:
+    b = find_backend(backend)
+    for axis in (None, 0, -1):
+        x = Tensor(b.from_numpy(np.asarray(-3.0)), requires_grad=True)
+        y = xgrad.linalg.vector_norm(x, axis=axis, ord=ord)
+        assert y.shape == () and host(y.detach()) == pytest.approx(3 if ord else 1)
+        y.backward()
+        assert x.grad is None or host(x.grad) == pytest.approx(-1 if ord else 0)
+        change = xgrad.jvp(lambda x, axis=axis: xgrad.linalg.vector_norm(x, axis=axis, ord=ord), (x.detach(),), (x.detach(),))[1]
+        assert host(change) == pytest.approx(3 if ord else 0)
+    with pytest.raises(ValueError, match="axis 1 does not name"):
+        xgrad.linalg.vector_norm(Tensor(b.from_numpy(np.asarray(3.0))), axis=1, ord=ord)
+    if ord >= 0 and backend != "dask":  # dask has no maximum of nothing
+        empty = Tensor(b.from_numpy(np.zeros((2, 0))), requires_grad=True)
+        for axis in (None, 1):
+            if ord == math.inf and backend not in ("numpy", "strict"):
+                continue  # others have no maximum of nothing
+            y = xgrad.linalg.vector_norm(empty, axis=axis, ord=ord)
+            np.testing.assert_array_equal(host(y.detach()), 0)
+            xgrad.sum(y).backward()
+
+
 @pytest.mark.parametrize("unit", [1.0, 1e25, 1e-30])
 def test_second_derivatives_of_norms_near_the_ends(unit: float, backend: str) -> None:
     if backend == "dask":

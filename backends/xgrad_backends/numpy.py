@@ -140,7 +140,7 @@ def _tanh_pull(v: Any, x: Any, t: Any) -> Any:
     try:
         if square.item(square.argmax()) < 0.9:
             square *= v
-            return v - square
+            return v - square if square.size < 4096 else numpy.subtract(v, square, square)  # memory anew costs more than numbers
     except (TypeError, ValueError):  # complex numbers; no numbers at all
         e = numpy.exp(numpy.where(numpy.real(x) > 0, -x, x))
         size = 2 / (1 + e * e)

@@ -361,3 +361,21 @@ def test_quotients_of_infinities_are_rounded_down_as_the_standard_has_it(xp: Any
     assert np.signbit(found[4:6]).all()
     np.testing.assert_array_equal((x[:3] // 2).numpy(), [inf, inf, -inf])
     assert (1 // xp.asarray(-inf)).item() == 0
+
+
+@pytest.mark.parametrize("dtype, large", [("float32", 3e38), ("float64", 1.7e308)])
+def test_directions_of_points_whose_distance_overflows(xp: Any, dtype: str, large: float) -> None:
+    a, b = leaf(xp, [large, 0.5, 1.0], dtype), leaf(xp, [large, -large, 0.0], dtype)
+    np.testing.assert_allclose(host(xp.over_hypot(a, b)), [math.sqrt(0.5), 0.0, 1.0], rtol=1e-6, atol=1e-6)
+    for g, wanted in zip(gradients(xp.atan2, a, b), ([0.0, -1 / large, 0.0], [0.0, 0.0, -1.0])):
+        np.testing.assert_allclose(host(g), wanted, rtol=1e-6, atol=1 / large)
+    with np.errstate(over="ignore"):  # the distance itself is infinite
+        for g, wanted in zip(gradients(xp.hypot, a, b), ([math.sqrt(0.5), 0.0, 1.0], [math.sqrt(0.5), -1.0, 0.0])):
+            np.testing.assert_allclose(host(g), wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_slope_of_atanh_is_precise_at_zero_and_finite_far_out(xp: Any) -> None:
+    x = leaf(xp, [1e-9, 0.5, -0.5, 3.0, -1e200])
+    with np.errstate(invalid="ignore"):  # there is no value beyond 1
+        np.testing.assert_allclose(host(gradients(xp.atanh, x)[0]), [1.0, 4 / 3, 4 / 3, -0.125, 0.0], rtol=1e-12)
+        np.testing.assert_allclose(second(xp.atanh, x), [2e-9, 16 / 9, -16 / 9, 6 / 64, 0.0], rtol=1e-12)

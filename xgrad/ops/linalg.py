@@ -1240,7 +1240,7 @@ def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
 
 @in_float32
 def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
-    axis = axis if x.shape else None
+    axis = axis if x.ndim else None  # a number has no axis, though 0 and -1 are taken
     if axis is not None and not keepdims:
         axes = axes_from_0(axis, x.ndim)
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
@@ -1264,7 +1264,7 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, keepdims: bool, o
 @in_float32
 def _vector_norm_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
     d = _vector_norm_x(xp, xp.ones_like(y), x, y, axis, keepdims, ord)
-    return xp.sum(xp.real(xp.conj(d) * t), axis=axis if x.shape else None, keepdims=keepdims)
+    return xp.sum(xp.real(xp.conj(d) * t), axis=axis if x.ndim else None, keepdims=keepdims)
 
 
 vector_norm.vjp(x=_vector_norm_x)
