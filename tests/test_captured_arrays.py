@@ -196,7 +196,7 @@ READS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("shape", [(), (3,), LARGE], ids=str)
+@pytest.mark.parametrize("shape", [(1,), (3,), LARGE], ids=str)
 @pytest.mark.parametrize("name", READS)
 @pytest.mark.parametrize("tensors", [False, True], ids=["arrays", "tensors"])
 def test_arguments_that_are_written_to_before_a_pull_or_push(
