@@ -103,8 +103,8 @@ def sealed(name: str, found: Sequence[Any], of: Iterable[Any]) -> list[Any]:
     data = [found[k]._data if isinstance(found[k], Tensor) else found[k] for k in at]
     out = list(found)
     told = (
-        f"{name}: its rule is once_differentiable, so that there is no second derivative; forward mode by a rule of the walk back "
-        "needs one"
+        f"{name}: its rule is once_differentiable, so that there is no second derivative; forward mode by a rule of the walk "
+        "back needs one"
     )
     for k, v in zip(at, attach(_ONCE, parents, (None, told, None, None), data, ())):
         out[k] = v
