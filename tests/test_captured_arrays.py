@@ -186,3 +186,34 @@ def test_writes_after_the_walk_are_fine() -> None:
         y = xgrad.sum(x * c)
         y.backward()
     assert x.grad.numpy()[0, 0] == 3.0
+
+
+READS: dict[str, Callable[[Any, Any], Any]] = {
+    "itself": lambda xp, x: x * x,
+    "power": lambda xp, x: x**3,
+    "a view": lambda xp, x: xp.reshape(x, (-1,)) * xp.reshape(x, (-1,)),
+    "function": lambda xp, x: xp.sin(x),
+}
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), LARGE], ids=str)
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("tensors", [False, True], ids=["arrays", "tensors"])
+def test_arguments_that_are_written_to_before_a_pull_or_push(
+    tensors: bool, name: str, shape: tuple[int, ...], xp: Any, backend: str
+) -> None:
+    if backend not in ("numpy", "strict", "torch"):
+        pytest.skip("arrays of this library cannot be written to, or are copied")
+    host = np.sin(np.arange(float(np.prod(shape, dtype=int)))).reshape(shape) + 1.5
+    f = lambda x: xp.sum(READS[name](xp, x))
+    wanted = Tensor(xgrad.grad(f)(native(backend, host))).numpy()
+    one, other = (native(backend, host) for _ in range(2))
+    _, pull = xgrad.vjp(f, Tensor(one) if tensors else one)
+    _, push = xgrad.linearize(f, Tensor(other) if tensors else other)
+    overwrite(one)
+    overwrite(other)
+    np.testing.assert_allclose(Tensor(pull(native(backend, np.ones(())))[0]).numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose(float(push(native(backend, np.ones(shape)))), wanted.sum(), rtol=1e-10)
+    if not tensors and backend == "numpy" and shape == (3,):
+        rebuild, arguments = pull.__reduce__()  # what a pickle keeps
+        np.testing.assert_allclose(rebuild(*arguments)(np.ones(()))[0], wanted, rtol=1e-12)

@@ -383,12 +383,24 @@ def test_a_rule_that_is_declared_once_differentiable(f: Any) -> None:
     g = x.grad
     assert g is not None
     np.testing.assert_allclose(g.detach().numpy(), 3 * X**2)
-    told = "rule is once_differentiable, so that there is no second derivative"
+    told = "rule is once_differentiable, so that there is no second derivative; forward mode by a rule of the walk back needs one"
     with pytest.raises(GradientError, match=told):
         g.sum().backward()
     for second in (lambda: xgrad.hessian(total)(X), lambda: xgrad.hvp(total, X, K), lambda: xgrad.jacrev(xgrad.grad(total))(X)):
         with pytest.raises(GradientError, match=told):
             second()
+    if isinstance(f, xgrad.custom_jvp):  # its rule is that of forward mode
+        np.testing.assert_allclose(xgrad.jvp(f, (X,), (K,))[1], 3 * X**2 * K)
+        return
+    for forward in (lambda: xgrad.jvp(f, (X,), (K,)), lambda: xgrad.jacfwd(f)(X)):  # they differentiate the rule
+        with pytest.raises(GradientError, match=told):
+            forward()
+
+
+def test_a_rule_of_arrays_that_returns_a_tensor_is_told_so() -> None:
+    wrong = cubed_by_op(lambda xp, g, x: xgrad.asarray(3 * host(g) * host(x) ** 2), forward=False)
+    with pytest.raises(TypeError, match=r"got a Tensor: a rule or an op .* functions of its xp"):
+        xgrad.grad(lambda x: xgrad.sum(wrong(x)))(X)
 
 
 def test_a_tangent_that_was_lost_is_no_zero() -> None:

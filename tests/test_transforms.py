@@ -261,6 +261,12 @@ def test_stop_gradient() -> None:
     assert stop_gradient(X) is X
 
 
+def test_errors_of_a_hessian_name_it() -> None:
+    for f in (lambda x: xgrad.sum(x) * 1j, lambda x: x * x, lambda x: (xgrad.sum(x), xgrad.sum(x)), lambda x: 1.0):
+        with pytest.raises((GradientError, TypeError), match=r"^hessian: .*returned"):
+            hessian(f)(X)
+
+
 def test_what_cannot_fit_is_refused_at_once_with_its_size_and_what_to_do() -> None:
     x = np.zeros(10**6)
     products = r"shape \(1000000, 1000000\), 8 TB, which does not fit into the .* memory here.*hvp"

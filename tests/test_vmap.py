@@ -567,3 +567,10 @@ def test_a_tensor_from_outside_has_its_gradient_in_all_that_happens_within(inner
     w = Tensor(WS[0], requires_grad=True)
     together(w).backward()
     close(w.grad, grad(apart)(WS[0]))
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "float16", "int32", "bool_", "complex128"])
+def test_a_number_of_numpy_that_every_example_returns_keeps_its_dtype(name: str) -> None:
+    number = getattr(np, name)(1)
+    found = xgrad.vmap(lambda x: number)(np.ones(2))
+    assert found.dtype == number.dtype and found.tolist() == [number, number]

@@ -20,6 +20,12 @@ class NotAnArray(TypeError):
     """An argument that should be an array is none; operators turn this into NotImplemented."""
 
     def __init__(self, x: object) -> None:
+        if hasattr(x, "requires_grad") and hasattr(x, "_data"):  # a Tensor, where a rule or an op was called on arrays
+            super().__init__(
+                f"expected an array of a backend, got a {type(x).__name__}: a rule or an op that is given arrays returns arrays; "
+                "compute with functions of its xp, not of xgrad"
+            )
+            return
         advice = "; make an array of it with xgrad.asarray(...)" if isinstance(x, (list, tuple)) else ""
         super().__init__(f"expected a Tensor, an array or a Python scalar, got {type(x).__name__}{advice}")
 

@@ -20,7 +20,7 @@ from .backend import Backend, backend_of, is_numpy_scalar, raw_namespace
 from .errors import GradientError
 from .grad_mode import Recorder, batches, mode, watching
 
-__all__ = ["check", "check_guarded", "freed", "guard_writes", "keep", "keep_key", "look", "mark", "next_age"]
+__all__ = ["check", "check_guarded", "copied", "freed", "guard_writes", "keep", "keep_key", "look", "mark", "next_age"]
 
 next_age = itertools.count(1).__next__
 """Numbers nodes and writes in the order in which they come to be."""
@@ -68,6 +68,12 @@ def keep(x: Any) -> Any:
 def keep_key(key: Any) -> Any:
     """What a call saves of an index."""
     return tuple(map(keep, key)) if key.__class__ is tuple else keep(key)
+
+
+def copied(x: Any) -> Any:
+    """A copy of the array `x`, or `x` if code outside does not write into arrays of its library."""
+    backend = raw_namespace(x).__backend__
+    return x if type(backend).fingerprint is Backend.fingerprint else backend.xp.asarray(x, copy=True)
 
 
 def _keeper(x: Any) -> Callable[[Any], Any] | None:
@@ -168,7 +174,8 @@ def guard_writes() -> Any:
 
     Without it, constants of a graph (arrays of NumPy and PyTorch that require no grad) are guarded too: on NumPy those of at
     most 64 KiB are copied, and of larger ones 512 elements, evenly spaced, are compared; PyTorch counts writes itself. What is
-    seen here alone is a write to fewer elements of a large array, and a write into the memory of a leaf.
+    seen here alone is a write to fewer elements of a large array, and a write into the memory of a leaf. (`vjp` and `linearize`
+    copy their arguments.)
 
     Examples
     --------

@@ -115,7 +115,16 @@ def minimize(
         given["hessp"] = lambda v, p: x.packing.to_host(_unrecorded(hvp, scalar, x.vector(v), x.vector(p)))
     elif name in WITH_HESSIAN:
         slope_of = jacobian(lambda v: both(v)[1])
-        given["hess"] = lambda v: x.packing.to_host(_unrecorded(slope_of, x.vector(v)))
+
+        def hessian_of(v: Any) -> Any:
+            try:
+                return x.packing.to_host(_unrecorded(slope_of, x.vector(v)))
+            except MemoryError as error:
+                raise MemoryError(
+                    f"minimize: method {name!r} takes the whole Hessian; pass method='trust-krylov' ({error})"
+                ) from None
+
+        given["hess"] = hessian_of
     if bounds is not None:
         given["bounds"] = _pairs(optimize, x, bounds)
     if callback is not None:
@@ -178,10 +187,19 @@ def least_squares(
     residuals: Callable[[Any], Tensor] = lambda v: in_a_row(x, call, v, args)
     slope = jacobian(residuals)
     given = {"bounds": _limits(optimize, x, bounds)} if bounds is not None else {}
+
+    def jacobian_of(v: Any) -> Any:
+        try:
+            return x.packing.to_host(_unrecorded(slope, x.vector(v)))
+        except MemoryError as error:
+            raise MemoryError(
+                f"least_squares: it takes the whole Jacobian; pass the sum of squares to minimize, method 'L-BFGS-B' ({error})"
+            ) from None
+
     found = optimize.least_squares(
         lambda v: x.packing.to_host(_unrecorded(residuals, x.vector(v))),
         x.start(),
-        jac=lambda v: x.packing.to_host(_unrecorded(slope, x.vector(v))),
+        jac=jacobian_of,
         method=method,
         **given,
         **options,

@@ -14,6 +14,7 @@ from ..engine import Node, Tensor, pullback, wrap
 from ..errors import GradientError
 from ..grad_mode import mode, recording
 from ..leaves import Leaf
+from ..memory import copied
 from ..pushforward import ARGUMENT
 from ..tree import Structure, flatten
 
@@ -26,7 +27,16 @@ __all__ = [
 class Call:
     """A call of a function on new nodes, and the walks back from its results to them."""
 
-    def __init__(self, what: str, f: Any, args: Sequence[Any], argnums: Sequence[int], options: Any, has_aux: bool) -> None:
+    def __init__(
+        self,
+        what: str,
+        f: Any,
+        args: Sequence[Any],
+        argnums: Sequence[int],
+        options: Any,
+        has_aux: bool,
+        outlives: bool = False,  # whether the user may write to the arguments before the last walk
+    ) -> None:
         self.what, self.name = what, getattr(called(what, f), "__name__", "the function")
         self.structures: list[Structure] = []
         self.given: list[Any] = []
@@ -39,6 +49,8 @@ class Call:
         if not self.given:
             told = ", ".join(f"argument {i}, {a_kind(args[i])}," for i in argnums)
             raise TypeError(f"{what}: {told} holds no array to differentiate by" if told else f"{what}: there are no arguments")
+        if outlives:
+            self.given = [x if isinstance(x, Tensor) and x._node is not None else _copied(x) for x in self.given]
         self.tensors = [renewed(what, name, x) for name, x in zip(self.names, self.given)]
         self.nodes = [node_of(x) for x in self.tensors]
         # `f` gets objects of its own: it may write to them, which rebinds them to other nodes.
@@ -154,6 +166,13 @@ def renewed(what: str, name: str, x: Any) -> Tensor:
             "xgrad.astype(x, xgrad.float64), or leave it out of argnums"
         )
     return wrap(data, Node(ARGUMENT, (parent,), (None, None, None), data.shape, data.dtype))
+
+
+def _copied(x: Any) -> Any:
+    """`x`, or a copy where code outside may write into the array, as NumPy's and PyTorch's does."""
+    if isinstance(x, Tensor):
+        return wrap(copied(x._data), None, type(x))
+    return x if is_numpy_scalar(x) or backend_of(x) is None else copied(x)
 
 
 def _array(what: str, name: str, x: Any) -> Any:

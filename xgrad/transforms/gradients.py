@@ -12,7 +12,7 @@ from ..grad_mode import mode
 from .call import Call, called, like, numbers
 from .transformed import Transformed
 
-__all__ = ["ValueAndGrad", "grad", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["Grad", "ValueAndGrad", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -52,7 +52,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> xgrad.grad(xgrad.grad(lambda x: x**3))(2.0)
     12.0
     """
-    return _Grad(f, argnums, has_aux)
+    return Grad(f, argnums, has_aux)
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -103,12 +103,11 @@ class ValueAndGrad(Transformed):
         return self.both(args, options)
 
 
-class _Grad(ValueAndGrad):
-    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> None:
-        super().__init__(f, argnums, has_aux, "grad")
+class Grad(ValueAndGrad):
+    """What `grad` returns; errors speak of the function `what`."""
 
-    def made_with(self) -> tuple[Any, ...]:
-        return self.f, self.argnums, self.has_aux
+    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, what: str = "grad") -> None:
+        super().__init__(f, argnums, has_aux, what)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         value, found = self.both(args, options)
@@ -151,8 +150,8 @@ class _Pull:
     """The function that `vjp` returns. It is pickled as the function and its arguments, and calls it again elsewhere."""
 
     def __init__(self, f: Callable[..., Any], *args: Any) -> None:
-        self.f, self.args = f, args
-        self.call = Call("vjp", f, args, range(len(args)), {}, False)
+        self.f = f
+        self.call = Call("vjp", f, args, range(len(args)), {}, False, outlives=True)
         self.names = [f"the result{path}" for path in self.call.structure.paths]
 
     def __call__(self, cotangents: Any) -> tuple[Any, ...]:
@@ -162,7 +161,7 @@ class _Pull:
         return tuple(call.gradients(call.back(us, retain=True, record=record), record))
 
     def __reduce__(self) -> Any:
-        return type(self), (self.f, *self.args)
+        return type(self), (self.f, *self.call.rebuild(self.call.given))
 
 
 def stop_gradient(x: Any) -> Any:

@@ -16,7 +16,7 @@ from ..ops.elementwise import conj
 from ..ops.manipulation import broadcast_to, concat, moveaxis, reshape, stack
 from ..pushforward import pushforward, route
 from .call import Call, called, numbers, zeros
-from .gradients import grad
+from .gradients import Grad
 from .tangents import Forward
 from .transformed import Transformed
 
@@ -85,7 +85,7 @@ class _Jacobian(Transformed):
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"{what}: chunk_size is {chunk_size}; it must be 1 at least, or None")
         self.what, self.argnums, self.chunk_size = what, argnums, chunk_size
-        self.function = grad(f, argnums) if what == "hessian" else f
+        self.function = Grad(f, argnums, what=what) if what == "hessian" else f
 
     def made_with(self) -> tuple[Any, ...]:
         return self.what, self.f, self.argnums, self.chunk_size

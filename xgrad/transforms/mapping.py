@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..backend import backend_of, current_backend, raw_namespace
+from ..backend import backend_of, current_backend, dtype_of, is_numpy_scalar, raw_namespace
 from ..batching import Batch, BatchBackend, NotBatchable, backend_on, base_of
 from ..engine import Tensor, wrap
 from ..errors import GradientError
@@ -152,7 +152,9 @@ def _take(batch: Batch, x: Any, axis: int, name: str) -> Tensor:
 def _give(batch: Batch, tensors: bool, y: Any, axis: int | None, name: str) -> Any:
     """`y`, which `f` returned, with its batch axis."""
     if not isinstance(y, Tensor):
-        if isinstance(y, (bool, int, float, complex)):
+        if is_numpy_scalar(y):
+            y = current_backend().from_python(y.item(), dtype_of(y.dtype))
+        elif isinstance(y, (bool, int, float, complex)):
             y = current_backend().from_python(y)
         elif backend_of(y) is None:
             raise TypeError(f"vmap: {name} is a {type(y).__name__}, not a Tensor, an array or a number")

@@ -64,7 +64,7 @@ class once_differentiable:  # noqa: N801  (a decorator)
     >>> xgrad.hessian(total)(np.array([1.0, 2.0]))
     Traceback (most recent call last):
     ...
-    xgrad.errors.GradientError: cube: its rule is once_differentiable, so that there is no second derivative
+    xgrad.errors.GradientError: cube: its rule is once_differentiable, so that there is no second derivative; ...
     """
 
     def __init__(self, rule: Callable[..., Any]) -> None:
@@ -102,7 +102,10 @@ def sealed(name: str, found: Sequence[Any], of: Iterable[Any]) -> list[Any]:
         return list(found)
     data = [found[k]._data if isinstance(found[k], Tensor) else found[k] for k in at]
     out = list(found)
-    told = f"{name}: its rule is once_differentiable, so that there is no second derivative"
+    told = (
+        f"{name}: its rule is once_differentiable, so that there is no second derivative; forward mode by a rule of the walk "
+        "back needs one"
+    )
     for k, v in zip(at, attach(_ONCE, parents, (None, told, None, None), data, ())):
         out[k] = v
     return out

@@ -116,19 +116,20 @@ class _Push:
     """The function that `linearize` returns. It is pickled as the function and its arguments, and calls it again elsewhere."""
 
     def __init__(self, f: Callable[..., Any], *args: Any) -> None:
-        self.f, self.args = f, args
-        self.call = Call("linearize", f, args, range(len(args)), {}, False)
+        self.f = f
+        self.call = Call("linearize", f, args, range(len(args)), {}, False, outlives=True)
         self.forward = Forward(self.call)
 
     def __call__(self, *tangents: Any) -> Any:
-        if len(tangents) != len(self.args):
+        count = len(self.call.structures)
+        if len(tangents) != count:
             raise ValueError(
-                f"linearize: {self.call.name} was called with {len(self.args)} arguments, but there are {len(tangents)} tangents"
+                f"linearize: {self.call.name} was called with {count} arguments, but there are {len(tangents)} tangents"
             )
         return self.forward.pushed(tangents)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.f, *self.args)
+        return type(self), (self.f, *self.call.rebuild(self.call.given))
 
 
 def tangents_of(call: Call, tangents: Sequence[Any]) -> tuple[list[Tensor], bool]:
