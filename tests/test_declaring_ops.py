@@ -260,3 +260,14 @@ def test_an_op_of_a_function_that_knows_no_module() -> None:
         doubled.vjp(x=lambda g, k: g * k)
     assert xgrad.grad(doubled)(np.float64(3.0)) == 2.0
     registry.pop("without_module")
+
+
+def test_an_op_without_array_parameters_that_is_given_a_tensor_says_how_to_declare_them() -> None:
+    def halved(xp, x):  # type: ignore[no-untyped-def]
+        return x / 2
+
+    for declare in (xgrad.op, xgrad.composite):
+        function = declare(halved)
+        with pytest.raises(TypeError, match="halved: none of its parameters takes an array, but it was given a Tensor"):
+            function(Tensor([1.0]))
+    registry.pop("halved")
