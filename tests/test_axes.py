@@ -160,3 +160,40 @@ def test_the_norm_of_an_array_without_axes_is_its_absolute_value(order: float, a
     assert y.item() == (1.0 if order == 0 else 2.5)
     y.backward(create_graph=True)
     assert x.grad.item() == (0.0 if order == 0 else -1.0)
+
+
+def test_axes_and_places_that_are_not_there_are_refused_in_plain_words() -> None:
+    x, nothing = Tensor(np.arange(6.0).reshape(2, 3)), Tensor(np.float64(1.0))
+    calls: list[tuple[type[Exception], Callable[[], Any]]] = [
+        (IndexError, lambda: np.rollaxis(x, 5)),
+        (IndexError, lambda: np.rollaxis(x, 0, 7)),
+        (IndexError, lambda: np.rot90(nothing)),
+        (IndexError, lambda: np.rot90(x, 4, axes=(0, 2))),
+        (ValueError, lambda: np.rot90(x, axes=(1, -1))),
+        (IndexError, lambda: np.swapaxes(nothing, 0, 0)),
+        (IndexError, lambda: np.swapaxes(x, 0, 2)),
+        (IndexError, lambda: np.split(nothing, 1)),
+        (ValueError, lambda: np.split(x, 0)),
+        (IndexError, lambda: np.array_split(x, 2, axis=2)),
+        (IndexError, lambda: np.delete(nothing, 0, axis=0)),
+        (IndexError, lambda: np.insert(nothing, 0, 1.0, axis=0)),
+        (IndexError, lambda: np.insert(x, 4, 1.0, axis=1)),
+        (IndexError, lambda: np.insert(x, -4, 1.0, axis=1)),
+        (IndexError, lambda: np.apply_along_axis(np.sum, 2, x)),
+        (ValueError, lambda: np.roll(nothing, 1, ())),
+        (ValueError, lambda: np.roll(x, (1, 2, 3), (0, 1))),
+        (TypeError, lambda: xgrad.stack([x, x], axis=None)),
+    ]
+    for k, (kind, call) in enumerate(calls):
+        with pytest.raises(kind) as caught:
+            call()
+        assert not any(part in str(caught.value) for part in (*PYTHONS, "list index", "unpack", "object cannot")), k
+
+
+def test_the_shift_of_a_roll_may_be_a_list(xp: Any) -> None:
+    host = np.arange(6.0).reshape(2, 3)
+    x = xp.asarray(host).requires_grad_()
+    y = xp.roll(x, [1, -1], axis=[0, 1])
+    np.testing.assert_array_equal(y.detach().numpy(), np.roll(host, [1, -1], axis=[0, 1]))
+    xp.sum(y * xp.asarray(host)).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.roll(host, (-1, 1), axis=(0, 1)))

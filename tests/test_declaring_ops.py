@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import textwrap
 from typing import Any
@@ -24,6 +25,9 @@ from xgrad import Tensor
 from xgrad.engine import ArrayLike
 from xgrad.engine import ArrayLike as Arr
 Alias = ArrayLike | None
+Bound = typing.TypeVar("Bound", bound=Tensor)
+One = typing.TypeVar("One", Tensor, float)
+New = typing.NewType("New", Tensor)
 class Pair(NamedTuple):
     first: Tensor
     second: Tensor
@@ -51,6 +55,9 @@ ONE = [
     "xgrad.Tensor",
     "'ArrayLike'",
     "Annotated[ArrayLike, 'a note']",
+    "Bound",
+    "One",
+    "New",
 ]
 OPTIONAL = ["ArrayLike | None", "Optional[ArrayLike]", "Alias", "None | Arr", "typing.Optional[xgrad.Tensor]"]
 SEVERAL = [
@@ -221,3 +228,46 @@ def test_a_sequence_beside_another_array_is_refused_when_the_op_is_declared() ->
         @xgrad.composite
         def joined(xp: Any, arrays: list[Tensor], scale: Tensor) -> Tensor:
             return xp.concat(arrays) * scale
+
+
+@pytest.mark.parametrize("declare", [xgrad.op, xgrad.composite], ids=["op", "composite"])
+def test_what_no_op_can_be_made_of_is_refused_in_plain_words(declare: Any) -> None:
+    def nothing() -> None: ...
+
+    def named(*, xp: Any) -> None: ...
+
+    def open_ended(xp: Any, x: Tensor, /, **options: Any) -> None: ...
+
+    class Callable:
+        def __call__(self, xp: Any, x: Any, /) -> Any: ...
+
+    for forward in (lambda xp, x, /: x, functools.partial(open_ended, k=2), Callable(), 3):
+        with pytest.raises(TypeError, match="an op is made of a function with a name"):
+            declare(forward)
+    for forward in (nothing, named):
+        with pytest.raises(TypeError, match="the first parameter of an op is the namespace xp"):
+            declare(forward)
+    with pytest.raises(TypeError, match=r"open_ended: an op has a fixed set of parameters, and \*\*options has none"):
+        declare(open_ended)
+
+
+def test_an_op_of_a_function_that_knows_no_module() -> None:
+    scope: dict[str, Any] = {"ArrayLike": xgrad.engine.ArrayLike}
+    exec("def without_module(xp, x: ArrayLike, k=2):\n    return x * k", scope)
+    scope["without_module"].__module__ = None
+    for _ in range(2):
+        doubled = xgrad.op(scope["without_module"])
+        doubled.vjp(x=lambda g, k: g * k)
+    assert xgrad.grad(doubled)(np.float64(3.0)) == 2.0
+    registry.pop("without_module")
+
+
+def test_an_op_without_array_parameters_that_is_given_a_tensor_says_how_to_declare_them() -> None:
+    def halved(xp, x):  # type: ignore[no-untyped-def]
+        return x / 2
+
+    for declare in (xgrad.op, xgrad.composite):
+        function = declare(halved)
+        with pytest.raises(TypeError, match="halved: none of its parameters takes an array, but it was given a Tensor"):
+            function(Tensor([1.0]))
+    registry.pop("halved")

@@ -24,6 +24,11 @@ def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list
     """The arguments as a list; the arrays among them; what is in those; their nodes; the namespace of their backend."""
     values = list(arguments)
     given = list(values[made.arrays[0]]) if made.sequence else [values[i] for i in made.arrays]
+    if not made.arrays and any(isinstance(v, Methods) for v in values):
+        raise TypeError(
+            f"{made.name}: none of its parameters takes an array, but it was given a Tensor; annotate those that do "
+            f"ArrayLike or Tensor, or write a / after them: def {made.name}(xp, x, /, ...)"
+        )
     try:
         lifted = [(None, None) if v is None and made.optional else lift(v) for v in given]
     except NotAnArray as error:

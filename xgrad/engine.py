@@ -24,7 +24,7 @@ from .backend import Array, backend_of, current_backend, inexact, is_numpy_scala
 from .errors import GradientError, raise_explained
 from .grad_mode import Recorder, batches, mode
 from .methods import Methods
-from .rules import Op, enter, publish, registry, returns
+from .rules import Op, check_forward, enter, publish, registry, returns
 
 __all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "pullback", "wrap"]
 
@@ -185,6 +185,7 @@ def op(forward: Any = None, /, *, scalars: bool = False, override: bool = False)
 
 
 def _make(forward: Callable[..., Any], scalars: bool, override: bool) -> Any:
+    check_forward(forward)
     made: Op[..., Any] = Op(forward, scalars=scalars, override=override)
     enter(made)
     made.call = _general(made)
@@ -203,6 +204,7 @@ def composite(forward: Callable[Concatenate[Any, P], R], /) -> Op[P, R]:
 
     On tensors that require grad it runs with ``xp`` an xgrad namespace, else on raw arrays.
     """
+    check_forward(forward)
     made: Op[..., Any] = Op(forward, override=True)
     enter(made)
     made.kind, made.call = "composite", _composite(made)

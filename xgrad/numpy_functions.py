@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .backend import is_numpy_scalar
 from .errors import GradientError
+from .keys import axis_from_0
 from .kinds import refuse_complex
 from .methods import Methods
 
@@ -365,19 +367,24 @@ def _block(arrays: Any) -> Any:
 
 
 def _parts(x: Any, where: Any, axis: int, *, even: bool = True) -> list[Any]:
+    axis = axis_from_0("numpy.split", axis, x.ndim)
     n = x.shape[axis]
-    if isinstance(where, int):
+    if hasattr(where, "__index__"):
+        where = operator.index(where)
+        if where < 1:
+            raise ValueError(f"numpy.split: {where} parts; there must be one at least")
         if even and n % where:
             raise ValueError(f"numpy.split: axis {axis} has {n} elements, which cannot be split into {where} equal parts")
         ends = [n // where * k + min(k, n % where) for k in range(1, where)]
     else:
         ends = [int(k) for k in where]
-    lead = (slice(None),) * (axis % x.ndim)
+    lead = (slice(None),) * axis
     return [x[(*lead, slice(a, b))] for a, b in zip([0, *ends], [*ends, n])]
 
 
 @_numpy
 def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    axis1, axis2 = (axis_from_0("numpy.swapaxes", axis, a.ndim) for axis in (axis1, axis2))
     order = list(range(a.ndim))
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return xgrad.permute_dims(a, tuple(order))
@@ -385,12 +392,16 @@ def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 @_numpy
 def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    axis, start = axis % a.ndim, start + a.ndim * (start < 0)
+    axis, start = axis_from_0("numpy.rollaxis", axis, a.ndim), start + a.ndim * (start < 0)
+    if not 0 <= start <= a.ndim:
+        raise IndexError(f"numpy.rollaxis: start is out of bounds for an array of {a.ndim} axes")
     return xgrad.moveaxis(a, axis, start - (axis < start))
 
 
 @_numpy
 def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    if len({axis_from_0("numpy.rot90", axis, m.ndim) for axis in axes}) != 2:
+        raise ValueError(f"numpy.rot90: axes {axes} must be two different ones")
     for _ in range(k % 4):
         m = xgrad.flip(_swapaxes(m, *axes), axis=axes[0])
     return m
@@ -488,18 +499,22 @@ def _write(name: str, x: Any, make: Callable[[], Any]) -> None:
 def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     import numpy
 
-    arr, axis = _flat(arr, axis), axis or 0
+    arr = _flat(arr, axis)
+    axis = axis_from_0("numpy.delete", axis or 0, arr.ndim)
     kept = numpy.delete(numpy.arange(arr.shape[axis]), _host(obj))
     return xgrad.take(arr, kept.tolist(), axis=axis)
 
 
 @_numpy
 def _insert(arr: Any, obj: int, values: Any, axis: int | None = None) -> Any:
-    arr, axis = _flat(arr, axis), axis or 0
+    arr = _flat(arr, axis)
+    axis = axis_from_0("numpy.insert", axis or 0, arr.ndim)
     if not isinstance(obj, int):
         raise TypeError("numpy.insert on xgrad tensors: only before one index, an int; concatenate slices for more")
+    if not -arr.shape[axis] <= obj <= arr.shape[axis]:
+        raise IndexError(f"numpy.insert: index {obj} is out of bounds for axis {axis}, which has {arr.shape[axis]} elements")
     before, after = _parts(arr, [obj % (arr.shape[axis] + 1) if obj >= 0 else obj % arr.shape[axis]], axis)
-    shape = tuple(-1 if i == axis % arr.ndim else n for i, n in enumerate(arr.shape))
+    shape = tuple(-1 if i == axis else n for i, n in enumerate(arr.shape))
     _, values = _tensors((arr, values))
     thin = tuple(1 if n == -1 else n for n in shape)
     values = xgrad.broadcast_to(values, thin) if values.ndim < arr.ndim and arr.ndim > 1 else xgrad.reshape(values, shape)

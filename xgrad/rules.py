@@ -21,7 +21,7 @@ from . import memory
 from .backend import extend_namespaces
 from .errors import GradientError
 
-__all__ = ["Op", "array_kinds", "enter", "registry"]
+__all__ = ["Op", "array_kinds", "check_forward", "enter", "registry"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,9 +32,24 @@ registry: dict[str, Op[..., Any]] = {}
 
 def enter(op: Op[..., Any]) -> None:
     """Enter an op into the registry under its name, unless that is one of xgrad's own names and the op is a user's."""
+    if op.sequence and len(op.arrays) > 1:
+        arrays = ", ".join(op.names[i] for i in op.arrays)
+        raise TypeError(f"{op.name}: its parameters {arrays} are arrays and sequences of them; take one sequence")
     known = registry.get(op.name)
-    if known is None or not known.source.__module__.startswith("xgrad.") or op.source.__module__.startswith("xgrad."):
+    if known is None or not _is_ours(known) or _is_ours(op):
         registry[op.name] = op
+
+
+def check_forward(forward: Any) -> None:
+    """An error if `forward` is nothing that an op can be made of."""
+    name = getattr(forward, "__name__", None)
+    if not callable(forward) or not isinstance(name, str) or not name.isidentifier():
+        raise TypeError(f"an op is made of a function with a name, not of {forward!r:.60}: write def name(xp, x, /): ...")
+    parameters = list(inspect.signature(forward).parameters.values())
+    if not parameters or parameters[0].kind not in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
+        raise TypeError(f"{name}: the first parameter of an op is the namespace xp: write def {name}(xp, ...): ...")
+    if parameters[-1].kind is inspect.Parameter.VAR_KEYWORD:
+        raise TypeError(f"{name}: an op has a fixed set of parameters, and **{parameters[-1].name} has none; name each of them")
 
 
 _INDICES = frozenset({"fweights", "indices", "segment_ids", "sorter"})
@@ -66,11 +81,6 @@ class Op(Generic[P, R]):
         self.names = [p.name for p in parameters]
         self.arrays = list(kinds)
         self.sequence = "sequence" in kinds.values()
-        if self.sequence and len(kinds) > 1:
-            arrays = ", ".join(self.names[i] for i in kinds)
-            raise TypeError(
-                f"{self.name}: its parameters {arrays} are arrays and a sequence of arrays; take one sequence of all of them"
-            )
         self.optional = "optional" in kinds.values()  # whether an array argument may be None
         self.pointwise = False  # whether it acts on single elements of its arguments, which broadcast
         self.indices = _INDICES.intersection(self.names)  # array arguments that are indices: integers beside floats, too
@@ -289,6 +299,11 @@ def _kind_of(annotation: Any) -> str:
         if "sequence" in kinds:
             return "sequence"
         return ("optional" if type(None) in typing.get_args(annotation) else "array") if any(kinds) else ""
+    if isinstance(annotation, TypeVar):
+        kinds = list(map(_kind_of, (annotation.__bound__, *annotation.__constraints__)))
+        return next(filter(None, kinds), "")
+    if isinstance(annotation, typing.NewType):
+        return _kind_of(annotation.__supertype__)
     return "array" if getattr(annotation, "__xgrad_tensor__", False) else ""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from .. import views
 from ..backend import Array, raw_namespace
 from ..engine import ArrayLike, Tensor, composite, op
+from ..keys import check_axis
 from ..rules import registry
 
 __all__ = [
@@ -347,7 +348,16 @@ def roll(xp: Any, x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | 
     >>> xgrad.roll(xgrad.arange(4), 1)
     Tensor([3, 0, 1, 2])
     """
-    return xp.roll(x, _places(shift), axis=axis)
+    shift = _places(shift)
+    if isinstance(axis, (tuple, list)):
+        counts = len(shift) if isinstance(shift, (tuple, list)) else 1, len(axis)
+        if (counts[0] != counts[1] and 1 not in counts) or (not axis and not x.shape):
+            raise ValueError(
+                f"roll: shift {shift} does not fit axis {axis} of {len(x.shape)} axes; give one number for each axis"
+            )
+        if 0 in counts:  # nothing is moved
+            return xp.asarray(x, copy=True)
+    return xp.roll(x, shift, axis=_tuple(axis))
 
 
 def _places(shift: Any) -> int | tuple[int, ...]:
@@ -357,12 +367,21 @@ def _places(shift: Any) -> int | tuple[int, ...]:
         raise TypeError(f"roll: shift is {shift!r}; it must be an integer or a tuple of integers") from None
 
 
+def _tuple(numbers: Any) -> Any:
+    return tuple(numbers) if isinstance(numbers, list) else numbers
+
+
 def _back(shift: Any) -> int | tuple[int, ...]:
     places = _places(shift)
     return tuple(-s for s in places) if isinstance(places, tuple) else -places
 
 
-roll.vjp(x=lambda xp, g, shift, axis: xp.roll(g, _back(shift), axis=axis))
+def _roll_x(xp: Any, g: Any, shift: Any, axis: Any) -> Any:
+    nothing = isinstance(axis, (tuple, list)) and (not axis or shift in ((), []))
+    return g if nothing else xp.roll(g, _back(shift), axis=_tuple(axis))
+
+
+roll.vjp(x=_roll_x)
 roll.linear()
 
 
@@ -570,6 +589,7 @@ def stack(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
     """
     if len(arrays) == 0:
         raise ValueError("stack: needs at least one array")
+    check_axis("stack", axis)
     return xp.stack(arrays, axis=axis)
 
 
