@@ -129,7 +129,7 @@ _BITS = {numpy.dtype(f"f{n}"): numpy.dtype(f"i{n}") for n in (2, 4, 8)}
 def _zero_where_not(x: Any, condition: Any) -> Any:
     # The bits of x times 0 or 1: ten times as fast as numpy.where, whose branches a processor cannot predict.
     bits = _BITS.get(x.dtype)
-    if bits is None:
+    if bits is None or condition.dtype != bool:
         return numpy.where(condition, x, numpy.zeros_like(x))
     return (x.view(bits) * condition).view(x.dtype)
 
