@@ -108,3 +108,60 @@ def test_every_row_survives_errstate_raise(row: str, dtype: str) -> None:
         ]
         leaves = pullback(tracked, starts)
     assert all(t._node in leaves or t.size == 0 for t in inputs) or len(inputs) > 1
+
+
+def _models(dtype: str) -> dict[str, Any]:
+    """Losses of everyday models, each with the array that it is differentiated by."""
+    rng = np.random.default_rng(0)
+    functional, linalg = xgrad.nn.functional, xgrad.linalg
+    x, labels, yes = rng.normal(size=(6, 5)).astype(dtype), rng.integers(0, 3, 6), rng.integers(0, 2, 6).astype(dtype)
+    w = rng.normal(size=(5, 3)).astype(dtype)
+    target = np.array([0, 1, 1], dtype)
+    models: dict[str, Any] = {}
+    for scale in (1, 30, 1000):
+        for name in ("tanh", "gelu", "silu", "elu", "softplus", "sigmoid", "relu", "leaky_relu", "logsigmoid"):
+            act = getattr(xgrad, name)
+            models[f"layer, {name}, {scale}"] = (
+                lambda w, act=act, s=scale: functional.cross_entropy(act(x @ w * s) * s, labels),
+                w,
+            )
+        v = (scale * rng.normal(size=5)).astype(dtype)
+        models[f"logistic regression, {scale}"] = (
+            lambda v: -xgrad.mean(yes * xgrad.logsigmoid(x @ v) + (1 - yes) * xgrad.logsigmoid(-(x @ v))),
+            v,
+        )
+        z = np.array([scale, -scale, 0], dtype)
+        models[f"logits, {scale}"] = (lambda z: functional.binary_cross_entropy_with_logits(z, target), z)
+        models[f"probabilities, {scale}"] = (lambda z: functional.binary_cross_entropy(xgrad.sigmoid(z), target), z)
+        models[f"smoothed labels, {scale}"] = (lambda z: functional.cross_entropy(z, 1, label_smoothing=0.1), z)
+        models[f"huber, {scale}"] = (lambda z: functional.huber(z, target), z)
+    mask = np.where(np.tri(6) > 0, 0, -np.inf).astype(dtype)
+    models["attention"] = (lambda q: xgrad.sum((xgrad.softmax(q @ x.T + mask, axis=-1) @ x) ** 2), x * 10)
+    models["a class that is masked"] = (lambda z: functional.cross_entropy(z, 0), np.array([1, -np.inf, 2], dtype))
+    t = np.linspace(0, 1, 8).astype(dtype)
+
+    def process(p: Any) -> Any:
+        k = xgrad.exp(p[0] - (t[:, None] - t) ** 2 * xgrad.exp(-2 * p[1])) + xgrad.exp(p[2]) * xgrad.eye(8, dtype=p.dtype)
+        y = xgrad.asarray(np.sin(6 * t))
+        return xgrad.sum(y * linalg.solve(k, y)) / 2 + xgrad.sum(xgrad.log(linalg.diagonal(linalg.cholesky(k))))
+
+    models["Gaussian process"] = (process, np.array([0, -1, -2], dtype))
+    missing = np.array([[1, np.nan, 3], [np.nan, np.nan, 2], [4, 5, 6]], dtype)
+    for name in "nansum nanmean nanvar nanstd nanmax nanmin nanmedian nanprod".split():
+        models[name] = (lambda a, name=name: xgrad.sum(getattr(xgrad, name)(a, axis=0)), missing)
+    return models
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", list(_models("float64")))
+def test_everyday_models_raise_no_flag(name: str, dtype: str) -> None:
+    """Their loss, gradient, Hessian and forward derivative, with logits far out, masks and missing values."""
+    f, at = _models(dtype)[name]
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        found = [
+            f(xgrad.Tensor(at)).numpy(),
+            xgrad.grad(f)(at),
+            xgrad.hessian(f)(at),
+            xgrad.jvp(f, (at,), (np.ones_like(at),))[1],
+        ]
+    assert all(np.isfinite(np.asarray(v.numpy() if isinstance(v, xgrad.Tensor) else v)).all() for v in found)

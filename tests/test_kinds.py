@@ -335,3 +335,35 @@ def test_a_special_function_does_not_write_into_an_argument_too_many(name: str) 
     with pytest.raises(TypeError, match=f"{name}.* takes 1 positional argument"):
         getattr(xgrad.special, name)(X, other)
     assert other.tolist() == [5.0, 6.0, 7.0, 8.0]
+
+
+AXES = np.array([0.7j, -0.6j, 2.0j, 0.4 + 0j, -0.5 + 0j, -0.0 + 1.5j])
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize(
+    "name", ["sigmoid", "silu", "expit", "tanh", "sinc", "exp", "sin", "cosh", "sqrt", "log", "expm1", "sign", "abs"]
+)
+def test_values_and_gradients_where_a_part_is_zero(name: str, library: str) -> None:
+    """A formula that takes one branch in the left half of the plane and one in the right must know of the axes too."""
+    pytest.importorskip(library)
+    numpys = {
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "expit": lambda z: 1 / (1 + np.exp(-z)),
+        "silu": lambda z: z / (1 + np.exp(-z)),
+    }
+    f, wanted = getattr(xgrad.special, name, None) or getattr(xgrad, name), numpys.get(name) or getattr(np, name)
+    with xgrad.use_backend(library):
+        z = xgrad.asarray(AXES).requires_grad_()
+        y = f(z)
+        xgrad.sum(xgrad.real(y) + 2 * xgrad.imag(y) if y.dtype.kind == "complex floating" else y).backward()
+    np.testing.assert_allclose(y.detach().numpy(), wanted(AXES), rtol=1e-12, atol=1e-15)
+
+    def loss(z: np.ndarray) -> np.ndarray:
+        y = wanted(z)
+        return np.asarray(y.real + 2 * y.imag)
+
+    if name not in ("sqrt", "log"):  # which have a branch cut there
+        h = 1e-6
+        by_parts = [(loss(AXES + h * d) - loss(AXES - h * d)) / (2 * h) for d in (1, 1j)]
+        np.testing.assert_allclose(z.grad.numpy(), by_parts[0] + 1j * by_parts[1], atol=1e-7)

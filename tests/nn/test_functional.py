@@ -182,3 +182,26 @@ def test_dropout(backend, device):
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("delta", [1.0, 0.3])
+def test_huber_has_its_second_derivative_where_the_residual_is_zero(delta):
+    d = np.array([0.0, -0.0, 0.2, -0.2, 3.0, -3.0])
+    second = xgrad.hessian(lambda x: F.huber(x, np.zeros(6), delta=delta, reduction="sum"))(d)
+    assert np.array_equal(second, np.diag((np.abs(d) < delta).astype(float)))
+    assert np.array_equal(
+        xgrad.grad(lambda x: F.huber(x, np.zeros(6), delta=delta, reduction="sum"))(d), np.clip(d, -delta, delta)
+    )
+
+
+def test_huber_of_complex_numbers_is_that_of_their_size_to_the_second_order():
+    z = np.array([0j, 0.1 + 0.2j, 3 - 4j, -0.3j])
+    value = F.huber(z, np.zeros(4), reduction="none").numpy()
+    size = np.abs(z)
+    assert np.allclose(value, np.where(size <= 1, size**2 / 2, size - 0.5))
+    loss = xgrad.grad(lambda z: F.huber(z, np.zeros(4), reduction="sum"))
+    assert np.allclose(loss(z), z / np.maximum(size, 1))
+    for direction in (1.0, 1j):
+        change = xgrad.hvp(lambda z: F.huber(z, np.zeros(4), reduction="sum"), z, np.full(4, direction, complex))
+        h = 1e-6
+        assert np.allclose(change, (loss(z + h * direction) - loss(z - h * direction)) / (2 * h), atol=1e-8)

@@ -161,3 +161,13 @@ def test_zero_where_not_is_where_for_every_dtype() -> None:
         np.testing.assert_array_equal(xp.zero_where_not(x, keep), np.where(keep, x, 0))
         assert xp.zero_where_not(x, keep).dtype == x.dtype.newbyteorder("=")
         np.testing.assert_array_equal(xp.zero_where_not(x.T[::-1], keep[:, None]), np.where(keep[:, None], x.T[::-1], 0))
+
+
+def test_zero_where_not_takes_numbers_for_a_condition_as_numpys_where_does():
+    x = xgrad.asarray(np.array([1.5, -2.0, 3.0])).requires_grad_()
+    for condition in (np.array([1.0, 0.0, 2.0]), np.array([1, 0, 2]), np.array([True, False, True])):
+        y = xgrad.zero_where_not(x, condition)
+        assert y.tolist() == [1.5, 0.0, 3.0]
+        x.zero_grad()
+        xgrad.sum(y).backward()
+        assert x.grad.tolist() == [1.0, 0.0, 1.0]

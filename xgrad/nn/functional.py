@@ -92,9 +92,14 @@ def huber(predictions: ArrayLike, target: ArrayLike, /, *, delta: float = 1.0, r
     if not delta > 0:
         raise ValueError(f"huber: delta must be positive, not {delta}")
     predictions, target = _pair("huber", predictions, target)
-    far = xgrad.abs(predictions - target)
-    near = xgrad.clip(far, 0.0, delta)
-    return _reduce("huber", near * (far - 0.5 * near), reduction)
+    difference = predictions - target
+    if difference.dtype.kind != "complex floating":
+        near = xgrad.clip(difference, -delta, delta)
+        return _reduce("huber", near * (difference - 0.5 * near), reduction)
+    far = xgrad.abs(difference) > delta
+    near = xgrad.where(far, xgrad.zeros_like(difference), difference)
+    size = xgrad.abs(xgrad.where(far, difference, xgrad.ones_like(difference)))
+    return _reduce("huber", xgrad.where(far, delta * (size - 0.5 * delta), 0.5 * xgrad.real(near * xgrad.conj(near))), reduction)
 
 
 @_in_float32

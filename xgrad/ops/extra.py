@@ -432,7 +432,7 @@ def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     Tensor([0. , 0.5, 1. ])
     """
     e = xp.exp(outward(xp, x))  # which does not overflow
-    return xp.where(xp.real(x) < 0, e, xp.ones_like(e)) / (e + 1)
+    return xp.where(xp.real(x) > 0, xp.ones_like(e), e) / (e + 1)
 
 
 @op
