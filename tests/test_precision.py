@@ -173,6 +173,34 @@ def test_gradients_that_are_sums_of_many(name: str, dtype: str, backend: str) ->
     check(SPREAD[name], x, exact, dtype, 16.0)
 
 
+# The cotangents of what is used many times over are one more sum that the engine makes. Each is computed from a number of ones.
+USES: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "products": lambda x, n: sum((xgrad.astype(x * (1 / 64), xgrad.float32) for _ in range(n)), xgrad.zeros_like(x)),
+    "elements": lambda x, n: xgrad.stack([x[i % 2] for i in range(2 * n)]) * (1 / 64),
+    "one sequence": lambda x, n: xgrad.concat([x] * n) * (1 / 64),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", USES)
+def test_gradients_of_what_is_used_many_times(name: str, dtype: str, backend: str) -> None:
+    if backend == "dask":
+        pytest.skip("dask has no half precision on every machine, and plans each use")
+    n = 256 if backend == "jax" else 4096
+    x, _ = rounded([1.0, 2.0], dtype, backend)
+
+    def f(x: Tensor) -> Tensor:
+        return xgrad.sum(xgrad.astype(USES[name](x, n), xgrad.float32))
+
+    leaf = Tensor(x.data, requires_grad=True)
+    f(leaf * 1).backward()
+    for g in (leaf.grad, xgrad.grad(f)(x)):
+        assert g is not None and g.dtype == x.dtype
+        np.testing.assert_array_equal(host(g), n / 64)
+    if backend != "jax":
+        np.testing.assert_array_equal(host(xgrad.grad(lambda x: xgrad.sum(xgrad.grad(lambda x: f(x * x))(x)))(x)), n / 32)
+
+
 @pytest.mark.parametrize("axis", [0, 1, None, (0, 1)])
 def test_sums_over_a_million_rows(backend: str, axis: Any) -> None:
     # NumPy's own is off by 9e-3 along the first axis, PyTorch's by 2e-7.
