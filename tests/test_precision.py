@@ -38,6 +38,8 @@ def rounded(values: Any, dtype: str, backend: str) -> tuple[Tensor, Any]:
 
 def host(x: Any) -> Any:
     x = getattr(x, "_data", x)
+    if isinstance(x, np.generic):  # which a Tensor takes for a Python number
+        return np.asarray(x, "float64")
     return find_backend(xgrad.Tensor(x).backend).to_numpy(x).astype("float64")
 
 
