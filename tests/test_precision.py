@@ -36,8 +36,11 @@ def rounded(values: Any, dtype: str, backend: str) -> tuple[Tensor, Any]:
     return x, host(x)
 
 
-def host(x: Tensor) -> Any:
-    return find_backend(x.backend).to_numpy(x._data).astype("float64")
+def host(x: Any) -> Any:
+    x = getattr(x, "_data", x)
+    if isinstance(x, np.generic):  # which a Tensor takes for a Python number
+        return np.asarray(x, "float64")
+    return find_backend(xgrad.Tensor(x).backend).to_numpy(x).astype("float64")
 
 
 def numbers(*shape: int, low: float = 0.5, high: float = 1.5) -> Any:
@@ -172,6 +175,34 @@ def test_gradients_that_are_sums_of_many(name: str, dtype: str, backend: str) ->
     check(SPREAD[name], x, exact, dtype, 16.0)
 
 
+# The cotangents of what is used many times over are one more sum that the engine makes. Each is computed from a number of ones.
+USES: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "products": lambda x, n: sum((xgrad.astype(x * (1 / 64), xgrad.float32) for _ in range(n)), xgrad.zeros_like(x)),
+    "elements": lambda x, n: xgrad.stack([x[i % 2] for i in range(2 * n)]) * (1 / 64),
+    "one sequence": lambda x, n: xgrad.concat([x] * n) * (1 / 64),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", USES)
+def test_gradients_of_what_is_used_many_times(name: str, dtype: str, backend: str) -> None:
+    if backend == "dask":
+        pytest.skip("dask has no half precision on every machine, and plans each use")
+    n = 256 if backend == "jax" else 2048
+    x, _ = rounded([1.0, 2.0], dtype, backend)
+
+    def f(x: Tensor) -> Tensor:
+        return xgrad.sum(xgrad.astype(USES[name](x, n), xgrad.float32))
+
+    leaf = Tensor(x.data, requires_grad=True)
+    f(leaf * 1).backward()
+    for g in (leaf.grad, xgrad.grad(f)(x)):
+        assert g is not None and g.dtype == x.dtype
+        np.testing.assert_array_equal(host(g), n / 64)
+    if backend != "jax":
+        np.testing.assert_array_equal(host(xgrad.grad(lambda x: xgrad.sum(xgrad.grad(lambda x: f(x * x))(x)))(x)), n / 32)
+
+
 @pytest.mark.parametrize("axis", [0, 1, None, (0, 1)])
 def test_sums_over_a_million_rows(backend: str, axis: Any) -> None:
     # NumPy's own is off by 9e-3 along the first axis, PyTorch's by 2e-7.
@@ -183,6 +214,32 @@ def test_sums_over_a_million_rows(backend: str, axis: Any) -> None:
     b = Tensor(x.data[:1, :] * 0 + 1, requires_grad=True)
     xgrad.sum(ones * b).backward()
     np.testing.assert_allclose(host(b.grad), np.full((1, 2), 1e6 * float(np.float32(0.1))), rtol=2e-6)
+
+
+PRODUCTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "matrix and vector": lambda x, b: xgrad.matmul(x, b),
+    "matrix and column": lambda x, b: xgrad.matmul(x, b[:, None]),
+    "vector and matrix": lambda x, b: xgrad.matmul(b, x.mT),
+    "tensordot": lambda x, b: xgrad.tensordot(x, b, axes=1),
+    "einsum": lambda x, b: xgrad.einsum("ij,j->i", x, b),
+    "vecdot": lambda x, b: xgrad.vecdot(x.mT, xgrad.broadcast_to(b[:, None], x.mT.shape), axis=0),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_over_a_million_rows(name: str, backend: str) -> None:
+    # BLAS adds a million products of a matrix with a vector one after the other, and so does NumPy what BLAS does not take.
+    if backend != "numpy":
+        pytest.skip("the products of other libraries are as precise as they make them")
+    b = find_backend(backend)
+    x = Tensor(b.from_numpy(np.full((1_000_000, 2), 0.1, "float32")))
+    ones = Tensor(b.from_numpy(np.ones(2, "float32")), requires_grad=True)
+    wanted = 1e6 * float(np.float32(0.1))
+    xgrad.sum(PRODUCTS[name](x, ones)).backward()
+    np.testing.assert_allclose(host(ones.grad), wanted, rtol=2e-6)
+    for row in (xgrad.ones_like(x[:, 0]), xgrad.broadcast_to(xgrad.ones_like(x[0, 0]), (1_000_000,))):
+        for y in (x.mT @ row, xgrad.tensordot(x, row, axes=((0,), (0,))), xgrad.vecdot(x.mT, row), row @ x, x[:, 0] @ row):
+            np.testing.assert_allclose(host(y), wanted, rtol=2e-6)
 
 
 def test_probabilities_of_more_classes_than_float16_can_count(backend: str) -> None:

@@ -24,6 +24,7 @@ from .backend import Array, backend_of, current_backend, inexact, is_numpy_scala
 from .errors import GradientError, raise_explained
 from .grad_mode import Recorder, batches, mode
 from .methods import Methods
+from .precision import half, narrowed, widened
 from .rules import Op, check_forward, enter, publish, registry, returns
 
 __all__ = ["ArrayLike", "Node", "Tensor", "composite", "op", "pullback", "wrap"]
@@ -332,6 +333,7 @@ def pullback(
     leaves: dict[Node, Any] = {}
     wanted = frozenset(inputs or ())
     owned: set[Node] = set()  # nodes whose cotangent is a sum that the walk made itself, and may add to in place
+    wide: set[Node] = set()  # nodes of half precision whose cotangent is a sum, in float32 until it is complete
     for y, g in zip(outputs, cotangents):
         if y._node is not None:
             grads[y._node] = grads[y._node] + g if y._node in grads else g
@@ -348,6 +350,8 @@ def pullback(
             g = grads.pop(node, None)
             if g is None:
                 continue
+            if wide and node in wide:
+                g = narrowed(g, node.dtype)
             if node.extra is not None:
                 from . import hooks  # which builds on this module
 
@@ -393,6 +397,9 @@ def pullback(
                     grads[parent] = d
                 elif parent in owned:
                     grads[parent] += d
+                elif half(parent.dtype):
+                    grads[parent] = widened(xp, grads[parent]) + widened(xp, d)
+                    wide.add(parent)
                 else:
                     grads[parent] = grads[parent] + d
                     if not on_tensors:
@@ -407,7 +414,9 @@ def pullback(
         raise
     finally:
         mode.reset(token)
-    return leaves if inputs is None else {node: grads[node] for node in inputs if node in grads}
+    if inputs is None:
+        return leaves
+    return {node: narrowed(grads[node], node.dtype) if node in wide else grads[node] for node in inputs if node in grads}
 
 
 def _newest_first(roots: Iterable[Node]) -> list[Node]:

@@ -10,9 +10,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .backend import dtype_of
+from .backend import dtype_of, raw_namespace
 
-__all__ = ["half", "in_float32", "norm", "widened"]
+__all__ = ["half", "in_float32", "narrowed", "norm", "widened"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +33,11 @@ def half(dtype: Any) -> bool:
 def widened(xp: Any, x: Any) -> Any:
     """`x`, in float32 if it is of half precision."""
     return xp.astype(x, xp.float32) if half(x.dtype) else x
+
+
+def narrowed(g: Any, dtype: Any) -> Any:
+    """The sum `g`, an array or a Tensor, in the half precision of what was added up."""
+    return (g.__array_namespace__() if hasattr(g, "_node") else raw_namespace(g)).astype(g, dtype)
 
 
 def in_float32(function: F) -> F:

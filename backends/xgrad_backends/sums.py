@@ -13,11 +13,12 @@ from typing import Any
 import array_api_compat.numpy
 import numpy
 
-__all__ = ["cumulative_sum", "mean", "sum", "var"]
+__all__ = ["cumulative_sum", "matmul", "mean", "sum", "tensordot", "var", "vecdot"]
 
 _reduce: Any = numpy.add.reduce  # what numpy.sum comes to, five times as fast
 _FEW = 256  # numbers that may be added in any order
 _ROWS = 64  # rows that may be added one after the other
+_LONG = 4096  # products that may be added up as BLAS does
 _ONES = {char: numpy.ones(2 * _ROWS, char) for char in "fdFD"}
 _WIDER = {"e": numpy.dtype("f"), "f": numpy.dtype("d"), "F": numpy.dtype("D")}
 
@@ -61,6 +62,49 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
         return array_api_compat.numpy.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
     x = x if x.dtype == own else x.astype(own)
     return array_api_compat.numpy.cumulative_sum(x, axis=axis, dtype=wider, include_initial=include_initial).astype(own)
+
+
+def matmul(a: Any, b: Any, /) -> Any:
+    """``numpy.matmul``; BLAS adds the products of a matrix with a vector one after the other, however many there are."""
+    if not a.ndim or a.shape[-1] <= _LONG or a.dtype != b.dtype or a.dtype.char not in "efF" or not b.ndim:
+        return numpy.matmul(a, b)
+    if a.itemsize == 2:
+        return matmul(a.astype("f"), b.astype("f")).astype(a.dtype)
+    if (a.ndim > 1 and b.ndim > 1 and a.shape[-2] > 1 and b.shape[-1] > 1) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        return numpy.matmul(a, b)
+    rows = a[..., None, :] if a.ndim > 1 else a
+    columns = b.swapaxes(-1, -2)[..., None, :, :] if b.ndim > 1 else b
+    y = vecdot(rows.conj() if rows.dtype.char == "F" else rows, columns)
+    return y[..., 0] if a.ndim > 1 and b.ndim == 1 else y[..., 0, :] if a.ndim == 1 and b.ndim > 1 else y
+
+
+def tensordot(a: Any, b: Any, /, *, axes: Any = 2) -> Any:
+    """``numpy.tensordot``."""
+    if a.dtype != b.dtype or a.dtype.char not in "efF" or max(a.size, b.size) <= _LONG or isinstance(axes, int):
+        return numpy.tensordot(a, b, axes=axes)
+    paired1, paired2 = ([i % v.ndim for i in at] for at, v in zip(axes, (a, b)))
+    free1, free2 = ([i for i in range(v.ndim) if i not in at] for v, at in ((a, paired1), (b, paired2)))
+    n = math.prod([a.shape[i] for i in paired1])
+    if n <= _LONG or [a.shape[i] for i in paired1] != [b.shape[i] for i in paired2]:
+        return numpy.tensordot(a, b, axes=axes)
+    y = matmul(a.transpose(free1 + paired1).reshape(-1, n), b.transpose(paired2 + free2).reshape(n, -1))
+    return y.reshape([a.shape[i] for i in free1] + [b.shape[i] for i in free2])
+
+
+def vecdot(a: Any, b: Any, /, *, axis: int = -1) -> Any:
+    """``numpy.vecdot``."""
+    plain = array_api_compat.numpy.vecdot
+    if not a.ndim or not b.ndim or a.dtype != b.dtype or a.dtype.char not in "efF" or max(a.size, b.size) <= _LONG:
+        return plain(a, b, axis=axis)
+    if a.shape[axis] != b.shape[axis] or a.shape[axis] <= _LONG:
+        return plain(a, b, axis=axis)
+    if a.itemsize == 2:
+        return vecdot(a.astype("f"), b.astype("f"), axis=axis).astype(a.dtype)
+    a, b = numpy.moveaxis(a, axis, -1), numpy.moveaxis(b, axis, -1)
+    step = a.shape[-1] // (2 * _ROWS)
+    most = 2 * _ROWS * step
+    parts = [v[..., :most].reshape(*v.shape[:-1], step, 2 * _ROWS) for v in (a, b)]
+    return total(plain(*parts), -1, False) + plain(a[..., most:], b[..., most:])
 
 
 def total(x: Any, axis: Any, keepdims: bool) -> Any:

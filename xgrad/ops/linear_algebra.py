@@ -16,8 +16,12 @@ __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
 def _at(xp: Any, x1: Any, x2: Any) -> Any:
-    """``x1 @ x2``; not every library's operator takes two dtypes."""
-    return x1 @ x2 if x1.dtype is x2.dtype or x1.dtype == x2.dtype else xp.matmul(x1, x2)
+    """``x1 @ x2``; not every library's operator takes two dtypes, or adds up many products precisely."""
+    same = x1.dtype is x2.dtype or x1.dtype == x2.dtype
+    return x1 @ x2 if same and x1.shape[-1:] <= _MANY else xp.matmul(x1, x2)
+
+
+_MANY = (4096,)  # products to add up
 
 
 def _product(xp: Any, x1: Any, x2: Any) -> Any:
