@@ -108,8 +108,7 @@ def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> T
 
 # --------------------------------------------------------------------------------------------------------------- Node
 
-next_age = memory.next_age
-_frame = sys._getframe
+next_age, _frame = memory.next_age, sys._getframe
 
 
 class Node:
@@ -338,12 +337,12 @@ def pullback(
         if y._node is not None:
             grads[y._node] = grads[y._node] + g if y._node in grads else g
     node: Node | None = None
-    real: Any = None  # a dtype that was found not to be complex
+    real = full = None  # dtypes that were found not to be complex, and not of half precision
     how = mode.get()
     token = mode.set((how or True) if create_graph else bool(batches.get()) and how)  # in a batch, arrays hold graphs
     try:
         between = None if inputs is None else _between(grads, inputs)
-        order = _newest_first(grads) if between is None else between
+        order: Any = _newest_first(grads) if between is None else between
         memory.look(reversed(order))
         last_write = memory.last_write
         for node in order:
@@ -397,10 +396,11 @@ def pullback(
                     grads[parent] = d
                 elif parent in owned:
                     grads[parent] += d
-                elif half(parent.dtype):
+                elif parent.dtype is not full and half(parent.dtype):
                     grads[parent] = widened(xp, grads[parent]) + widened(xp, d)
                     wide.add(parent)
                 else:
+                    full = parent.dtype
                     grads[parent] = grads[parent] + d
                     if not on_tensors:
                         owned.add(parent)
@@ -414,9 +414,7 @@ def pullback(
         raise
     finally:
         mode.reset(token)
-    if inputs is None:
-        return leaves
-    return {node: narrowed(grads[node], node.dtype) if node in wide else grads[node] for node in inputs if node in grads}
+    return leaves if inputs is None else {n: narrowed(grads[n], n.dtype) if n in wide else grads[n] for n in inputs if n in grads}
 
 
 def _newest_first(roots: Iterable[Node]) -> list[Node]:

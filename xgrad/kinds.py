@@ -72,12 +72,25 @@ def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
                         raise _error(name, kinds, argument, item)
             return body(xp, *given, **named)
 
-    elif len(parameters) == 1 == len(arrays):  # the usual case, without the packing of arguments
+    elif len(parameters) == 1 == len(arrays):  # the usual cases, without the packing of arguments
+        real: Any = None  # the dtype of the last call
 
         def check(xp: Any, x: Any, /) -> Any:  # type: ignore[misc]
-            if is_complex(xp, x):
-                raise _error(name, kinds, arrays[0], x)
+            nonlocal real
+            if x.dtype is not real:
+                if is_complex(xp, x):
+                    raise _error(name, kinds, arrays[0], x)
+                real = x.dtype
             return body(xp, x)
+
+    elif len(parameters) == 2 == len(arrays) and all(p.kind is p.POSITIONAL_ONLY for p in parameters):
+
+        def check(xp: Any, x1: Any, x2: Any, /) -> Any:  # type: ignore[misc]
+            if is_complex(xp, x1):
+                raise _error(name, kinds, arrays[0], x1)
+            if is_complex(xp, x2):
+                raise _error(name, kinds, arrays[1], x2)
+            return body(xp, x1, x2)
 
     else:
 

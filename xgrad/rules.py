@@ -244,11 +244,11 @@ class Op(Generic[P, R]):
         kept = [*self.names, "y", *(shape.format(self.names[i]) for i in self.arrays)]
         for i, tracks in zip(self.arrays, tracked):
             if not tracks:  # a constant, which its owner may write to
-                kept[i] = f"_keep({kept[i]})"
+                kept[i] = f"{kept[i]} if {kept[i]}.__class__ in _numbers else _keep({kept[i]})"
         if self.key_at is not None:
             kept[self.key_at] = f"_keep_key({kept[self.key_at]})"
         entries = ", ".join(entry if k in needed else "None" for k, entry in enumerate(kept))
-        scope = {"_shape": _shape, "_keep": memory.keep, "_keep_key": memory.keep_key}
+        scope = {"_shape": _shape, "_keep": memory.keep, "_keep_key": memory.keep_key, "_numbers": frozenset({float, int})}
         self.savers[tracked] = save = eval(f"lambda {', '.join(self.names)}, y: ({entries},)", scope)
         return cast(Callable[..., tuple[Any, ...]], save)
 
