@@ -37,6 +37,7 @@ class Plugin(Backend):
             "reshape": _reshape,
             "take_along_axis": _take_along_axis,
             "linalg.matrix_norm": _matrix_norm,
+            "linalg.pinv": _pinv,
             "linalg.cross": _cross,
             "linalg.solve": _solve,
             "linalg.qr": _qr,
@@ -250,6 +251,18 @@ def _blockwise(name: str, signature: str) -> Callable[..., Any]:
         return _gufunc(lambda x: function(x, *map(_host, args), **options), signature, x, **sizes)
 
     return run
+
+
+_pinv_of_one_tolerance = _blockwise("pinv", _LINALG["pinv"])
+
+
+def _pinv(x: Any, /, *, rtol: Any = None) -> Any:
+    if not getattr(rtol, "ndim", 0):
+        return _pinv_of_one_tolerance(x, rtol=rtol)
+    u, s, vh = _svd(x, full_matrices=False)  # a tolerance for each matrix is another array, which blocks do not know
+    kept = s > rtol[..., None] * dask.array.max(s, axis=-1, keepdims=True)
+    inverse = dask.array.where(kept, 1 / dask.array.where(kept, s, 1), 0)
+    return (vh.conj().swapaxes(-1, -2) * inverse[..., None, :]) @ u.conj().swapaxes(-1, -2)
 
 
 def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:

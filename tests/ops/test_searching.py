@@ -10,10 +10,10 @@ import pytest
 import xgrad
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # the square root of -1 is the caller's own
 def test_pitfall_7_where_differentiates_the_branch_not_taken(xp):
     x = xp.asarray(np.asarray([-1.0, 4.0])).requires_grad_()
-    with np.errstate(invalid="ignore"):
-        xp.sum(xp.where(x > 0, xp.sqrt(x), 0.0)).backward()
+    xp.sum(xp.where(x > 0, xp.sqrt(x), 0.0)).backward()
     assert math.isnan(x.grad.numpy()[0]) and x.grad.numpy()[1] == 0.25
 
 
