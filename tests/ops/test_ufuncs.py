@@ -54,12 +54,12 @@ def test_spherical_bessel_functions_far_out_and_near() -> None:
         xgrad.spherical_jn(-1, Tensor(1.0))
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")  # the slope is infinite there
 def test_cbrt_is_exact_and_vertical_at_zero(xp: Any, device: Any) -> None:
     x = xp.asarray(np.array([-27.0, 8.0, 1e-300, 1e300, 0.0, -0.0, math.inf]), device=device)
     np.testing.assert_allclose(xp.cbrt(x).numpy(), np.cbrt(x.numpy()), rtol=4e-16)
     x = xp.asarray(np.array([0.0, 8.0]), device=device).requires_grad_()
-    with np.errstate(divide="ignore"):
-        xp.sum(xp.cbrt(x)).backward()
+    xp.sum(xp.cbrt(x)).backward()
     assert x.grad.tolist()[0] == math.inf and x.grad.tolist()[1] == pytest.approx(1 / 12)
 
 
