@@ -42,7 +42,7 @@ class Plugin(Backend):
             "linalg.solve": _solve,
             "linalg.qr": _qr,
         }
-        more |= {"sum": _sum, "mean": _mean, "var": _var, "sign": dask.array.sign}
+        more |= {"sum": _sum, "mean": _mean, "var": _var}
         fft = {f"fft.{name}": _whole_axes(name) for name in _FFT}
         return {**at_once, **linalg, **more, **fft, "linalg.svd": _svd}
 
