@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import xgrad
-from xgrad.rules import Op, registry
+from xgrad.graph.declare import Op
+from xgrad.graph.names import registry
 
 from . import standard
 from .conftest import SLOW, chosen, statuses

@@ -16,8 +16,8 @@ import numpy as np
 
 import xgrad
 from xgrad.backend import find_backend
-from xgrad.engine import pullback
-from xgrad.namespaces import namespace
+from xgrad.engine.backward import pullback
+from xgrad.engine.namespaces import namespace
 
 from . import forward
 from .table import Row, all_rows

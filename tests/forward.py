@@ -15,9 +15,10 @@ import numpy as np
 
 import xgrad
 from xgrad.backend import find_backend, raw_namespace
-from xgrad.engine import pullback, wrap
-from xgrad.pushforward import pushforward
-from xgrad.rules import registry
+from xgrad.engine.backward import pullback
+from xgrad.engine.forward import pushforward
+from xgrad.graph.names import registry
+from xgrad.tensor.tensor import wrap
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 

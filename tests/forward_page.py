@@ -8,7 +8,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import xgrad
-from xgrad.rules import Op, registry
+from xgrad.graph.declare import Op
+from xgrad.graph.names import registry
 
 PAGE = Path(__file__).parents[1] / "docs" / "forward-mode.md"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from xgrad.numpy_functions import FUNCTIONS
-from xgrad.numpy_protocols import takes_ufunc
+from xgrad.protocols.numpy_functions import FUNCTIONS
+from xgrad.protocols.numpy_ufuncs import takes_ufunc
 
 __all__ = ["covered", "dispatched", "table"]
 

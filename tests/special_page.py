@@ -14,7 +14,7 @@ from unittest import mock
 
 import xgrad
 from xgrad.backend import find_backend
-from xgrad.rules import Op
+from xgrad.graph.declare import Op
 
 from .table import Row
 from .table.special import OWN, ROWS

@@ -12,7 +12,8 @@ import pytest
 
 import xgrad
 from xgrad import Tensor
-from xgrad.rules import Op, registry
+from xgrad.graph.declare import Op
+from xgrad.graph.names import registry
 
 NOW, LATER = "", "from __future__ import annotations\n"
 IMPORTS = """
@@ -22,8 +23,8 @@ import xgrad as xg
 from collections.abc import Sequence
 from typing import Annotated, Any, Iterable, List, NamedTuple, Optional, TYPE_CHECKING
 from xgrad import Tensor
-from xgrad.engine import ArrayLike
-from xgrad.engine import ArrayLike as Arr
+from xgrad.tensor.tensor import ArrayLike
+from xgrad.tensor.tensor import ArrayLike as Arr
 Alias = ArrayLike | None
 Bound = typing.TypeVar("Bound", bound=Tensor)
 One = typing.TypeVar("One", Tensor, float)
@@ -115,7 +116,7 @@ def test_an_argument_with_a_name_of_the_rules_own_is_refused(name: str) -> None:
 def test_names_that_only_type_checkers_know_are_read_as_text() -> None:
     source = """
         if TYPE_CHECKING:
-            from xgrad.engine import ArrayLike as Unknown
+            from xgrad.tensor.tensor import ArrayLike as Unknown
             from elsewhere import Thing
         def f(xp, x: "xgrad.engine.ArrayLike | Thing", others: "Sequence[ArrayLike] | Thing", what: "Thing"): pass
     """
@@ -125,7 +126,7 @@ def test_names_that_only_type_checkers_know_are_read_as_text() -> None:
 
 
 def test_a_local_alias_is_read() -> None:
-    from xgrad.engine import ArrayLike
+    from xgrad.tensor.tensor import ArrayLike
 
     Number = ArrayLike
 

@@ -14,7 +14,7 @@ import pytest
 
 import xgrad
 from xgrad import GradientError, Tensor
-from xgrad.rules import registry
+from xgrad.graph.names import registry
 
 
 def leaf(values, **kwargs):

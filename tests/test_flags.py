@@ -13,7 +13,7 @@ import pytest
 
 import xgrad
 from xgrad.backend import find_backend
-from xgrad.engine import pullback
+from xgrad.engine.backward import pullback
 
 from .driver import ROWS, Case, call, cotangent
 

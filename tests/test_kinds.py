@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad.kinds import takes_real
+from xgrad.graph.kinds import takes_real
 from xgrad.nn import functional
 
 Z = np.array([0.3 + 0.4j, -0.7 + 0.2j, 0.5 - 0.6j, -0.2 - 0.9j])

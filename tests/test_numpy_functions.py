@@ -14,7 +14,7 @@ import pytest
 
 import xgrad
 from xgrad import GradientError, Tensor
-from xgrad.numpy_functions import FUNCTIONS
+from xgrad.protocols.numpy_functions import FUNCTIONS
 
 from .numpy_page import covered, dispatched, table
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad.engine import ArrayLike, composite, op
-from xgrad.pushforward import pushforward
-from xgrad.rules import Op, registry
+from xgrad.engine.define import composite, op
+from xgrad.engine.forward import pushforward
+from xgrad.graph.declare import Op
+from xgrad.graph.names import registry
+from xgrad.tensor.tensor import ArrayLike
 
 from .driver import NO_TORCH
 from .forward import without_rules

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import xgrad
-from xgrad.rules import registry
+from xgrad.graph.names import registry
 
 from . import standard
 from .conftest import device_of, statuses

@@ -17,7 +17,7 @@ import pytest
 
 import xgrad
 from xgrad import Tensor
-from xgrad.grad_mode import Recorder, mode
+from xgrad.graph.recording import Recorder, mode
 
 SCOPES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "no_grad": (xgrad.no_grad, xgrad.is_grad_enabled),

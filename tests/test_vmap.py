@@ -11,7 +11,7 @@ import pytest
 import xgrad
 from xgrad import Tensor, checkpoint, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, value_and_grad, vjp, vmap  # fmt: skip
 from xgrad.backend import find_backend
-from xgrad.namespaces import namespace
+from xgrad.engine.namespaces import namespace
 
 from .conftest import device_of
 

@@ -9,8 +9,8 @@ import pytest
 
 import xgrad
 from xgrad.backend import find_backend
-from xgrad.namespaces import namespace
-from xgrad.rules import registry
+from xgrad.engine.namespaces import namespace
+from xgrad.graph.names import registry
 
 from .conftest import device_of
 from .driver import ROWS, close, host, several

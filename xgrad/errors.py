@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-__all__ = ["GradientError", "ImaginaryLost", "KindError", "NotAnArray", "raise_explained"]
+__all__ = ["NoValue", "NotBatchable", "GradientError", "ImaginaryLost", "KindError", "NotAnArray", "raise_explained"]
+
+
+class NotBatchable(NotImplementedError):
+    """An op, or what the user does with a value, needs more than what is the same for every example of a batch."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"vmap: {what} cannot be batched: {why}")
+
+
+class NoValue(NotBatchable):
+    """A value was to be taken out, of which there is one for each example."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "taking a value out (bool(x), float(x), x.item(), x.numpy(), if, while)",
+            "x stands for all examples at once, each with a value of its own; choose between values with "
+            "xgrad.where(condition, a, b), or call the function in a loop over the examples",
+        )
 
 
 class GradientError(RuntimeError):

@@ -22,15 +22,18 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
-from .backend import Backend, current_backend, dtype_of, find_backend, raw_namespace
-from .engine import Tensor, wrap
+from .backend.dtypes import dtype_of
+from .backend.find import find_backend, raw_namespace
+from .backend.protocol import Backend
+from .backend.select import current_backend
+from .tensor.tensor import Tensor, wrap
+
+__all__ = ["load", "load_metadata", "save", "written_whole"]
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-
-__all__ = ["load", "load_metadata", "save", "written_whole"]
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 

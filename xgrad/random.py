@@ -13,11 +13,14 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from .backend import Backend, current_backend, dtype_of, float64, get_default_dtype, int64
-from .batching import Batch, backend_on, base_of
-from .engine import Tensor, wrap
-from .grad_mode import batches
-from .scopes import Scope
+from .backend.dtypes import dtype_of, float64, get_default_dtype, int64
+from .backend.protocol import Backend
+from .backend.scopes import Scope
+from .backend.select import current_backend
+from .graph.recording import batches
+from .interpreters.batch.arrays import Batch
+from .interpreters.batch.backend import backend_on, base_of
+from .tensor.tensor import Tensor, wrap
 
 __all__ = [
     "Generator", "bernoulli", "choice", "default_generator", "get_state", "integers", "normal", "permutation", "replaying",

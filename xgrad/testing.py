@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .backend import Backend, BackendError, backend_of, find_backend, raw_namespace
-from .engine import Tensor, wrap
-from .grad_mode import no_grad
-from .transforms import jvp, vjp
+from .backend.find import backend_of, find_backend, raw_namespace
+from .backend.protocol import Backend, BackendError
+from .graph.recording import no_grad
+from .tensor.tensor import Tensor, wrap
+from .transforms.gradients import vjp
+from .transforms.tangents import jvp
 from .tree import flatten
 
 __all__ = ["check_grads"]

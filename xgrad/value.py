@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .backend import dtype_of, get_default_dtype, raw_namespace
-from .engine import Node, Tensor, wrap
+from .backend.dtypes import dtype_of, get_default_dtype
+from .backend.find import raw_namespace
+from .graph.node import Node
+from .tensor.tensor import Tensor, wrap
 
 __all__ = ["Value"]
 

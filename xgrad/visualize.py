@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .backend import raw_namespace
-from .engine import Tensor, _newest_first
+from .backend.find import raw_namespace
+from .graph.node import Leaf
+from .graph.walks import newest_first
 from .io import written_whole
-from .leaves import Leaf
+from .tensor.tensor import Tensor
 
 __all__ = ["Drawing", "draw_curves", "draw_dot", "mermaid"]
 
@@ -174,7 +175,7 @@ def _graph(
     edges: list[tuple[str, str]] = []
     for i, r in enumerate(r for r in roots if r._node is None):
         boxes.append((f"r{i}", _rows(r._name, r._data, None, r._data.shape, r._data.dtype), _ROOT_COLOR))
-    nodes = _newest_first({r._node for r in roots if r._node is not None})[::-1]
+    nodes = newest_first({r._node for r in roots if r._node is not None})[::-1]
     keys = {id(node): f"v{i}" for i, node in enumerate(nodes)}
     for node in nodes:
         key, extra = keys[id(node)], node.extra or {}

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad.backend import Backend, BackendError, DType, _Foreign, backend_of, find_backend, raw_namespace
+from xgrad.backend import Backend, BackendError, DType, backend_of, find_backend, raw_namespace
+from xgrad.backend import ForeignBackend as _Foreign
 
 from ..conftest import statuses
 from .calls import CALLS

@@ -18,9 +18,9 @@ from typing import Any
 import hypothesis.extra.array_api
 
 import xgrad
-from xgrad.engine import Node, Tensor, wrap
-from xgrad.leaves import Leaf
-from xgrad.namespaces import namespace as bound_namespace
+from xgrad.engine.namespaces import namespace as bound_namespace
+from xgrad.graph.node import Leaf, Node
+from xgrad.tensor.tensor import Tensor, wrap
 
 __all__ = ["MODES", "namespace"]
 

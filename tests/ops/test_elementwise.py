@@ -15,8 +15,8 @@ import pytest
 import xgrad
 from xgrad import Tensor
 from xgrad.backend import find_backend
+from xgrad.graph.names import registry
 from xgrad.ops import elementwise
-from xgrad.rules import registry
 
 inf, nan = math.inf, math.nan
 

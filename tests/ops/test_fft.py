@@ -11,7 +11,7 @@ import pytest
 import xgrad
 from tests import standard
 from xgrad import Tensor
-from xgrad.rules import registry
+from xgrad.graph.names import registry
 
 NAMES = standard.EXTENSIONS["fft"].split()
 NORMS = ("backward", "ortho", "forward")

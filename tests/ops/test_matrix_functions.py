@@ -13,7 +13,7 @@ import pytest
 import xgrad
 from xgrad import GradientError, Tensor
 from xgrad.backend import raw_namespace
-from xgrad.ops.matrix_functions import _differences, _Function, logarithm, power
+from xgrad.ops.beyond.matrix_functions import _differences, _Function, logarithm, power
 from xgrad.scipy.linalg import expm
 
 mpmath = pytest.importorskip("mpmath")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad.engine import pullback
+from xgrad.engine.backward import pullback
 
 
 @pytest.mark.parametrize("descending", [False, True])

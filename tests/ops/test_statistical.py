@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad.engine import pullback
+from xgrad.engine.backward import pullback
 
 
 def leaf(values, dtype=np.float64, xp=xgrad):

@@ -8,8 +8,8 @@ import pytest
 import xgrad
 from xgrad import optim
 from xgrad.backend import find_backend
-from xgrad.engine import wrap
 from xgrad.optim import optimizers
+from xgrad.tensor.tensor import wrap
 
 CASES = [
     ("SGD", {"lr": 0.1}),

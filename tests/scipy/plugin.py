@@ -19,7 +19,7 @@ import pytest
 
 import xgrad
 from xgrad import Tensor
-from xgrad.methods import Methods
+from xgrad.tensor.methods import Methods
 
 from . import alone  # noqa: F401  (before anything of SciPy)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xgrad.ops import linalg as chapter
-from xgrad.ops.matrix_functions import matrix_derivative
+from xgrad.ops.beyond.matrix_functions import matrix_derivative
 
 from . import Arg, Row
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar, cast
 import xgrad
 
 from .. import random
-from ..backend import backend_of, raw_namespace
-from ..engine import ArrayLike, Tensor, op, wrap
-from ..kinds import refuse_complex
-from ..precision import half
+from ..backend.find import backend_of, raw_namespace
+from ..backend.precision import half
+from ..engine.define import op
+from ..graph.kinds import refuse_complex
+from ..tensor.tensor import ArrayLike, Tensor, wrap
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "huber", "l1", "mse"]
 

@@ -10,12 +10,13 @@ import math
 from typing import Any
 
 from .. import random
-from ..backend import current_backend, get_default_dtype
-from ..engine import Tensor, wrap
+from ..backend.dtypes import get_default_dtype
+from ..backend.select import current_backend
+from ..tensor.tensor import Tensor, wrap
 
 __all__ = [
-    "constant", "fans", "kaiming_normal", "kaiming_uniform", "normal", "ones", "uniform", "xavier_normal",
-    "xavier_uniform", "zeros",
+    "constant", "fans", "kaiming_normal", "kaiming_uniform", "normal", "ones", "uniform", "xavier_normal", "xavier_uniform",
+    "zeros",
 ]  # fmt: skip
 
 

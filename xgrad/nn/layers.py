@@ -8,7 +8,7 @@ from typing import Any
 import xgrad
 
 from .. import random
-from ..engine import Tensor
+from ..tensor.tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module, Parameter

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from .. import tree
-from ..backend import check_fits, dtype_of, find_backend, raw_namespace
-from ..engine import Tensor, wrap
-from ..leaves import Leaf, keep
+from ..backend.dtypes import check_fits, dtype_of
+from ..backend.find import find_backend, raw_namespace
+from ..graph.node import Leaf, mark_owned
+from ..tensor.tensor import Tensor, wrap
 
 __all__ = ["Module", "Parameter"]
 
@@ -32,7 +33,7 @@ def Parameter(data: Any, *, dtype: Any = None, device: Any = None, name: str | N
     made = Tensor(data.detach() if isinstance(data, Tensor) else data, dtype=dtype, device=device, name=name)
     made._data = raw_namespace(made._data).asarray(made._data, copy=True)
     made.requires_grad_()
-    keep(made)
+    mark_owned(made)
     return made
 
 
@@ -214,7 +215,7 @@ class Module:
         for name, value in loaded.items():
             own[name]._data = value
             if own[name]._node is not None:
-                keep(own[name])
+                mark_owned(own[name])
 
     # Moving.
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from ..backend import Backend, backend_of, check_fits, dtype_of, get_default_dtype, is_numpy_scalar, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op
+from ..backend.dtypes import check_fits, dtype_of, get_default_dtype
+from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
+from ..backend.protocol import Backend
+from ..engine.define import composite, op
+from ..engine.namespaces import creates, namespace
 from ..errors import GradientError
-from ..namespaces import creates, namespace
+from ..tensor.tensor import ArrayLike, Tensor
 
 __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones",
-    "ones_like", "tril", "triu", "zeros", "zeros_like",
+    "ones_like", "tril", "triu", "zeros", "zeros_like", "new_zeros",
 ]  # fmt: skip
 
 Shape = int | tuple[int, ...]
@@ -708,3 +711,20 @@ def meshgrid(xp: Any, *arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor,
         xp.asarray(xp.broadcast_to(xp.reshape(x, (1,) * at + (-1,) + (1,) * (n - at - 1)), tuple(lengths)), copy=True)
         for at, x in zip(places, arrays)
     )
+
+
+# ---------------------------------------------------------------------------------------------------- making and adding
+
+
+@op(override=True)
+def new_zeros(xp: Any, x: ArrayLike, /, shape: tuple[int, ...], *, dtype: Any = None) -> Tensor:
+    """Zeros of any shape on the device of `x`, of its dtype unless another is given.
+
+    >>> import xgrad
+    >>> new_zeros(xgrad.ones(2), (1, 3))
+    Tensor([[0., 0., 0.]])
+    """
+    return xp.zeros(shape, dtype=x.dtype if dtype is None else dtype, device=xp.__backend__.device(x))
+
+
+new_zeros.not_differentiable()

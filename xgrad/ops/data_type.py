@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import DType, check_fits, dtype_of, find_backend, get_backend, get_default_dtype, is_numpy_scalar, raw_namespace
-from ..engine import ArrayLike, Tensor, op
-from ..keys import operand
-from ..namespaces import creates, namespace
+from ..backend.dtypes import DType, check_fits, dtype_of, get_default_dtype
+from ..backend.find import find_backend, is_numpy_scalar, raw_namespace
+from ..backend.select import get_backend
+from ..engine.define import op
+from ..engine.namespaces import creates, namespace
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.keys import operand
 
 __all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type", "to_backend", "to_device"]
 

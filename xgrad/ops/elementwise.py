@@ -11,9 +11,10 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..engine import ArrayLike, Tensor, op
-from ..kinds import is_complex, takes_real
-from ..native import described, one_where, outward
+from ..engine.define import op
+from ..graph.kinds import is_complex, takes_real
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.special import described, one_where, outward
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
@@ -22,7 +23,7 @@ __all__ = [
     "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not",
     "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal", "positive", "pow",
     "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "square", "sqrt", "subtract", "tan", "tanh",
-    "trunc",
+    "trunc", "zero_where_not",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -1429,3 +1430,20 @@ def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 nextafter.not_differentiable()
+
+
+@op
+def zero_where_not(xp: Any, x: ArrayLike, condition: ArrayLike, /) -> Tensor:
+    """`x` where `condition` holds, zero elsewhere, also where `x` is infinite or NaN.
+
+    It is ``where(condition, x, 0)``, for which a library may know a faster way.
+
+    >>> import xgrad
+    >>> zero_where_not(xgrad.Tensor([1.0, xgrad.inf]), xgrad.Tensor([True, False]))
+    Tensor([1., 0.])
+    """
+    return xp.where(condition, x, xp.zeros_like(x))
+
+
+zero_where_not.vjp(x=lambda xp, g, condition: xp.zero_where_not(g, condition))
+zero_where_not.elementwise()

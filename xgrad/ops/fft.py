@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import get_default_dtype
-from ..engine import ArrayLike, Tensor, op
-from ..keys import check_axis
-from ..namespaces import creates
+from ..backend.dtypes import get_default_dtype
+from ..engine.define import op
+from ..engine.namespaces import creates
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import check_axis
 
 __all__ = [
     "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",

@@ -9,9 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..backend import Array, is_numpy_scalar, may_repeat, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op
-from ..keys import axis_from_0, is_basic, last_writes, operand, raw_key, value_for
+from ..backend.dtypes import Array
+from ..backend.find import is_numpy_scalar, raw_namespace
+from ..backend.protocol import may_repeat
+from ..engine.define import composite, op
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import axis_from_0
+from .parts.keys import is_basic, last_writes, operand, raw_key, value_for
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
 

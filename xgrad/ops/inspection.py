@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Backend, DType, dtype_of, get_default_dtype
-from ..namespaces import creates
+from ..backend.dtypes import DType, dtype_of, get_default_dtype
+from ..backend.protocol import Backend
+from ..engine.namespaces import creates
 
 __all__ = ["__array_namespace_info__"]
 

@@ -14,11 +14,12 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
-from ..backend import raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op
-from ..keys import axes_from_0, check_axis
-from ..kinds import refuse_complex
-from ..precision import in_float32, norm
+from ..backend.find import raw_namespace
+from ..backend.precision import in_float32, norm
+from ..engine.define import composite, op
+from ..graph.kinds import refuse_complex
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import axes_from_0, check_axis
 
 __all__ = [
     "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matrix_norm", "matrix_power",

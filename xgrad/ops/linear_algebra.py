@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
-from ..keys import check_axis
+from ..engine.define import op
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import check_axis
 
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 

@@ -12,11 +12,13 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from .. import views
-from ..backend import Array, raw_namespace
-from ..engine import ArrayLike, Tensor, composite, op
-from ..keys import check_axis
-from ..rules import registry
+from ..backend.dtypes import Array
+from ..backend.find import raw_namespace
+from ..engine.define import composite, op
+from ..graph import views
+from ..graph.names import registry
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import check_axis
 
 __all__ = [
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis", "permute_dims",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..engine import ArrayLike, Tensor, op
-from ..kinds import takes_real
+from ..engine.define import op
+from ..graph.kinds import takes_real
+from ..tensor.tensor import ArrayLike, Tensor
 
 __all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted", "where"]
 

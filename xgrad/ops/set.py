@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
+from ..engine.define import op
+from ..tensor.tensor import ArrayLike, Tensor
 
 __all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
 

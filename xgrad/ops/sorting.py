@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
-from ..keys import axis_from_0
-from ..kinds import takes_real
+from ..engine.define import op
+from ..graph.kinds import takes_real
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import axis_from_0
 
 __all__ = ["argsort", "sort"]
 

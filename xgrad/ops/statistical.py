@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from ..backend import check_fits
-from ..engine import ArrayLike, Tensor, op
-from ..keys import axes_from_0
-from ..kinds import takes_real
-from ..native import described
-from ..precision import half, in_float32, norm
+from ..backend.dtypes import check_fits
+from ..backend.precision import half, in_float32, norm
+from ..engine.define import op
+from ..graph.kinds import takes_real
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import axes_from_0
+from .parts.special import described
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
 

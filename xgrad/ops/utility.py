@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, composite, op
-from ..keys import check_axis
+from ..engine.define import composite, op
+from ..tensor.tensor import ArrayLike, Tensor
+from .parts.axes import check_axis
 
 __all__ = ["all", "any", "diff"]
 

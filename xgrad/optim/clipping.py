@@ -7,9 +7,9 @@ from typing import Any
 
 import xgrad
 
-from ..engine import Tensor
-from ..grad_mode import no_grad
-from ..precision import half
+from ..backend.precision import half
+from ..graph.recording import no_grad
+from ..tensor.tensor import Tensor
 
 __all__ = ["clip_grad_norm", "clip_grad_value"]
 

@@ -6,11 +6,12 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .. import memory
-from ..backend import dtype_of, raw_namespace
-from ..engine import Tensor, next_age, wrap
-from ..leaves import Leaf, own
-from ..precision import half
+from ..backend.dtypes import dtype_of
+from ..backend.find import raw_namespace
+from ..backend.precision import half
+from ..graph import memory
+from ..graph.node import Leaf, next_age, own
+from ..tensor.tensor import Tensor, wrap
 from .rules import Rule, adam, adamw, sgd
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]

@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..backend import Array, raw_namespace
-from ..precision import half, widened
+from ..backend.dtypes import Array
+from ..backend.find import raw_namespace
+from ..backend.precision import half, widened
 
 __all__ = ["Rule", "adam", "adamw", "sgd"]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import xgrad
 
-from ..engine import ArrayLike, Tensor
+from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import floating, slices
 
 __all__ = ["dct", "dctn", "dst", "dstn", "idct", "idctn", "idst", "idstn"]

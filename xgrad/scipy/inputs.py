@@ -8,7 +8,7 @@ from typing import Any
 
 import xgrad
 
-from ..engine import Tensor
+from ..tensor.tensor import Tensor
 
 __all__ = ["constant", "floating", "on_host", "run", "scipy_module", "slices"]
 

@@ -11,12 +11,10 @@ from typing import Any
 
 import xgrad
 
-from ..engine import ArrayLike, Tensor
+from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating
 
-__all__ = [
-    "CubicHermiteSpline", "CubicSpline", "PchipInterpolator", "RegularGridInterpolator", "interp1d", "make_interp_spline",
-]  # fmt: skip
+__all__ = ["CubicHermiteSpline", "CubicSpline", "PchipInterpolator", "RegularGridInterpolator", "interp1d", "make_interp_spline"]
 
 
 class CubicHermiteSpline:

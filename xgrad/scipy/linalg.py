@@ -7,14 +7,15 @@ from typing import Any
 
 import xgrad
 
-from ..engine import ArrayLike, Tensor, op
-from ..ops.matrix_functions import logarithm, of_hermitian
-from ..ops.matrix_functions import power as power_of
+from ..engine.define import op
+from ..ops.beyond.matrix_functions import logarithm, of_hermitian
+from ..ops.beyond.matrix_functions import power as power_of
+from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating, on_host, run, scipy_module
 
 __all__ = [
-    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "expm", "fractional_matrix_power", "logm", "lstsq", "solve",
-    "solve_continuous_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "expm", "fractional_matrix_power", "logm", "lstsq",
+    "solve", "solve_continuous_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
 ]  # fmt: skip
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import xgrad
 
-from ..engine import ArrayLike, Tensor
+from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating
 
 __all__ = [
-    "convolve", "convolve1d", "correlate", "correlate1d", "gaussian_filter", "gaussian_filter1d", "laplace", "map_coordinates",
-    "prewitt", "shift", "sobel", "uniform_filter", "uniform_filter1d",
+    "convolve", "convolve1d", "correlate", "correlate1d", "gaussian_filter", "gaussian_filter1d", "laplace",
+    "map_coordinates", "prewitt", "shift", "sobel", "uniform_filter", "uniform_filter1d", "padded",
 ]  # fmt: skip
 
 _ALIKE = {"grid-mirror": "reflect", "grid-wrap": "wrap", "grid-constant": "constant"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..engine import ArrayLike, Tensor, op
+from ..engine.define import op
+from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating, on_host, run, scipy_module, slices
 
 __all__ = [

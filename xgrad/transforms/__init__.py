@@ -9,16 +9,16 @@ outside that requires grad comes back as a Tensor that requires grad in any case
 
 from __future__ import annotations
 
-from .checkpointing import checkpoint
-from .custom_rules import custom_jvp, custom_vjp
+from ..engine.watch import once_differentiable
+from ..solve.implicit import argmin, fixed_point, linear_solve, root
+from ..solve.ode import odeint
+from ..solve.quadrature import quad
+from .checkpoint import checkpoint
+from .custom import custom_jvp, custom_vjp
 from .gradients import grad, stop_gradient, value_and_grad, vjp
-from .implicit import argmin, fixed_point, linear_solve, root
 from .jacobians import hessian, jacfwd, jacobian, jacrev
-from .mapping import vmap
-from .ode import odeint
-from .once import once_differentiable
-from .quadrature import quad
 from .tangents import ggnvp, hvp, jvp, linearize
+from .vmap import vmap
 
 __all__ = [
     "argmin", "checkpoint", "custom_jvp", "custom_vjp", "fixed_point", "ggnvp", "grad", "hessian", "hvp", "jacfwd",

@@ -7,20 +7,25 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .. import hooks, tree
-from ..backend import Backend, backend_of, complex128, current_backend, dtype_of, float64, inexact, is_numpy_scalar, raw_namespace
-from ..batching import enclosed
-from ..engine import Node, Tensor, pullback, wrap
+from .. import tree
+from ..backend.dtypes import complex128, dtype_of, float64
+from ..backend.find import backend_of, inexact, is_numpy_scalar, raw_namespace
+from ..backend.protocol import Backend
+from ..backend.select import current_backend
+from ..engine import hooks
+from ..engine.backward import pullback
 from ..errors import GradientError
-from ..grad_mode import mode, recording
-from ..leaves import Leaf
-from ..memory import copied
-from ..pushforward import ARGUMENT
+from ..graph.memory import copied
+from ..graph.node import ARGUMENT, Node, node_of
+from ..graph.recording import mode, recording
+from ..graph.walks import reaches_outside
+from ..interpreters.batch.backend import enclosed
+from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
 
 __all__ = [
-    "Call", "a_kind", "called", "dtype_name", "handed_out", "is_number", "kind_of", "like", "nested", "node_of", "numbers",
-    "plain", "renewed", "walk", "zeros",
+    "Call", "a_kind", "called", "dtype_name", "handed_out", "is_number", "kind_of", "like", "nested", "numbers", "plain",
+    "renewed", "walk", "zeros", "cut",
 ]  # fmt: skip
 
 
@@ -66,7 +71,7 @@ class Call:
         leaves, self.structure = flatten(result)
         self.results = [_result(what, self.name, y, self.tensors[0]) for y in leaves]
         others = [x for x in (flatten(aux)[0] if has_aux else ()) if isinstance(x, Tensor)]
-        self.connected = bool(outside) and _reaches_outside([*self.results, *others], self.nodes)
+        self.connected = bool(outside) and reaches_outside([*self.results, *others], self.nodes)
         if any(isinstance(x, Tensor) for x in (*self.given, *args)):
             self.kind: Any = Tensor
         else:
@@ -207,21 +212,6 @@ def _result(what: str, name: str, y: Any, like: Tensor) -> Tensor:
     return enclosed(y)
 
 
-def _reaches_outside(outputs: Iterable[Tensor], own: Sequence[Node]) -> bool:
-    """Whether the graph of `outputs` goes on beyond the nodes `own`: to older ones, or to a leaf."""
-    ends, oldest = set(own), min((node.age for node in own), default=0)
-    found = [x._node for x in outputs if x._node is not None]
-    seen = set(found)
-    for node in found:  # grows while it is walked
-        if isinstance(node, Leaf) or node.age < oldest or (node in ends and node.parents[0] is not None):
-            return True
-        for parent in () if node in ends else node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                found.append(parent)
-    return False
-
-
 def plain(data: Any, kind: Any) -> Any:
     """A raw array, or a Python or NumPy scalar where that is what was given; a Tensor of what belongs to a batch."""
     if raw_namespace(data).__backend__.depth:
@@ -240,11 +230,6 @@ def _numpy_scalars() -> tuple[type, ...]:
 
 def is_number(x: Any) -> bool:
     return isinstance(x, (float, complex)) or is_numpy_scalar(x)
-
-
-def node_of(x: Tensor) -> Node:
-    assert x._node is not None
-    return x._node
 
 
 def zeros(x: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..backend import raw_namespace
-from ..engine import Tensor, wrap
-from ..grad_mode import mode
+from ..backend.find import raw_namespace
+from ..graph.recording import mode
+from ..tensor.tensor import Tensor, wrap
 from .call import Call, called, like, numbers
 from .transformed import Transformed
 

@@ -6,15 +6,18 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..backend import raw_namespace
-from ..batching import Batch, NotBatchable, backend_on, base_of
-from ..engine import Node, Tensor, pullback, wrap
-from ..errors import GradientError
-from ..grad_mode import batches, mode, recording
+from ..backend.find import raw_namespace
+from ..engine.backward import pullback
+from ..engine.forward import pushforward
+from ..errors import GradientError, NotBatchable
+from ..graph.recording import batches, mode, recording
+from ..graph.walks import all_nodes, route
+from ..interpreters.batch.arrays import Batch
+from ..interpreters.batch.backend import backend_on, base_of
 from ..ops.data_type import astype
 from ..ops.elementwise import conj
 from ..ops.manipulation import broadcast_to, concat, moveaxis, reshape, stack
-from ..pushforward import pushforward, route
+from ..tensor.tensor import Tensor, wrap
 from .call import Call, called, numbers, zeros
 from .gradients import Grad
 from .tangents import Forward
@@ -207,7 +210,7 @@ class _Products:
     def most(self) -> int:
         """How many unit vectors to take at a time, so that as many copies of the largest array of the graph are in bounds."""
         largest = max((x.size for x in (*self.call.tensors, *self.call.results)), default=1)
-        for node in _nodes(self.call.results, self.call.nodes):
+        for node in all_nodes(self.call.results, self.call.nodes):
             largest = max(largest, *map(math.prod, node.shape if isinstance(node.shape, list) else [node.shape]))
         return max(1, LIMIT // (8 * max(largest, 1)))
 
@@ -288,17 +291,6 @@ def _refuse_unless_holomorphic(call: Call, name: str, one: Any, other: Any, m: i
 def _with_axes(x: Any, count: int) -> Any:
     xp = raw_namespace(x)
     return xp.reshape(x, (*(1,) * (count - len(x.shape)), *x.shape))
-
-
-def _nodes(outputs: Sequence[Tensor], inputs: Sequence[Node]) -> Iterable[Node]:
-    """The graph of `outputs`, as far as `inputs`."""
-    seen = {None, *inputs}
-    found = [y._node for y in outputs]
-    for node in found:  # grows while it is walked
-        if node is not None and node not in seen:
-            seen.add(node)
-            found += node.parents
-            yield node
 
 
 def _units(x: Tensor, start: int, batch: Batch, scale: complex) -> Tensor:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..backend import backend_of, is_numpy_scalar, raw_namespace
-from ..engine import Tensor
-from ..leaves import Leaf
+from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
+from ..graph.node import Leaf
+from ..tensor.tensor import Tensor
 
 __all__ = ["Change", "State", "carry_over", "modules_in", "undone"]
 

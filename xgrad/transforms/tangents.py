@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..backend import raw_namespace
-from ..engine import Tensor, wrap
-from ..grad_mode import mode
-from ..pushforward import pushforward, route
+from ..backend.find import raw_namespace
+from ..engine.forward import pushforward
+from ..graph.recording import mode
+from ..graph.walks import route
+from ..tensor.tensor import Tensor, wrap
 from ..tree import flatten
 from .call import Call, cut, handed_out, like, walk
 

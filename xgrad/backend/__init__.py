@@ -1,0 +1,1 @@
+"""Backends: the array libraries that xgrad runs on."""

@@ -1,0 +1,164 @@
+"""Which backend an array belongs to, found by its type; and the plug-ins by name."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotAnArray
+from .dtypes import Array
+from .protocol import Backend, importing, loading
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = [
+    "backend_of", "find_backend", "backends_by_type", "batched_namespaces", "device_of", "inexact", "is_numpy_scalar",
+    "known_names", "namespaces", "raw_namespace", "weak_types",
+]  # fmt: skip
+
+
+class ForeignBackend(Backend):
+    """A library without a plug-in whose arrays speak the standard (``__array_namespace__``)."""
+
+    def __init__(self, name: str, namespace: Any) -> None:
+        super().__init__()
+        self.name, self._namespace = name, namespace
+
+    def import_namespace(self) -> Any:
+        return self._namespace
+
+    def version(self) -> str:
+        return str(getattr(self._namespace, "__version__", "unknown"))
+
+
+# -------------------------------------------------------------------------------------- which backend an array belongs to
+
+loaded_backends: dict[str, Backend] = {}
+backends_by_type: dict[type, Backend | None] = {}
+
+
+@functools.cache
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # it takes longer to import than xgrad
+
+    return {point.name: point for point in entry_points(group="xgrad.backends")}
+
+
+def _bundled() -> Any:
+    return importlib.import_module("xgrad_backends")
+
+
+def known_names() -> list[str]:
+    bundled = _bundled().NAMES
+    return [*bundled, *(name for name in _entry_points() if name not in bundled)]
+
+
+def find_backend(name: str) -> Backend:
+    """The plug-in called `name`; its library is imported only when it is first used.
+
+    Raises
+    ------
+    ValueError
+        If no plug-in has that name.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a backend is named by a string such as 'numpy', not by {name!r}")
+    found = loaded_backends.get(name)
+    if found is None:
+        with loading:
+            found = loaded_backends.get(name) or loaded_backends.setdefault(name, _plug_in(name))
+    return found
+
+
+def _plug_in(name: str) -> Backend:
+    # The bundled first: no installed package can take the place of one, and the others are slow to look up.
+    if name in _bundled().NAMES:
+        with importing(name, _bundled().INSTALL[name]):
+            made: Backend = importlib.import_module(f"xgrad_backends.{name}").Plugin()
+    elif name in _entry_points():
+        with importing(name):
+            made = _entry_points()[name].load()()
+    else:
+        raise ValueError(f"there is no backend {name!r}; the known ones are {', '.join(known_names())}")
+    return made
+
+
+def backend_of(x: Array) -> Backend | None:
+    """The backend that `x` is an array of, or None if it is no array of any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is an array that cannot be computed with, such as one of strings.
+    """
+    cls = type(x)
+    if cls not in backends_by_type:
+        found = _resolve(cls, x)
+        if found is not None:
+            found.xp  # noqa: B018  (an array's library must be usable before its type is remembered)
+        backends_by_type[cls] = found
+    backend = backends_by_type[cls]
+    if backend is not None:
+        backend.admit(x)
+    return backend
+
+
+def _resolve(cls: type, x: Array) -> Backend | None:
+    # By the module of the type or of a base that is an array, then by the standard's own protocol.
+    if isinstance(x, type) or not all(hasattr(x, name) for name in ("shape", "dtype", "__mul__")):
+        return None  # numpy.dtype and the like have a shape too
+    tops = [base.__module__.partition(".")[0] for base in cls.__mro__[:-1]]
+    if "xgrad" in tops:
+        return None  # a Tensor
+    for top in tops:
+        name = _bundled().MODULES.get(top, top)
+        if name in _bundled().NAMES or (name in loaded_backends) or name in _entry_points():
+            return find_backend(name)
+    if hasattr(cls, "__array_namespace__"):
+        with loading:
+            return loaded_backends.setdefault(tops[0], ForeignBackend(tops[0], x.__array_namespace__()))
+    return None
+
+
+namespaces: dict[type, Any] = {}
+"""The raw namespace of each type of array that has been met."""
+batched_namespaces: dict[type, Any] = {}
+"""Those of arrays that hide a batch axis; apart, since the hot path is not for them."""
+weak_types: set[type] = set()
+"""Those of them that belong to a library with `Backend.weak_scalars`."""
+
+
+def raw_namespace(x: Array) -> Any:
+    """The namespace in which rules run on the array `x`."""
+    xp = namespaces.get(x.__class__)
+    if xp is None:
+        xp = batched_namespaces.get(x.__class__)
+    if xp is None:
+        backend = backend_of(x)
+        if backend is None:
+            raise NotAnArray(x)
+        xp = namespaces[x.__class__] = backend.xp
+        if backend.weak_scalars:
+            weak_types.add(x.__class__)
+    return xp
+
+
+def device_of(x: Array) -> Any:
+    """The device that `x`, a raw array or a Tensor, lives on."""
+    x = getattr(x, "_data", x)
+    return raw_namespace(x).__backend__.device(x)
+
+
+def inexact(x: Array) -> bool:
+    """Whether the array `x` is of a real or complex floating dtype, so that it can carry a gradient."""
+    backend: Backend = raw_namespace(x).__backend__
+    return backend.dtype_of(x.dtype).inexact
+
+
+def is_numpy_scalar(x: object) -> bool:
+    """Whether `x` is a NumPy scalar, which counts as a Python scalar."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, numpy.generic)

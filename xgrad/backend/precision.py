@@ -1,0 +1,71 @@
+"""Half precision: what is added up or squared is computed in float32, and the result has the dtype of the arguments.
+
+float16 counts no further than 2048 and ends at 65504, and bfloat16 counts to 256: numbers of theirs are good enough to keep,
+but not to add up. What the libraries do for their own sums is in their plug-ins; here is what functions of several steps need.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .dtypes import dtype_of
+from .find import raw_namespace
+
+__all__ = ["half", "in_float32", "narrowed", "norm", "widened"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+_halves: dict[tuple[type, Any], bool] = {}  # by the type too, since a library may not want its data types compared with others
+
+
+def half(dtype: Any) -> bool:
+    """Whether a data type, of any library, is float16 or bfloat16."""
+    key = (dtype.__class__, dtype)
+    known = _halves.get(key)
+    if known is None:
+        found = dtype_of(dtype)
+        known = _halves[key] = found.bits == 16 and found.inexact
+    return known
+
+
+def widened(xp: Any, x: Any) -> Any:
+    """`x`, in float32 if it is of half precision."""
+    return xp.astype(x, xp.float32) if half(x.dtype) else x
+
+
+def narrowed(g: Any, dtype: Any) -> Any:
+    """The sum `g`, an array or a Tensor, in the half precision of what was added up."""
+    return (g.__array_namespace__() if hasattr(g, "_node") else raw_namespace(g)).astype(g, dtype)
+
+
+def in_float32(function: F) -> F:
+    """Have a forward or a rule ``f(xp, ...)`` compute in float32 where its arrays are of half precision.
+
+    The result has their dtype; it is left in float32 where others of its arrays are of a wider one.
+    """
+
+    @functools.wraps(function)
+    def run(xp: Any, *arguments: Any, **options: Any) -> Any:
+        dtypes = [v.dtype for v in (*arguments, *options.values()) if hasattr(v, "shape") and hasattr(v, "dtype")]
+        narrow = next((dtype for dtype in dtypes if half(dtype)), None)
+        if narrow is None:
+            return function(xp, *arguments, **options)
+        y = function(xp, *[_widened(xp, v) for v in arguments], **{name: _widened(xp, v) for name, v in options.items()})
+        alone = all(dtype == narrow or not dtype_of(dtype).inexact for dtype in dtypes)
+        return xp.astype(y, narrow) if alone and y.dtype == xp.float32 else y
+
+    return run  # type: ignore[return-value]
+
+
+def _widened(xp: Any, v: Any) -> Any:
+    return xp.astype(v, xp.float32) if hasattr(v, "shape") and hasattr(v, "dtype") and half(v.dtype) else v
+
+
+def norm(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The Euclidean norm, as `xgrad.linalg.vector_norm` has it, in the body of a forward or a composite."""
+    # A raw namespace has the library's own in its linalg, and xgrad's under the bare name.
+    own = not hasattr(xp, "__backend__") or xp.__backend__.depth
+    return (xp.linalg.vector_norm if own else xp.vector_norm)(x, axis=axis, keepdims=keepdims)

@@ -1,0 +1,393 @@
+"""What a plug-in says about its library: what the Array API standard leaves out, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import math
+import os
+import threading
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .dtypes import Array, DType, _default_dtype, check_fits, complex64, complex128, dtype_name, dtype_of, float64
+
+__all__ = ["Backend", "BackendError", "extend_namespaces", "importing", "loading", "may_repeat"]
+
+
+class BackendError(RuntimeError):
+    """A backend was asked for that cannot run here; the message names what is missing and what to install."""
+
+
+# ----------------------------------------------------------------------------------------------------------- protocol
+
+
+class Backend:
+    """What a plug-in says about its library: what the standard leaves out, and nothing else.
+
+    A subclass sets `name`, `modules` and `install`, defines `import_namespace`, and overrides what its library does
+    better than the portable code here. See ``docs/adding-a-backend.md``.
+    """
+
+    name: str = ""
+    """The name that `set_backend` takes."""
+    modules: tuple[str, ...] = ()
+    """The library's top-level modules, if other than `name`; the first knows the version."""
+    install: str = ""
+    """The command that installs the library, for the error that says it is missing."""
+    mutable: bool = True
+    """Whether ``x[key] = value`` changes the array in place."""
+    depth: int = 0
+    """How many batch axes arrays of this type hide: none, but for those that `xgrad.vmap` makes."""
+    writes_in_order: bool = False
+    """Whether the last value wins where `set_item` is given several for one element. If not, they are made equal first."""
+    weak_scalars: bool = False
+    """Whether, against the standard, operators give an array without axes no say in the dtype of the result."""
+    copied_bytes: int = 0
+    """The size in bytes of the arrays that a graph copies when it captures them as constants: so small that it costs next to
+    nothing. Of larger ones the `fingerprint` is compared."""
+    cache_bytes: int = 0
+    """How many bytes of an array to update at a time, so that the temporaries stay in the processor's cache. Zero means
+    all at once: on devices, and where ``x[i:j] += v`` does not write into `x`."""
+
+    def __init__(self) -> None:
+        self._xp: types.ModuleType | None = None
+        self._native: dict[str, Any] = {}
+        self._dtypes: dict[Any, DType] = {}
+
+    # What a plug-in must define.
+
+    def import_namespace(self) -> Any:
+        """Import the library and return its Array API namespace, usually from array-api-compat."""
+        raise NotImplementedError
+
+    # What a plug-in may refine.
+
+    def amend(self) -> Mapping[str, Any]:
+        """Functions of the standard that the library lacks or has otherwise, by name (``"sort"``, ``"linalg.det"``)."""
+        return {}
+
+    def special(self, name: str) -> Callable[..., Array] | None:
+        """The library's own special function called `name` in `scipy.special`, of floating arrays; None if it has none."""
+        return None
+
+    def special_on_host(self, name: str) -> Callable[..., Array] | None:
+        """SciPy's special function called `name`, for arrays of this library that live in the host's memory, or None.
+
+        For functions that the library lacks. It must refuse arrays that live on a device with a NotImplementedError:
+        nothing is copied to the host and back without a word.
+        """
+        return None
+
+    def admit(self, x: Array) -> None:
+        """Raise if `x`, an array that a user hands over, cannot be computed with."""
+        self.dtype_of(x.dtype)
+
+    def problem(self) -> str | None:
+        """Why this backend cannot run here though its library imports (no GPU, no driver), or None."""
+        return None
+
+    def version(self) -> str:
+        """The library's version."""
+        return str(getattr(importlib.import_module((self.modules or (self.name,))[0]), "__version__", "unknown"))
+
+    def enclose(self, x: Any) -> Array:
+        """`x`, a Tensor or an array that hides fewer batch axes, as an array that hides as many as those of this type."""
+        return x
+
+    def forward(self, made: Any) -> Callable[..., Any]:
+        """What an op does to arrays of this type."""
+        found: Callable[..., Any] = made.forward
+        return found
+
+    def detach(self, x: Array) -> Array:
+        """`x` without the graph that it has inside, if it is no plain array."""
+        return x
+
+    def to_numpy(self, x: Array) -> Any:
+        """A NumPy array with the values of `x`, copied from its device; bfloat16, which NumPy lacks, becomes float32."""
+        import numpy
+
+        if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
+            return numpy.array(numpy.from_dlpack(x))
+        return numpy.array(x)
+
+    def from_numpy(self, x: Any, device: Any = None) -> Array:
+        """An array of this backend with the values of a NumPy array, whose memory it may share."""
+        return self.xp.asarray(x, device=device)
+
+    def device(self, x: Array) -> Any:
+        """The device that `x` lives on."""
+        return x.device
+
+    def to_device(self, x: Array, device: Any) -> Array:
+        """`x` on another device of this backend."""
+        return x.to_device(device)
+
+    def as_array(self, x: Array) -> Array:
+        """`x` as the library's array type, where operators of the library may have returned a scalar."""
+        return x
+
+    def at_hand(self, x: Array) -> bool:
+        """Whether the values of `x` are known now, in the host's memory, so that looking at them costs next to nothing.
+
+        Warnings that depend on values are given only then.
+        """
+        return False
+
+    def holds(self, x: Array) -> bool:
+        """Whether `x`, one boolean, is true; for any example, if it hides batch axes. It waits for the device."""
+        return bool(x)
+
+    def owns_memory(self, x: Array) -> bool:
+        """Whether `x` holds its own memory and is no view of another array's. False is always safe: it costs a copy.
+
+        The backward pass asks this of a gradient before it hands it out as ``x.grad``, which users may write into.
+        """
+        return not self.mutable
+
+    def copy(self, x: Array) -> Array:
+        """A copy of `x`."""
+        return self.xp.asarray(x, copy=True)
+
+    def fingerprint(self, x: Array) -> Any:
+        """Something that is different after `x` was written to; None where that cannot happen, or cannot be told cheaply."""
+        return None
+
+    def get_item(self, x: Array, key: Any) -> Array:
+        """``x[key]``."""
+        return x[key]
+
+    def from_parts(self, re: Array, im: Array) -> Array:
+        """The complex numbers with these real and imaginary parts, real arrays of one shape and dtype."""
+        return re + 1j * im  # NaN where the imaginary part is infinite: a library should know better
+
+    def shares_memory(self, y: Array, x: Array) -> bool:
+        """Whether `y`, which is `x` in another shape, shares its memory rather than being a copy."""
+        return True
+
+    def set_item(self, x: Array, key: Any, value: Array) -> Array:
+        """A copy of `x` with ``x[key]`` replaced by `value`."""
+        out = self.xp.asarray(x, copy=True)
+        out[key] = value
+        return out
+
+    def scatter_add(self, x: Array, key: Any, value: Array) -> Array:
+        """A copy of `x` with `value` added at ``x[key]``, positions that occur twice counted twice.
+
+        The portable way, in functions of the standard alone and always in the same order: sort what is added by where it
+        goes, sum each run of equal places by doubling steps, and have each place fetch the end of its run.
+        """
+        if not may_repeat(key):
+            return self.set_item(x, key, self.get_item(x, key) + value)
+        xp = self.xp
+        numbers = self.numbers(x, key)
+        value = xp.reshape(xp.broadcast_to(value, numbers.shape), (-1,))
+        count, size = value.shape[0], math.prod(x.shape)
+        if count == 0:
+            return xp.asarray(x, copy=True)
+        order = xp.argsort(xp.reshape(numbers, (-1,)), stable=True)
+        places, sums = xp.take(xp.reshape(numbers, (-1,)), order), xp.take(value, order)
+        step = 1
+        while step < count:
+            more = xp.where(places[step:] == places[:-step], sums[:-step], xp.zeros_like(sums[step:]))
+            sums, step = xp.concat([sums[:step], sums[step:] + more]), 2 * step
+        every = xp.arange(size, dtype=places.dtype, device=self.device(x))
+        ends = xp.searchsorted(places, every, side="right") - 1
+        ends = xp.where(ends < 0, xp.zeros_like(ends), ends)
+        total = xp.where(xp.take(places, ends) == every, xp.take(sums, ends), xp.zeros_like(sums[:1]))
+        return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
+
+    def accumulator(self, x: Array, key: Any) -> Any:
+        """The dtype in which to add to ``x[key]``, one after the other, if a wider one than that of `x` is needed; else None.
+
+        Half precision stops growing soon, and single precision loses digits where many numbers come to one place.
+        """
+        if not may_repeat(key):
+            return None
+        wider, most = _WIDER.get(self.dtype_of(x.dtype).name, (None, 0))
+        if wider is None:
+            return None
+        parts = key if isinstance(key, tuple) else (key,)
+        count = max(
+            math.prod(part.shape) if hasattr(part, "shape") else len(part) if isinstance(part, list) else 1 for part in parts
+        )
+        return self._native.get(wider) if count > most else None
+
+    def accumulate(self, x: Array, key: Any, value: Array) -> Array:
+        """What `scatter_add` does, in the dtype of `accumulator`."""
+        wider = self.accumulator(x, key)
+        if wider is None:
+            return self.scatter_add(x, key, value)
+        xp = self.xp
+        return xp.astype(self.scatter_add(xp.astype(x, wider), key, xp.astype(value, wider)), x.dtype)
+
+    def scatter(self, shape: tuple[int, ...], key: Any, value: Array) -> Array:
+        """Zeros of a shape with `value` added at ``[key]``, as by `scatter_add`; a library may need one buffer less."""
+        return self.xp.scatter_add(self.xp.new_zeros(value, shape), key, value)
+
+    def numbers(self, x: Array, key: Any) -> Array:
+        """The positions, in row-major order, of the elements of `x` that ``x[key]`` would return, in its shape."""
+        count = self.xp.arange(math.prod(x.shape), device=self.device(x))
+        return self.get_item(self.xp.reshape(count, x.shape), key)
+
+    def settled(self, x: Array) -> Array:
+        """`x` itself, with its values computed now if the library puts that off (a long iteration would be put off whole)."""
+        return x
+
+    def synchronize(self) -> None:
+        """Wait until queued work is done (before reading a clock)."""
+
+    def memory(self, device: Any) -> int | None:
+        """How many bytes of memory there are on a device, or None if that is not known. By default, those of the host."""
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (AttributeError, OSError, ValueError):  # not on Windows
+            return None
+
+    def peak_memory(self) -> int | None:
+        """The most bytes that the library had allocated at once, where it can tell."""
+        return None
+
+    # What xgrad makes of it.
+
+    def from_python(self, x: Any, dtype: Any = None, device: Any = None) -> Array:
+        """An array of Python numbers, nested to any depth; floats get the default data type."""
+        if x.__class__ is float and dtype is None:
+            return self.xp.asarray(x, dtype=self._native[_default_dtype.name], device=device)
+        import numpy
+
+        try:
+            host = numpy.asarray(x)
+        except ValueError as error:
+            raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
+        if host.dtype.kind not in "biufc":
+            raise TypeError(f"cannot make an array of {type(x).__name__} {x!r:.80}: it does not hold numbers")
+        if host.dtype.kind == "c" and dtype is not None:
+            check_fits(f"{x!r:.60}", host.dtype, dtype)
+        if dtype is not None and host.dtype.kind == "f" and dtype_of(dtype).kind.endswith("integer"):
+            host = numpy.asarray(x, dtype=dtype_of(dtype).dtype)  # integers beyond int64 may have met smaller ones in float64
+        if dtype is None:
+            if host.dtype == "float64":
+                dtype = _default_dtype
+            elif host.dtype == "complex128":
+                dtype = complex128 if _default_dtype is float64 else complex64
+            else:
+                dtype = dtype_of(host.dtype)
+        native = self.native_dtype(dtype)
+        return self.xp.astype(self.from_numpy(host, device), native, copy=False)
+
+    def from_scalar(self, x: Any, like: Array | None) -> Array:
+        """A 0-d array of a Python scalar, on the device of `like` and of the dtype that they promote to if it can hold `x`."""
+        if like is None:
+            return self.from_python(x)
+        xp = self.xp
+        kinds: tuple[str, ...] = ("bool",)
+        if not isinstance(x, bool):
+            kinds = ("integral", "real floating", "complex floating")[(isinstance(x, float) + 2 * isinstance(x, complex)) :]
+        if xp.isdtype(like.dtype, kinds):
+            return xp.asarray(x, dtype=like.dtype, device=self.device(like))
+        if isinstance(x, complex) and xp.isdtype(like.dtype, "real floating"):
+            dtype = complex128 if self.dtype_of(like.dtype) is float64 else complex64
+            return self.from_python(x, dtype, self.device(like))
+        return self.from_python(x, None, self.device(like))
+
+    @property
+    def xp(self) -> Any:
+        """The namespace in which rules run on this backend's arrays: its own, with xgrad's additions."""
+        if self._xp is None:
+            with loading:  # two threads must not get two namespaces
+                if self._xp is None:
+                    self._xp = self._build()
+        return self._xp
+
+    def _build(self) -> types.ModuleType:
+        with importing(self.name, self.install):
+            native = self.import_namespace()
+        problem = self.problem()
+        if problem is not None:
+            raise BackendError(f"backend {self.name!r} cannot run here: {problem}")
+        xp = types.ModuleType(f"xgrad.raw.{self.name}")
+        names = [name for name in dir(native) if not name.startswith("_")]
+        for name in [*names, "linalg", "fft", "__array_namespace_info__"]:  # not every library lists its extensions
+            if (value := getattr(native, name, None)) is not None or name == "newaxis":
+                xp.__dict__[name] = value
+        for dotted, value in self.amend().items():
+            part, _, name = dotted.rpartition(".")
+            if part and getattr(xp, part, None) is getattr(native, part, None):
+                copy = types.ModuleType(f"{xp.__name__}.{part}")
+                copy.__dict__.update(vars(getattr(native, part, copy)))
+                xp.__dict__[part] = copy
+            setattr(getattr(xp, part) if part else xp, name, value)
+        xp.__dict__.update(get_item=self.get_item, set_item=self.set_item, scatter_add=self.accumulate)
+        xp.__dict__.update(__backend__=self, __native__=native)
+        for dtype in DType._by_name.values():
+            found = getattr(native, dtype.name, None)
+            if found is not None:
+                found = native.zeros(0, dtype=found).dtype
+                self._native[dtype.name], self._dtypes[found] = found, dtype
+        for extend in _extensions:
+            extend(xp)
+        xp.__dict__["astype"] = self._astype(xp.astype)
+        return xp
+
+    def _astype(self, convert: Callable[..., Array]) -> Callable[..., Array]:
+        """The library's `convert`, which refuses what would drop imaginary parts."""
+        complexes = {self._native[name] for name in ("complex64", "complex128") if name in self._native}
+
+        def astype(x: Array, dtype: Any, /, **options: Any) -> Array:
+            if x.dtype in complexes:
+                check_fits("astype", x.dtype, dtype)
+            return convert(x, dtype, **options)
+
+        return astype
+
+    def native_dtype(self, dtype: object) -> Any:
+        """This library's object for a data type given as a `DType`, a name or another library's object."""
+        self.xp  # noqa: B018  (loads the library)
+        name = dtype_of(dtype).name
+        try:
+            return self._native[name]
+        except KeyError:
+            raise TypeError(f"backend {self.name!r} has no data type {name}") from None
+
+    def dtype_of(self, native: Any) -> DType:
+        """The `DType` of one of this library's dtype objects."""
+        found = self._dtypes.get(native)
+        return dtype_of(native) if found is None else found
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name!r}>"
+
+
+_WIDER = {"float16": ("float32", 0), "bfloat16": ("float32", 0), "float32": ("float64", 1024), "complex64": ("complex128", 1024)}
+"""In which dtype to add to one place more numbers than so many."""
+
+
+def may_repeat(key: Any) -> bool:
+    """Whether an index can name one element twice: if there is an array of integers in it."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(
+        isinstance(part, list) or (getattr(part, "shape", ()) != () and dtype_name(part.dtype) != "bool") for part in parts
+    )
+
+
+@contextlib.contextmanager
+def importing(name: str, install: str = "") -> Iterator[None]:
+    advice = f"; install it with: {install}" if install else ""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BackendError(f"backend {name!r} needs the package {error.name!r}, which is not installed{advice}") from error
+    except (ImportError, OSError) as error:
+        raise BackendError(f"backend {name!r}: its package is installed but cannot be loaded ({error}){advice}") from error
+
+
+loading = threading.RLock()
+_extensions: list[Callable[[Any], None]] = []
+
+
+def extend_namespaces(extend: Callable[[Any], None]) -> None:
+    """Have `extend` add names to the raw namespace of every backend when that is first built."""
+    _extensions.append(extend)

@@ -1,0 +1,1 @@
+"""Calling ops, and walking the graph."""

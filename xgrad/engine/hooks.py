@@ -1,0 +1,256 @@
+"""Hooks: functions of yours that the engine calls when it comes by.
+
+* `Tensor.register_hook` sees the cotangent of a tensor on the way back, and may replace it;
+* `Tensor.register_post_accumulate_grad_hook` is called with a leaf when its gradient is there;
+* `saved_tensors_hooks` packs the arrays that a graph keeps, and unpacks them when they are needed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, overload
+
+from ..backend.find import backend_of, raw_namespace
+from ..backend.protocol import Backend
+from ..errors import GradientError
+from ..graph import memory
+from ..graph.node import Leaf, Node
+from ..graph.recording import Recorder, batches, mode, recording, watching
+from ..tensor.tensor import Tensor, wrap
+
+__all__ = ["HookHandle", "attend", "offload_to_host", "register", "run", "run_on_leaf", "saved_tensors_hooks"]
+
+
+# -------------------------------------------------------------------------------------------------------- tensors' hooks
+
+
+class _Hooks(dict[int, Callable[[Tensor], Any]]):
+    """The hooks of one node, in the order in which they were registered."""
+
+    __slots__ = ("__weakref__",)
+
+
+class HookHandle:
+    """What registering a hook returns: `remove` takes the hook away again, and so does the end of a ``with`` statement."""
+
+    def __init__(self, hooks: _Hooks, key: int) -> None:
+        self._hooks, self._key = weakref.ref(hooks), key  # weak: the handle does not keep the graph alive
+
+    def remove(self) -> None:
+        """Take the hook away; it does not matter if it is gone already."""
+        hooks = self._hooks()
+        if hooks is not None:
+            hooks.pop(self._key, None)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.remove()
+
+
+_next_key = itertools.count().__next__
+
+
+def register(node: Node, kind: str, hook: Callable[[Tensor], Any]) -> HookHandle:
+    """Have `hook` called at `node`: of kind ``"hooks"`` on the cotangent, or ``"after"``, on the leaf itself."""
+    if not callable(hook):
+        raise TypeError(f"a hook is a function of a Tensor, not {hook!r:.60}")
+    extra = node.extra = node.extra or {}
+    hooks = extra.setdefault(kind, _Hooks())
+    key = _next_key()
+    hooks[key] = hook
+    return HookHandle(hooks, key)
+
+
+def attend(node: Node, g: Any) -> Any:
+    """The cotangent `g` of a node after all that was asked for at it: hooks, a gradient to retain, copies to compare with."""
+    extra = node.extra or {}
+    if "hooks" in extra:
+        g = run(node, g)
+    if extra.get("retain"):
+        extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
+    if "guard" in extra:
+        memory.check_guarded(node)
+    return g
+
+
+def run(node: Node, g: Any) -> Any:
+    """The cotangent `g` of a node, an array or a Tensor, after its hooks have seen it."""
+    from . import watch as once  # which builds on this module
+
+    extra = node.extra or {}
+    for hook in list(extra.get("hooks", {}).values()):
+        recorded = isinstance(g, Tensor) and bool(mode.get())
+        seen = once.followed([g])[0] if recorded else g if isinstance(g, Tensor) else wrap(g)
+        made = hook(seen)
+        if made is None:
+            continue
+        data = made._data if isinstance(made, Tensor) else made
+        if not isinstance(made, Tensor) and backend_of(made) is None:
+            raise TypeError(f"{_told(hook)} returned a {type(made).__name__}; a hook returns a Tensor, or None for no change")
+        if data.shape != seen._data.shape or data.dtype != seen._data.dtype:
+            raise ValueError(
+                f"{_told(hook)} returned {tuple(data.shape)} {data.dtype} for a cotangent of {seen.shape} {seen._data.dtype}; it "
+                "must return one of the same shape and dtype"
+            )
+        if recorded:
+            once.look_at_hook(_told(hook), made, seen, hook)
+        g = data if not isinstance(g, Tensor) else made if isinstance(made, Tensor) else wrap(made)
+    return g
+
+
+def run_on_leaf(leaf: Leaf) -> None:
+    """Call the hooks that wait for the gradient of a leaf."""
+    owner = leaf.owner()
+    if owner is not None and leaf.extra is not None:
+        with recording(False):
+            for hook in list(leaf.extra.get("after", {}).values()):
+                hook(owner)
+
+
+def _told(hook: Any) -> str:
+    return f"the hook {getattr(hook, '__name__', repr(hook))}"
+
+
+# ---------------------------------------------------------------------------------------------------- what a graph saves
+
+
+def saved_tensors_hooks(pack: Callable[[Tensor], Any], unpack: Callable[[Any], Any], /) -> AbstractContextManager[None]:
+    """Pack each array that a graph saves in the body of a ``with`` statement, and unpack it when a derivative needs it.
+
+    Parameters
+    ----------
+    pack : callable
+        Takes a Tensor; returns anything, which the graph keeps instead: a name of a file, an array of half precision.
+    unpack : callable
+        Takes that; returns a Tensor or an array with the values, shape, dtype and device that the Tensor had (the values may
+        be less exact). It is called each time that a rule asks for the array, also outside of the ``with`` statement.
+
+    Raises
+    ------
+    GradientError
+        When `unpack` returns something of another shape or dtype.
+
+    See Also
+    --------
+    offload_to_host : keep them in the memory of the host
+    checkpoint : compute them again
+
+    Notes
+    -----
+    Of hooks that are nested the innermost alone are called. Do not write to what `pack` is given.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with xgrad.saved_tensors_hooks(lambda x: x.tolist(), lambda values: xgrad.asarray(values)):
+    ...     y = xgrad.sum(xgrad.exp(x) * x)
+    >>> y.backward()
+    """
+    return watching(_Packer(pack, unpack))
+
+
+def offload_to_host() -> AbstractContextManager[None]:
+    """Keep what a graph saves in the body of a ``with`` statement in the memory of the host, and bring it back when needed.
+
+    For arrays on a device whose memory is short. Arrays of leaves, such as the parameters of a model, stay where they are,
+    since they are there in any case, and so do those in a function under `vmap`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> x = xgrad.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with xgrad.offload_to_host():
+    ...     y = xgrad.sum((3 * x) ** 2)
+    >>> y.backward()
+    >>> x.grad
+    Tensor([18., 36.])
+    """
+
+    def pack(x: Tensor) -> Any:
+        backend: Backend = raw_namespace(x._data).__backend__
+        return backend, backend.to_numpy(x._data), backend.device(x._data), x._data.dtype
+
+    def unpack(packed: Any) -> Any:
+        backend, host, device, dtype = packed
+        return backend.xp.astype(backend.from_numpy(host, device), dtype, copy=False)
+
+    return watching(_Packer(pack, unpack, leaves=False))
+
+
+class _Packer(Recorder):
+    def __init__(self, pack: Callable[[Tensor], Any], unpack: Callable[[Any], Any], leaves: bool = True) -> None:
+        if not callable(pack) or not callable(unpack):
+            raise TypeError("saved_tensors_hooks takes two functions, pack and unpack")
+        self.pack, self.unpack, self.leaves = pack, unpack, leaves
+
+    def recorded(self, node: Node, output: Any, inputs: Any) -> None:
+        if isinstance(node.saved, _Saved) or (not self.leaves and batches.get()):  # what hides a batch has no place on the host
+            return
+        spared: set[int] = set()
+        if not self.leaves:
+            owners = [parent.owner() for parent in node.parents if isinstance(parent, Leaf)]
+            spared = {id(owner._data) for owner in owners if owner is not None}
+        with recording(False):
+            entries = [self._packed(value, spared) for value in node.saved]
+        if any(isinstance(e, _Parcel) or (isinstance(e, list) and any(isinstance(v, _Parcel) for v in e)) for e in entries):
+            node.saved = _Saved(entries, self.unpack, node.op.name)
+
+    def _packed(self, value: Any, spared: set[int]) -> Any:
+        if isinstance(value, (list, tuple)):  # of a sequence of arrays, or of several outputs
+            packed = [self._packed(v, spared) for v in value]
+            return packed if any(isinstance(v, _Parcel) for v in packed) else value
+        if not hasattr(value, "dtype") or id(value) in spared or backend_of(value) is None:
+            return value
+        return _Parcel(self.pack(wrap(value)), tuple(value.shape), value.dtype)
+
+
+class _Parcel:
+    """What the graph keeps in place of an array."""
+
+    __slots__ = ("content", "dtype", "shape")
+
+    def __init__(self, content: Any, shape: tuple[int, ...], dtype: Any) -> None:
+        self.content, self.shape, self.dtype = content, shape, dtype
+
+
+class _Saved(Sequence[Any]):
+    """What a node saved, some of it packed: an entry is unpacked each time that a rule asks for it."""
+
+    __slots__ = ("entries", "name", "unpack")
+
+    def __init__(self, entries: list[Any], unpack: Callable[[Any], Any], name: str) -> None:
+        self.entries, self.unpack, self.name = entries, unpack, name
+
+    @overload
+    def __getitem__(self, i: int) -> Any: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Any]: ...
+    def __getitem__(self, i: Any) -> Any:
+        return self._opened(self.entries[i])
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._opened, self.entries)
+
+    def _opened(self, entry: Any) -> Any:
+        if isinstance(entry, list):
+            return [self._opened(e) for e in entry]
+        if not isinstance(entry, _Parcel):
+            return entry
+        made = self.unpack(entry.content)
+        data = made._data if isinstance(made, Tensor) else made
+        if getattr(data, "shape", None) != entry.shape or data.dtype != entry.dtype:
+            told = f"{tuple(data.shape)} {data.dtype}" if hasattr(data, "dtype") else f"a {type(made).__name__}"
+            raise GradientError(
+                f"saved_tensors_hooks: for an array that {self.name} saved, {entry.shape} {entry.dtype}, unpack returned {told}"
+            )
+        return data

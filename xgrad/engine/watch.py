@@ -1,0 +1,319 @@
+"""What a user's rule returns is looked at where a graph of it is wanted: does it lead to what it was computed from?
+
+A rule that takes values out (``x.detach().numpy()``) returns a constant, and derivatives of the derivative would be zero
+without a word. `once_differentiable` says that there are none.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .. import random
+from ..backend.find import inexact, raw_namespace
+from ..errors import GradientError
+from ..graph.declare import Op
+from ..graph.node import ARGUMENT, Node
+from ..graph.recording import mode, recording
+from ..graph.walks import between
+from ..tensor.tensor import Tensor, wrap
+from .call import attach
+
+__all__ = [
+    "changed", "followed", "is_once", "look", "look_at_hook", "nearby", "once_differentiable", "replayed", "sealed",
+    "watched",
+]  # fmt: skip
+
+
+class once_differentiable:  # noqa: N801  (a decorator)
+    """A derivative rule whose result has no derivative of its own: it may leave the graph.
+
+    Parameters
+    ----------
+    rule : callable
+        The `bwd` of a `custom_vjp`, or a rule of an `op`. It runs on tensors that do not require grad, so that ``x.numpy()``
+        is allowed.
+
+    Raises
+    ------
+    GradientError
+        When a derivative of what the rule returned is asked for.
+
+    Examples
+    --------
+    >>> import numpy as np, xgrad
+    >>> @xgrad.custom_vjp
+    ... def cube(x):
+    ...     return np.power(x.numpy(), 3)
+    >>> @xgrad.once_differentiable
+    ... def backward(x, g):
+    ...     return (xgrad.asarray(3 * g.numpy() * x.numpy() ** 2),)
+    >>> cube.defvjp(lambda x: (cube(x), x), backward)
+    >>> total = lambda x: xgrad.sum(cube(x))
+    >>> xgrad.grad(total)(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    >>> xgrad.hessian(total)(np.array([1.0, 2.0]))
+    Traceback (most recent call last):
+    ...
+    xgrad.errors.GradientError: cube: its rule is once_differentiable, so that there is no second derivative; ...
+    """
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        if not callable(rule):
+            raise TypeError(f"once_differentiable: takes a rule, which is a function, not {rule!r:.60}")
+        functools.update_wrapper(self, rule)
+        self.rule = rule
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.rule(*args, **options)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.rule,)
+
+
+def is_once(rule: Any) -> bool:
+    return isinstance(rule, once_differentiable)
+
+
+def _no_further(told: str) -> Any:
+    raise GradientError(told)
+
+
+_ONCE: Op[..., Any] = Op(lambda xp, *arrays, told: arrays)
+_ONCE.name = "once_differentiable"
+_ONCE.vjp(arrays=lambda g, told: _no_further(told))
+_ONCE.jvp(arrays=lambda t, told: _no_further(told))
+
+
+def sealed(name: str, found: Sequence[Any], of: Iterable[Any]) -> list[Any]:
+    """What a rule found, as functions of the tensors `of` whose derivative raises."""
+    parents = [x._node for x in of if isinstance(x, Tensor) and x._node is not None]
+    at = [k for k, v in enumerate(found) if v is not None]
+    if not parents or not at or not mode.get():
+        return list(found)
+    data = [found[k]._data if isinstance(found[k], Tensor) else found[k] for k in at]
+    out = list(found)
+    told = (
+        f"{name}: its rule is once_differentiable, so that there is no second derivative; forward mode by a rule of the walk "
+        "back needs one"
+    )
+    for k, v in zip(at, attach(_ONCE, parents, (None, told, None, None), data, ())):
+        out[k] = v
+    return out
+
+
+def followed(gs: Sequence[Any]) -> list[Tensor]:
+    """Cotangents or tangents as Tensors with nodes of their own, children of those that they had."""
+    tensors = [g if isinstance(g, Tensor) else wrap(g) for g in gs]
+    if not mode.get():
+        return tensors
+    return [
+        wrap(g._data, Node(ARGUMENT, (g._node,), (None, None, None), g._data.shape, g._data.dtype)) if inexact(g._data) else g
+        for g in tensors
+    ]
+
+
+def look(
+    name: str,
+    found: Sequence[Any],
+    names: Sequence[str],
+    starts: Sequence[Tensor],
+    start: str,
+    kept: Sequence[Tensor],
+    again: Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Any]],
+    advice: str,
+) -> None:
+    """Raise if something of what a rule found is not in the graph of what it was computed from.
+
+    Parameters
+    ----------
+    name : str
+        Of the function whose rule it is.
+    found, names : sequence
+        What the rule returned, Tensors or None, and what that is called.
+    starts, start : sequence of Tensor, str
+        The cotangents or tangents that it was given, as `followed` returned them, and what they are called. A rule is linear
+        in them: what does not depend on them is zero.
+    kept : sequence of Tensor
+        What else it was given that is in the graph. What does not lead there must not change when that changes.
+    again : callable
+        Calls the rule with others in place of `starts` and `kept`.
+    advice : str
+        What to do.
+    """
+    tensors = [v if isinstance(v, Tensor) else None for v in found]
+    values: list[Any] | None = None
+
+    def nearby_values(moved: Tensor | None) -> list[Any] | None:
+        """What the rule makes of ones, and of what it kept, one of which is moved; None if that is no argument for it."""
+        with recording(False):
+            ones = [wrap(raw_namespace(g._data).ones_like(g._data)) for g in starts]
+            try:
+                return list(again(ones, [nearby(y) if y is moved else wrap(y._data) for y in kept]))
+            except Exception:
+                return None
+
+    for i, v in enumerate(tensors):
+        if v is None or _reaches(v, starts):
+            continue
+        values = values or nearby_values(None)  # a cotangent of zeros, as forward mode has, tells nothing
+        if _any(v) or (values is not None and _any(values[i])):
+            raise GradientError(
+                f"{name}: {names[i]} does not depend on {start} that the rule was given, so that the derivative of it would be "
+                f"zero: something in the rule leaves the graph, such as detach(), numpy() or float(); {advice}"
+            )
+    for k, x in enumerate(kept):
+        apart = [i for i, v in enumerate(tensors) if v is not None and not _reaches(v, [x])]
+        if not apart:
+            continue
+        values, moved = values or nearby_values(None), nearby_values(x)
+        for i in apart:
+            if values is not None and moved is not None and changed(values[i], moved[i]):
+                raise GradientError(
+                    f"{name}: {names[i]} changes with number {k} of the tensors that the rule was given, but does not "
+                    "lead there, so that the derivative of it would be wrong: something in the rule leaves the graph, such as "
+                    f"detach(), numpy() or float(); {advice}"
+                )
+
+
+def look_at_hook(name: str, made: Any, seen: Tensor, hook: Callable[[Tensor], Any]) -> None:
+    """Raise if what a hook returned was computed from what it was given, but outside of the graph: it may be a constant."""
+    if isinstance(made, Tensor) and _reaches(made, [seen]):
+        return
+    with recording(False):
+        if changed(made, hook(nearby(seen))):
+            raise GradientError(
+                f"{name} returned what depends on the cotangent that it was given, but is not in its graph, so that a second "
+                "derivative would be wrong; compute it with xgrad's functions, without detach(), numpy() or float()"
+            )
+
+
+def _reaches(v: Tensor, xs: Sequence[Tensor]) -> bool:
+    """Whether the graph of `v`, or one inside of it if it is a batch, leads to one of `xs`."""
+    nodes = [x._node for x in xs if x._node is not None]
+    while True:
+        if v._node is not None and (v._node in nodes or bool(between([v._node], nodes))):
+            return True
+        if not raw_namespace(v._data).__backend__.depth:
+            return False
+        v = v._data.payload
+
+
+def _any(x: Any) -> bool:
+    """Whether a number in `x` is not zero, for any example if `x` is a batch."""
+    if not hasattr(x, "dtype"):
+        return False
+    data = _plain(x)
+    return bool(raw_namespace(data).any(data != 0))
+
+
+def _plain(x: Any) -> Any:
+    data = x._data if isinstance(x, Tensor) else x
+    while raw_namespace(data).__backend__.depth:
+        data = data.payload._data
+    return data
+
+
+def nearby(x: Tensor) -> Tensor:
+    """What differs from `x` by the root of the rounding."""
+    xp = x.__array_namespace__()
+    plain = wrap(x._data)
+    moved: Tensor = plain + float(xp.finfo(x.dtype).eps) ** 0.5 * (1.0 + xp.astype(xp.abs(plain), x.dtype))
+    return moved
+
+
+def changed(v: Any, w: Any) -> bool:
+    """Whether `w`, found nearby, differs from `v` by a little: by more than rounding, and by less than a jump."""
+    if not hasattr(v, "dtype") or not hasattr(w, "dtype"):
+        return isinstance(v, (float, complex)) and isinstance(w, (float, complex)) and 0 < abs(w - v) <= 1e-3 * (abs(v) + abs(w))
+    one, other = _plain(v), _plain(w)
+    if one.shape != other.shape or not inexact(one) or math.prod(one.shape) == 0:
+        return False
+    xp = raw_namespace(one)
+    finite = xp.logical_and(xp.isfinite(one), xp.isfinite(other))
+    one, other = (xp.where(finite, x, xp.zeros_like(x)) for x in (one, other))
+    off, size = xp.abs(other - one), xp.abs(one) + xp.abs(other)
+    eps = float(xp.finfo(one.dtype).eps)
+    return bool(xp.any(xp.logical_and(off > 64 * eps * xp.max(size), off <= eps**0.25 * size)))
+
+
+def replayed(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, drawing the random numbers that would be drawn now, each time that it is called."""
+    state = random.get_state()
+
+    def call(*args: Any) -> Any:
+        with random.replaying(state):
+            return f(*args)
+
+    return call
+
+
+# ------------------------------------------------------------------------------------------------------ rules of an op
+
+
+def watched(name: str, rule: Callable[..., Any], once: bool) -> Callable[..., Any]:
+    """The compiled rule ``rule(xp, g, saved)`` of a user's op, looked at where it is recorded."""
+    advice = "compute it with functions of xp, or declare that it has no derivative, with xgrad.once_differentiable(rule)"
+
+    def run(xp: Any, g: Any, saved: Any, *i: int) -> Any:
+        gs = list(g) if isinstance(g, (tuple, list)) else [g]
+        if not mode.get() or not any(isinstance(v, Tensor) for v in gs):
+            return rule(xp, g, saved, *i)
+        new: Callable[[Any], Any] = lambda vs: type(g)(vs) if isinstance(g, (tuple, list)) else vs[0]
+        if once:
+            with recording(False):
+                found = rule(xp, new(_cut(gs)), _cut(saved), *i)
+            parts = list(found) if isinstance(found, (tuple, list)) else [found]
+            parts = sealed(name, parts, [*gs, *_tensors_in(saved)])
+            return type(found)(parts) if isinstance(found, (tuple, list)) else parts[0]
+        starts = followed(gs)
+        kept = [x for x in _tensors_in(saved) if x._node is not None and inexact(x._data)]
+        call = replayed(lambda vs, xs: rule(xp, new(vs), _with(saved, kept, xs), *i))
+        found = rule(xp, new(starts), saved, *i)
+        listed: Callable[[Any], list[Any]] = lambda v: list(v) if isinstance(v, (tuple, list)) else [v]
+        parts = listed(found)
+        raw = [v for v in parts if v is not None and not isinstance(v, Tensor)]
+        if raw:
+            raise GradientError(
+                f"{name}: a rule of it returned a {type(raw[0]).__name__}, which no further derivative can see through; {advice}"
+            )
+        of = "what a rule of it returned"
+        again: Callable[[Any, Any], list[Any]] = lambda vs, xs: listed(call(vs, xs))
+        look(name, parts, [of] * len(parts), starts, "the cotangent or tangent", kept, again, advice)
+        return found
+
+    return run
+
+
+def _tensors_in(saved: Any) -> list[Tensor]:
+    out: list[Tensor] = []
+    for value in saved:
+        if isinstance(value, Tensor):
+            out.append(value)
+        elif isinstance(value, (list, tuple)):
+            out += _tensors_in(value)
+    return out
+
+
+def _cut(values: Any) -> Any:
+    return [
+        wrap(v._data) if isinstance(v, Tensor) else _cut(v) if isinstance(v, list) else tuple(_cut(v)) if type(v) is tuple else v
+        for v in values
+    ]
+
+
+def _with(saved: Any, old: Sequence[Tensor], new: Sequence[Tensor]) -> Any:
+    """`saved` without a graph, and with `new` in place of `old`."""
+    places = {id(x): y for x, y in zip(old, new)}
+    put: Callable[[Any], Any] = lambda v: (
+        places.get(id(v), wrap(v._data))
+        if isinstance(v, Tensor)
+        else [put(x) for x in v]
+        if isinstance(v, list)
+        else tuple(map(put, v))
+        if type(v) is tuple
+        else v
+    )
+    return [put(v) for v in saved]

@@ -1,0 +1,1 @@
+"""What a call leaves behind: nodes, and what ops declare."""

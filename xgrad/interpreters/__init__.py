@@ -1,0 +1,1 @@
+"""Interpreters: other meanings of the same ops."""

@@ -1,0 +1,47 @@
+"""Operators for a class of arrays, from the functions of its namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .batch.arrays import Batched
+
+__all__ = ["with_operators"]
+
+
+_PAIRS = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
+}  # fmt: skip
+_COMPARISONS = {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
+_SINGLE = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+_SCALARS = (bool, int, float, complex)
+
+
+def with_operators(cls: type[Batched], xp: Any) -> None:
+    """Give `cls` its operators, which are the functions of its namespace."""
+
+    def forwards(function: Callable[[Any, Any], Any]) -> Any:
+        def operator(self: Any, other: Any) -> Any:
+            if other.__class__ is cls or other.__class__ in _SCALARS or cls.backend.takes(other):
+                return function(self, other)
+            return NotImplemented
+
+        return operator
+
+    for short, name in {**_PAIRS, **_COMPARISONS}.items():
+        setattr(cls, f"__{short}__", forwards(getattr(xp, name)))
+    for short, name in _PAIRS.items():
+        setattr(cls, f"__r{short}__", forwards(_reflected(getattr(xp, name))))
+    for short, name in _SINGLE.items():
+        setattr(cls, f"__{short}__", _method(getattr(xp, name)))
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda self, other: function(other, self)
+
+
+def _method(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda self: function(self)

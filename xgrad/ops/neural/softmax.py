@@ -1,0 +1,267 @@
+"""Softmax and its kin."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...backend.precision import in_float32
+from ...engine.define import op
+from ...graph.kinds import is_complex, takes_real
+from ...tensor.tensor import ArrayLike, Tensor
+from ..parts.axes import axes_from_0
+from ..parts.special import one_where
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+Axis = int | tuple[int, ...] | None
+
+
+# ------------------------------------------------------------------------------------------------- sums of exponentials
+
+
+def _peak(xp: Any, x: Any, axis: Axis) -> Any:
+    """The maximum along `axis`, or 0 where that is infinite: what to subtract before ``exp``."""
+    peak = xp.max(x, axis=axis, keepdims=True)
+    return xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+
+
+@op
+def exponential_rest(xp: Any, shifted: ArrayLike, terms: ArrayLike, /, axis: Axis) -> Tensor:
+    """The sum of `terms` along `axis` without one of those that are 1: exponentials of what was `shifted` to peak at 0.
+
+    The whole sum is 1 more; added to it before the logarithm, the rest would lose its digits. Where all terms are 0 so is the
+    rest: the 1 that stays keeps the logarithm and the quotient finite.
+
+    >>> import xgrad
+    >>> exponential_rest(xgrad.Tensor([0.0, 0.0, -20.0]), xgrad.Tensor([1.0, 1.0, 2e-9]), -1)
+    Tensor([1.])
+    """
+    ties = xp.sum(xp.astype(shifted == 0, terms.dtype), axis=axis, keepdims=True) - 1
+    return xp.sum(xp.zero_where_not(terms, shifted != 0), axis=axis, keepdims=True) + xp.maximum(ties, xp.zeros_like(ties))
+
+
+exponential_rest.not_differentiable()
+
+
+def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape of a reduction with its axes kept."""
+    axes = axes_from_0(axis, len(shape))
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+@op(override=True)
+@in_float32
+def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """``log(sum(exp(x)))`` along `axis`, without overflow.
+
+    Parameters
+    ----------
+    x : array
+        Real or complex floating.
+    axis : int, tuple of int or None
+        The axes to sum over; all of them by default.
+    keepdims : bool
+        Whether these stay, with length 1.
+
+    Returns
+    -------
+    Tensor
+        ``-inf`` where all elements are ``-inf`` or there are none. Of complex numbers, the principal value of the logarithm.
+
+    Notes
+    -----
+    The gradient is ``g * exp(x - y)``, the softmax; where all elements are ``-inf`` it is 0.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> logsumexp(xgrad.Tensor([1000.0, 1000.0]))
+    Tensor(1000.693...)
+    """
+    shape = _kept(x.shape, axis)
+    if 0 in x.shape and 0 not in shape:
+        y = xp.zeros_like(xp.sum(x, axis=axis, keepdims=True)) - math.inf
+    elif is_complex(xp, x):
+        peak = _peak(xp, xp.real(x), axis)
+        total = xp.sum(xp.exp(x - peak), axis=axis, keepdims=True)
+        y = xp.where(total == 0, xp.full_like(total, -math.inf), xp.log(one_where(xp, total == 0, total)) + peak)
+    else:
+        peak = xp.max(x, axis=axis, keepdims=True)
+        shifted = x - xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+        y = xp.log1p(xp.exponential_rest(shifted, xp.exp(shifted), axis)) + peak
+    return y if keepdims else xp.squeeze(y, axis=axes_from_0(axis, len(shape)))
+
+
+def _shares(xp: Any, x: Any, y: Any, axis: Axis) -> Any:
+    """``exp(x - y)``, the share of each term in the sum whose logarithm is `y`."""
+    if not is_complex(xp, x):
+        return xp.softmax(x, axis=axis)
+    y = xp.reshape(y, _kept(x.shape, axis))
+    none = xp.real(y) == -math.inf
+    return xp.exp(x - xp.where(none, xp.zeros_like(y), y))
+
+
+@in_float32
+def _logsumexp_x(xp: Any, g: Any, x: Any, y: Any, axis: Axis) -> Any:
+    return xp.reshape(g, _kept(x.shape, axis)) * _shares(xp, x, y, axis)
+
+
+@in_float32
+def _logsumexp_change(xp: Any, t: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
+    return xp.sum(t * _shares(xp, x, y, axis), axis=axis, keepdims=keepdims)
+
+
+logsumexp.holomorphic(x=_logsumexp_x)
+logsumexp.jvp(x=_logsumexp_change)
+
+
+@op(override=True)
+@takes_real
+@in_float32
+def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
+    """``exp(x) / sum(exp(x))`` along `axis`, without overflow.
+
+    Parameters
+    ----------
+    x : array
+        Real floating; ``-inf`` masks an element.
+    axis : int, tuple of int or None
+        Along which the result sums to 1. Where all elements are ``-inf`` the result is 0.
+
+    Notes
+    -----
+    The gradient is ``y * (g - sum(g * y))``, by `softmax_pull`.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> softmax(xgrad.Tensor([0.0, 0.0, -xgrad.inf]))
+    Tensor([0.5, 0.5, 0. ])
+    """
+    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
+    if 0 in x.shape:
+        return xp.exp(x)
+    shifted = x - _peak(xp, x, axis)
+    terms = xp.exp(shifted)
+    return terms / (1 + xp.exponential_rest(shifted, terms, axis))
+
+
+def _from_top(xp: Any, v: Any, p: Any, axis: Axis) -> Any:
+    """`v` less its element at the largest weight `p`.
+
+    In a mean with the weights `p`, which sum to 1, that element then drops out, and what is left for it is a sum over the others
+    alone: it keeps its digits where the weight is nearly 1.
+    """
+    top = p == xp.max(p, axis=axis, keepdims=True)
+    return v - xp.max(xp.where(top, v, xp.full_like(v, -math.inf)), axis=axis, keepdims=True)
+
+
+def _less_mean(xp: Any, v: Any, p: Any, axis: Axis) -> Any:
+    """``v - sum(v * p)`` with weights `p` that sum to 1."""
+    v = _from_top(xp, v, p, axis)
+    return v - xp.sum(v * p, axis=axis, keepdims=True)
+
+
+@op(override=True)
+@in_float32
+def softmax_pull(xp: Any, v: ArrayLike, p: ArrayLike, /, axis: Axis) -> Tensor:
+    """``p * (v - sum(v * p))`` along `axis`: the gradient of a `softmax` with the result `p`, precise in its tails.
+
+    It is linear in `v`, and its own transpose. Its gradient for `p` leaves out a constant along the axis, of which the softmax
+    that made `p` makes nothing.
+
+    >>> import xgrad
+    >>> softmax_pull(xgrad.Tensor([1.0, 0.0]), xgrad.Tensor([0.75, 0.25]), -1)
+    Tensor([ 0.1875, -0.1875])
+    """
+    return v * p if 0 in p.shape else p * _less_mean(xp, v, p, axis)
+
+
+@in_float32
+def _softmax_pull_p(xp: Any, g: Any, v: Any, p: Any, axis: Axis) -> Any:
+    if 0 in p.shape:
+        return g * v
+    g, v = _from_top(xp, g, p, axis), _from_top(xp, v, p, axis)
+    mean = xp.sum(g * p, axis=axis, keepdims=True)
+    return g * (v - xp.sum(v * p, axis=axis, keepdims=True)) - v * mean
+
+
+softmax_pull.vjp(v=lambda xp, g, p, axis: xp.softmax_pull(g, p, axis), p=_softmax_pull_p)
+softmax_pull.jvp(v=lambda xp, t, p, axis: xp.softmax_pull(t, p, axis))
+
+
+@op(override=True)
+@in_float32
+def softmax_error(xp: Any, x: ArrayLike, target: ArrayLike, /) -> Tensor:
+    """``softmax(x) * sum(target) - target`` along the last axis: the gradient of the cross-entropy, precise in its tails.
+
+    >>> import xgrad
+    >>> softmax_error(xgrad.Tensor([0.0, 20.0]), xgrad.Tensor([0.0, 1.0]))
+    Tensor([ 2.0611...e-09, -2.0611...e-09])
+    """
+    shifted = x - _peak(xp, x, -1)
+    terms = xp.exp(shifted)
+    rest = xp.exponential_rest(shifted, terms, -1)
+    # Over a common divisor the largest term, which is 1, less its target is exact; p * sum - target would lose what p lacks of 1.
+    return (terms * xp.sum(target, axis=-1, keepdims=True) - target - rest * target) / (1 + rest)
+
+
+softmax_error.vjp(
+    x=lambda xp, g, x, target: xp.softmax_pull(g * xp.sum(target, axis=-1, keepdims=True), xp.softmax(x, axis=-1), -1),
+    target=lambda xp, g, x: -_less_mean(xp, g, xp.softmax(x, axis=-1), -1),
+)
+softmax_error.jvp(
+    x=lambda xp, t, x, target: xp.softmax_pull(t, xp.softmax(x, axis=-1), -1) * xp.sum(target, axis=-1, keepdims=True),
+    target=lambda xp, t, x: xp.softmax(x, axis=-1) * xp.sum(t, axis=-1, keepdims=True) - t,
+)
+
+
+softmax.vjp(x=lambda xp, g, y, axis: xp.softmax_pull(g, y, axis))
+softmax.jvp(x=lambda xp, t, y, axis: xp.softmax_pull(t, y, axis))
+
+
+@op(override=True)
+@takes_real
+@in_float32
+def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
+    """The logarithm of the softmax along `axis`, ``x - logsumexp(x)``.
+
+    Parameters
+    ----------
+    x : array
+        Real floating; ``-inf`` masks an element.
+    axis : int, tuple of int or None
+        As in `softmax`.
+
+    Notes
+    -----
+    The gradient is ``g - exp(y) * sum(g)``, in which ``1 - exp(y)`` is computed as one function.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> log_softmax(xgrad.Tensor([0.0, 1000.0]))
+    Tensor([-1000.,     0.])
+    """
+    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
+    if 0 in x.shape:
+        return x + 0.0
+    shifted = x - _peak(xp, x, axis)
+    return shifted - xp.log1p(xp.exponential_rest(shifted, xp.exp(shifted), axis))
+
+
+@in_float32
+def _log_softmax_x(xp: Any, g: Any, y: Any, axis: Axis) -> Any:
+    if 0 in y.shape:
+        return g
+    return -(g * xp.expm1(y)) - xp.exp(y) * (xp.sum(g, axis=axis, keepdims=True) - g)
+
+
+@in_float32
+def _log_softmax_change(xp: Any, t: Any, y: Any, axis: Axis) -> Any:
+    return t if 0 in y.shape else _less_mean(xp, t, xp.exp(y), axis)
+
+
+log_softmax.vjp(x=_log_softmax_x)
+log_softmax.jvp(x=_log_softmax_change)

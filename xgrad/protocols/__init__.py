@@ -1,0 +1,1 @@
+"""Calls that other libraries hand over: NumPy's functions, CuPy's kernels."""

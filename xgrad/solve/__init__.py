@@ -1,0 +1,1 @@
+"""Answers that equations define, and derivatives of them."""

@@ -1,0 +1,1 @@
+"""The object: Tensor and its methods."""

@@ -1,0 +1,34 @@
+"""How a Tensor prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..backend.dtypes import bool_, get_default_dtype, int64
+from ..backend.find import raw_namespace
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+__all__ = ["tensor_repr"]
+
+
+def tensor_repr(x: Tensor) -> str:
+    """The values as NumPy prints them, and whatever of dtype, backend and gradient is not the usual."""
+    import numpy
+
+    kind = type(x).__name__
+    try:
+        host = raw_namespace(x._data).__backend__.to_numpy(x._data)
+    except Exception:  # not computable here: a traced or lazy array of unknown shape
+        return f"{kind}(<{x.backend} array of shape {x.shape}>)"
+    text = str(host) if host.ndim == 0 else numpy.array2string(host, separator=", ", prefix=f"{kind}(")
+    told = [text]
+    if type(x)._prints_facts:
+        if x.dtype not in (get_default_dtype(), int64, bool_):
+            told.append(f"dtype={x.dtype.name}")
+        if x.backend != "numpy":
+            told.append(f"backend={x.backend!r}")
+        if x._node is not None:
+            told.append("requires_grad=True" if x.is_leaf else f"op={x._node.op.name!r}")
+    return f"{kind}({', '.join(told)})"
