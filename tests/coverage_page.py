@@ -75,7 +75,7 @@ def kind(chapter: str, name: str) -> str:
         return "tells a fact"
     if made is None:
         return "makes arrays"
-    return {"rules": "rules", "zero": "zero", "none": "no derivative", "composite": "composed"}[made.kind]
+    return {"rules": "rules", "zero": "zero", "none": "no derivative", "composite": "composed"}[made.derivative]
 
 
 def oracle(name: str) -> str:
@@ -154,4 +154,4 @@ def cell(found: Found, name: str, backend: str, notes: dict[str, int]) -> str:
 
 def derivative(row: Any) -> bool:
     made = op_of(row.name)
-    return row.differentiable and (made is None or made.kind != "none") and any(arg.tracked for arg in row.args)
+    return row.differentiable and (made is None or made.derivative != "none") and any(arg.tracked for arg in row.args)

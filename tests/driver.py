@@ -148,7 +148,7 @@ def run(
         starts = [c if graph else c.detach().data for _, c in pairs]
         leaves = pullback([v for v, _ in pairs], starts, retain_graph=True, create_graph=graph)
         found = [leaves.get(t._node) for t in to]
-        return [d if d is None or isinstance(d, xgrad.Tensor) else xgrad.engine.wrap(d) for d in found]
+        return [d if d is None or isinstance(d, xgrad.Tensor) else xgrad.tensor.tensor.wrap(d) for d in found]
 
     def check_facts(gradients: Sequence[Any], of: Sequence[xgrad.Tensor]) -> None:
         for d, t in zip(gradients, of):

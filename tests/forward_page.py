@@ -47,13 +47,13 @@ def ways(op: Op) -> dict[str, list[str]]:
     found = defaultdict(list)
     for i, rule, push in zip(op.arrays, op.rules, op.pushes):
         if rule is not None:
-            found["transposed twice" if push is None else push.kind].append(op.names[i])
+            found["transposed twice" if push is None else push.way].append(op.names[i])
     return found
 
 
 def told(op: Op) -> str:
-    if op.kind != "rules":
-        return {"composite": "composed", "zero": "zero", "none": "none"}[op.kind]
+    if op.derivative != "rules":
+        return {"composite": "composed", "zero": "zero", "none": "none"}[op.derivative]
     found = ways(op)
     return next(iter(found)) if len(found) == 1 else ", ".join(f"{way} in {', '.join(names)}" for way, names in found.items())
 
@@ -61,8 +61,8 @@ def told(op: Op) -> str:
 def page() -> str:
     """The text of the page."""
     ops = library()
-    classes = Counter(op.kind for op in ops.values())
-    arguments = Counter(way for op in ops.values() if op.kind == "rules" for way, names in ways(op).items() for _ in names)
+    classes = Counter(op.derivative for op in ops.values())
+    arguments = Counter(way for op in ops.values() if op.derivative == "rules" for way, names in ways(op).items() for _ in names)
     lines = [
         HEAD,
         f"There are {len(ops)} ops: {classes['rules']} with rules, {classes['composite']} composed, {classes['zero']} with the "

@@ -136,10 +136,10 @@ def source(row: Row, library: str) -> str:
 def arguments(name: str) -> str:
     """The arguments by which a function is differentiable."""
     made: Op[..., Any] | None = getattr(getattr(xgrad.special, name), "op", None)
-    if made is None or made.kind == "composite":
+    if made is None or made.derivative == "composite":
         return "all"
     found = [made.names[i] for i, rule in zip(made.arrays, made.rules) if rule is not None]
-    if made.kind == "zero":
+    if made.derivative == "zero":
         return "zero"
     return "all" if len(found) == len(made.arrays) else ", ".join(f"`{n}`" for n in found)
 

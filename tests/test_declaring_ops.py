@@ -49,9 +49,9 @@ def declared(header: str, source: str) -> dict[str, Any]:
 
 ONE = [
     "ArrayLike",
-    "xgrad.engine.ArrayLike",
+    "xgrad.ArrayLike",
     "Arr",
-    "xg.engine.ArrayLike",
+    "xg.ArrayLike",
     "Tensor",
     "xgrad.Tensor",
     "'ArrayLike'",
@@ -118,7 +118,7 @@ def test_names_that_only_type_checkers_know_are_read_as_text() -> None:
         if TYPE_CHECKING:
             from xgrad.tensor.tensor import ArrayLike as Unknown
             from elsewhere import Thing
-        def f(xp, x: "xgrad.engine.ArrayLike | Thing", others: "Sequence[ArrayLike] | Thing", what: "Thing"): pass
+        def f(xp, x: "xgrad.ArrayLike | Thing", others: "Sequence[ArrayLike] | Thing", what: "Thing"): pass
     """
     scope = declared(LATER, source)
     made: Op[..., Any] = Op(scope["f"])
@@ -253,7 +253,7 @@ def test_what_no_op_can_be_made_of_is_refused_in_plain_words(declare: Any) -> No
 
 
 def test_an_op_of_a_function_that_knows_no_module() -> None:
-    scope: dict[str, Any] = {"ArrayLike": xgrad.engine.ArrayLike}
+    scope: dict[str, Any] = {"ArrayLike": xgrad.ArrayLike}
     exec("def without_module(xp, x: ArrayLike, k=2):\n    return x * k", scope)
     scope["without_module"].__module__ = None
     for _ in range(2):

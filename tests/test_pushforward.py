@@ -64,7 +64,7 @@ def test_a_direct_rule(scratch: Any) -> None:
     scaled_product.linear()
     close(xgrad.jvp(scaled_product, (X, X), (V, W))[1], 2 * X * (V + W))
     scaled_product.elementwise("a")
-    assert [push.kind for push in scaled_product.op.pushes] == ["elementwise", "linear"]
+    assert [push.way for push in scaled_product.op.pushes] == ["elementwise", "linear"]
     close(xgrad.jvp(scaled_product, (X, X), (V, W))[1], 2 * X * (V + W))
 
 

@@ -29,9 +29,9 @@ def classes(name: str) -> list[str]:
     """Every class that the function `name` of xgrad is in; it should be one."""
     made = LIBRARY.get(name)  # of the function itself, or of the op behind a function that prepares its arguments
     if name in standard.INSPECTION:
-        return ["inspection"] if made is None else ["inspection", made.kind]
+        return ["inspection"] if made is None else ["inspection", made.derivative]
     creates = ["creates arrays"] if hasattr(getattr(xgrad, name), "on") else []
-    return creates if made is None else [*creates, made.kind]
+    return creates if made is None else [*creates, made.derivative]
 
 
 @pytest.mark.parametrize("name", standard.FUNCTIONS)
@@ -59,7 +59,9 @@ def test_tensors_have_every_method_and_attribute(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LIBRARY))
 def test_every_op_is_classified(name: str) -> None:
-    assert LIBRARY[name].kind in CLASSES, f"{name} has no class: declare .vjp(...), .zero_gradient() or .not_differentiable()"
+    assert LIBRARY[name].derivative in CLASSES, (
+        f"{name} has no class: declare .vjp(...), .zero_gradient() or .not_differentiable()"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(LIBRARY))
@@ -115,7 +117,7 @@ RULES = [
     (name, k)
     for name, op in sorted(LIBRARY.items())
     for k, rule in enumerate(op.rules)
-    if rule is not None and op.kind in ("rules", "zero")
+    if rule is not None and op.derivative in ("rules", "zero")
 ]
 RULES += [(f"->{name}", k) for name, op in sorted(LIBRARY.items()) for k, push in enumerate(op.pushes) if push is not None]
 

@@ -52,12 +52,12 @@ class ImaginaryLost(TypeError):
     """Complex numbers were to become real ones, which would drop their imaginary parts."""
 
 
-def raise_explained(error: Exception, name: str, names: Sequence[str], items: Sequence[Any]) -> NoReturn:
+def raise_explained(error: Exception, op: Any, items: Sequence[Any]) -> NoReturn:
     """Raise the error for what a library refused: its own, or one in xgrad's terms where the reason is known.
 
     The parameters are those of `_explain`.
     """
-    explained = _explain(error, name, names, items)
+    explained = _explain(error, op, items)
     try:
         if explained is error:
             raise explained
@@ -66,20 +66,19 @@ def raise_explained(error: Exception, name: str, names: Sequence[str], items: Se
         del explained, error
 
 
-def _explain(error: Exception, name: str, names: Sequence[str], items: Sequence[Any]) -> Exception:
+def _explain(error: Exception, op: Any, items: Sequence[Any]) -> Exception:
     """The error to raise where a library refused arguments: its own, told in xgrad's terms where the reason is known.
 
     Parameters
     ----------
     error : Exception
         What the library raised.
-    name : str
-        The op.
-    names : sequence of str
-        The names of its array arguments.
+    op : Op
+        What was called.
     items : sequence of arrays, scalars or None
-        What they were given.
+        What its array arguments were given.
     """
+    name, names = op.name, [op.names[i] for i in op.arrays]
     if isinstance(error, KindError):
         return error
     if isinstance(error, RecursionError):
@@ -93,19 +92,12 @@ def _explain(error: Exception, name: str, names: Sequence[str], items: Sequence[
     if len(devices) > 1:
         places = ", ".join(f"{n} on {x.device}" for n, x in arrays)
         return ValueError(f"{name}: its arrays are on different devices ({places}); move one with x.to_device(...)")
-    if len(arrays) > 1 and name in _BROADCASTING and not _broadcast([tuple(x.shape) for _, x in arrays]):
+    if len(arrays) > 1 and op.is_elementwise and not _broadcast([tuple(x.shape) for _, x in arrays]):
         return ValueError(f"{name}: the shapes do not broadcast together ({told}); axes must be equal, or one of them 1")
     if len({_plain(x.dtype) for _, x in arrays}) > 1 and isinstance(error, TypeError) and not isinstance(error, ImaginaryLost):
         return TypeError(f"{name}: the dtypes do not promote ({told}); convert one with xgrad.astype(x, dtype)")
     error.add_note(f"in {name}" + (f" of {told}" if told else ""))
     return error
-
-
-_BROADCASTING = frozenset(
-    "add subtract multiply divide pow maximum minimum atan2 hypot logaddexp copysign nextafter floor_divide remainder equal "
-    "not_equal less less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor "
-    "bitwise_left_shift bitwise_right_shift where clip".split()
-)
 
 
 def _plain(dtype: Any) -> str:

@@ -153,7 +153,7 @@ def load(path: Path, *, backend: str | None = None, device: Any = None, check: b
         bits.
     """
     target = current_backend() if backend is None else find_backend(backend)
-    target.xp  # noqa: B018  (raises where the backend cannot run)
+    target.load()
     read = _read(path, check=check).tensors
     widened: dict[str, list[str]] = {}
     loaded = {}

@@ -26,7 +26,7 @@ from .ops.linalg import (
     vector_norm,
 )  # fmt: skip
 from .ops.linear_algebra import matmul, matrix_transpose, tensordot, vecdot
-from .ops.matrix_functions import matrix_function
+from .ops.beyond.matrix_functions import matrix_function
 
 __all__ = [
     "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matmul", "matrix_function",

@@ -17,7 +17,7 @@ from .backend.dtypes import dtype_of, float64, get_default_dtype, int64
 from .backend.protocol import Backend
 from .backend.scopes import Scope
 from .backend.select import current_backend
-from .graph.recording import batches
+from .graph.recording import interpreters
 from .interpreters.batch.arrays import Batch
 from .interpreters.batch.backend import backend_on, base_of
 from .tensor.tensor import Tensor, wrap
@@ -320,13 +320,13 @@ def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None)
     made = backend.from_numpy(host, device)
     out = wrap(backend.xp.astype(made, backend.native_dtype(dtype), copy=False))
     for batch in apart:
-        out = wrap(backend_on(backend, batch.depth).cls(out, batch))
+        out = wrap(backend_on(backend, batch.level).cls(out, batch))
     return out
 
 
 def _batches_apart() -> list[Batch]:
     """The batches, the outermost first, of which every example shall have numbers of its own."""
-    active: tuple[Batch, ...] = batches.get()
+    active: tuple[Batch, ...] = interpreters.get()
     if any(batch.randomness == "error" for batch in active):
         raise RuntimeError(
             "vmap: its function draws random numbers; say whether each example shall have its own, vmap(f, "

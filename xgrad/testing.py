@@ -100,13 +100,13 @@ def _places(args: Sequence[Any], backends: Sequence[str] | None) -> Iterator[tup
 
     if backends is not None:
         for name in backends:
-            find_backend(name).xp  # noqa: B018  (raises for what is unknown or missing)
+            find_backend(name).load()
         yield from ((name, False) for name in backends)
         return
     yield None, False
     if all(isinstance(x, (numpy.ndarray, numpy.generic)) or not hasattr(x, "dtype") for x in flatten(tuple(args))[0]):
         try:
-            find_backend("strict").xp  # noqa: B018
+            find_backend("strict").load()
         except BackendError:
             return
         yield "strict", True

@@ -60,15 +60,18 @@ class Value(Tensor):
             raise TypeError("Value: data is complex, but a Value is real; use xgrad.Tensor")
         super().__init__(data, dtype=get_default_dtype(), device=device, requires_grad=requires_grad, name=name)
         if self._node is not None:
-            self._node.extra = {"data": self._data, "name": name}
+            notes = self._node.note()
+            notes.data, notes.name = self._data, name
 
     @classmethod
     def _recorded(cls, out: Any, node: Node, given: Any) -> None:
         constants = [None if isinstance(v, Tensor) and v._node is not None else v for v in given]
-        node.extra = {**(node.extra or {}), "retain": True, "constants": constants}
+        notes = node.note()
+        notes.retain, notes.constants = True, constants
         for one in [out] if isinstance(out, Tensor) else out:
             if one._node is not None:
-                one._node.extra = {**(one._node.extra or {}), "retain": True, "data": one._data}
+                notes = one._node.note()
+                notes.retain, notes.data = True, one._data
 
     @property
     def grad(self) -> Tensor | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .backend.find import raw_namespace
-from .graph.node import Leaf
+from .graph.node import Leaf, Notes, Output, Several
 from .graph.walks import newest_first
 from .io import written_whole
 from .tensor.tensor import Tensor
@@ -178,29 +178,29 @@ def _graph(
     nodes = newest_first({r._node for r in roots if r._node is not None})[::-1]
     keys = {id(node): f"v{i}" for i, node in enumerate(nodes)}
     for node in nodes:
-        key, extra = keys[id(node)], node.extra or {}
-        several = isinstance(node.shape, list)
+        key, notes = keys[id(node)], node.notes or Notes()
+        several = isinstance(node, Several)
         if not several:
             tensor = tensors.get(id(node))
             if isinstance(node, Leaf) and node.owner() is not None:
                 tensor = node.owner()
-            data = extra.get("data") if tensor is None else tensor._data
-            grad = node.grad if isinstance(node, Leaf) else extra.get("grad")
+            data = notes.data if tensor is None else tensor._data
+            grad = node.grad if isinstance(node, Leaf) else notes.grad
             if grad is None and tensor is not None:
                 grad = tensor.grad
-            name = named.get(id(node)) or (tensor._name if tensor is not None else None) or extra.get("name")
+            name = named.get(id(node)) or (tensor._name if tensor is not None else None) or notes.name
             color = _LEAF_COLOR if isinstance(node, Leaf) else _ROOT_COLOR if id(node) in tensors else _VALUE_COLOR
             boxes.append((key, _rows(name, data, grad, node.shape, node.dtype), color))
         if isinstance(node, Leaf):
             continue
-        if node.op.name == "output":  # one of several outputs of one call
+        if isinstance(node, Output):  # one of several outputs of one call
             edges.append((keys[id(node.parents[0])], key))
             continue
         call = key if several else f"{key}_op"
-        calls.append((call, node.op.name))
+        calls.append((call, node.name))
         if not several:
             edges.append((call, key))
-        constants = extra.get("constants") or []
+        constants = notes.constants or []
         for j, parent in enumerate(node.parents):
             if parent is not None:
                 edges.append((keys[id(parent)], call))

@@ -46,14 +46,14 @@ class Plugin(Backend):
         fft = {f"fft.{name}": _whole_axes(name) for name in _FFT}
         return {**at_once, **linalg, **more, **fft, "linalg.svd": _svd}
 
-    def admit(self, x: Any) -> None:
+    def check(self, x: Any) -> None:
         _known(x, "an array of unknown shape")
-        super().admit(x)
+        super().check(x)
 
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x.compute())
 
-    def settled(self, x: Any) -> Any:
+    def computed(self, x: Any) -> Any:
         return x.persist()
 
     def from_numpy(self, x: Any, device: Any = None) -> Any:
@@ -81,7 +81,7 @@ class Plugin(Backend):
             return _known(x[key], "the shape of x[mask]")
         if any(part.dtype.kind == "b" for part in arrays):
             return _known(x[key], "the shape of x[mask]")
-        at = self.numbers(x, key)
+        at = self.flat_positions(x, key)
         return _reshape(dask.array.take(_reshape(x, (-1,)), at.reshape(-1), axis=0), at.shape)
 
     def from_parts(self, re: Any, im: Any) -> Any:
@@ -102,7 +102,7 @@ class Plugin(Backend):
         return None if function is None else functools.partial(dask.array.core.elemwise, function)
 
     def _at(self, x: Any, key: Any, value: Any, write: Callable[[Any, Any, Any], None]) -> Any:
-        at = self.numbers(x, key)
+        at = self.flat_positions(x, key)
         if at.size == 0:
             return x
         values = _reshape(dask.array.broadcast_to(_known(dask.array.asarray(value), "a shape"), at.shape), (-1,))
@@ -116,7 +116,7 @@ class Plugin(Backend):
         out = dask.array.apply_gufunc(written, "(n),(m)->(n)", flat, values, output_dtypes=x.dtype, allow_rechunk=True)
         return dask.array.reshape(out, x.shape)
 
-    def numbers(self, x: Any, key: Any) -> Any:
+    def flat_positions(self, x: Any, key: Any) -> Any:
         key = tuple(map(_host, _parts(key)))
         return numpy.arange(math.prod(x.shape)).reshape(x.shape)[key]
 

@@ -31,13 +31,13 @@ class Plugin(Backend):
         own: dict[str, Any] = {"exponential_rest": _exponential_rest, "tanh_pull": _tanh_pull, "zero_where_not": _zero_where_not}
         return {**precise, **own}
 
-    def admit(self, x: Any) -> None:
+    def check(self, x: Any) -> None:
         if isinstance(x, (numpy.matrix, numpy.ma.MaskedArray)):
             raise TypeError(
                 f"numpy's {type(x).__name__} gives operators another meaning than the Array API standard does; "
                 "hand over numpy.asarray(x), or x.filled(...) of a masked array"
             )
-        super().admit(x)
+        super().check(x)
 
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x)
@@ -56,7 +56,7 @@ class Plugin(Backend):
     def as_array(self, x: Any) -> Any:
         return numpy.asarray(x)  # operators on 0-d arrays return NumPy scalars, which are faster to compute with
 
-    def at_hand(self, x: Any) -> bool:
+    def cheap_to_read(self, x: Any) -> bool:
         return True
 
     def owns_memory(self, x: Any) -> bool:

@@ -44,7 +44,7 @@ class Plugin(Backend):
     def to_numpy(self, x: Any) -> Any:
         return numpy.array(x._array)
 
-    def at_hand(self, x: Any) -> bool:
+    def cheap_to_read(self, x: Any) -> bool:
         return True
 
     def owns_memory(self, x: Any) -> bool:

@@ -26,12 +26,12 @@ class Plugin(Backend):
     def amend(self) -> Mapping[str, Any]:
         return {"can_cast": _can_cast, "unique_all": _unique_all, **in_turn(array_api_compat.torch)}
 
-    def admit(self, x: Any) -> None:
+    def check(self, x: Any) -> None:
         if x.requires_grad:
             raise ValueError(
                 "a torch tensor that requires grad belongs to torch's autograd, which xgrad cannot follow; hand over x.detach()"
             )
-        super().admit(x)
+        super().check(x)
 
     def to_numpy(self, x: Any) -> Any:
         x = x.detach().cpu().resolve_conj().resolve_neg()
@@ -45,7 +45,7 @@ class Plugin(Backend):
     def to_device(self, x: Any, device: Any) -> Any:
         return x.to(device)
 
-    def at_hand(self, x: Any) -> bool:
+    def cheap_to_read(self, x: Any) -> bool:
         return bool(x.device.type == "cpu")
 
     def owns_memory(self, x: Any) -> bool:
@@ -82,7 +82,7 @@ class Plugin(Backend):
             out = x.clone()
             out[tuple(parts)] = value
         else:
-            at = self.numbers(x, key)
+            at = self.flat_positions(x, key)
             out = torch.clone(x, memory_format=torch.contiguous_format)
             out.view(-1)[at] = torch.broadcast_to(torch.as_tensor(value, dtype=x.dtype, device=x.device), at.shape)
         return out
@@ -96,7 +96,7 @@ class Plugin(Backend):
         if getattr(key, "ndim", 0) == 1:
             out.index_put_((key.long(),), value.to(x.dtype), accumulate=True)
         else:
-            at = self.numbers(x, key)
+            at = self.flat_positions(x, key)
             value = torch.broadcast_to(value, at.shape).to(x.dtype)
             out.view(-1).index_put_((at.reshape(-1),), value.reshape(-1), accumulate=True)
         return out

@@ -387,7 +387,7 @@ def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
     for name in [n for n in sys.modules if n in ("xgrad_backends.cupy", "array_api_compat.cupy")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr("xgrad.backend._backends", {})
+    monkeypatch.setattr("xgrad.backend.find.loaded_backends", {})
     with pytest.raises(BackendError, match=r"cupy.*not installed.*xgrad\[cuda12\].*xgrad\[cuda13\]"):
         find_backend("cupy")
     assert not {s.name: s for s in xgrad.available_backends()}["cupy"].usable

@@ -79,7 +79,9 @@ def test_convolutions_are_those_of_numpy(mode: Any, xp: Any, backend: str, devic
         x, y = (xp.asarray(u, device=device) for u in (a, v))
         np.testing.assert_allclose(xp.convolve(x, y, mode).numpy(), np.convolve(a, v, mode), atol=1e-15)
         np.testing.assert_allclose(xp.correlate(x, y, mode).numpy(), np.correlate(a, v, mode), atol=1e-15)
-    monkeypatch.setattr("xgrad.ops.calculus._WINDOWS", 10)  # in several parts, where the library has no function of its own
+    monkeypatch.setattr(
+        "xgrad.ops.beyond.calculus._WINDOWS", 10
+    )  # in several parts, where the library has no function of its own
     monkeypatch.delattr(find_backend(backend).xp.__native__, "convolve", raising=False)
     np.testing.assert_allclose(xp.convolve(y, x, mode).numpy(), np.convolve(v, a, mode), atol=1e-15)
     assert xp.convolve(xp.asarray([1, 2]), xp.asarray([3, 4])).tolist() == [3, 10, 8]

@@ -80,7 +80,7 @@ def differentiable(case: str) -> list[int]:
     name = split(case)[0]
     arrays = len(next(iter(TABLE[case])).split())
     made = getattr(getattr(xgrad.special, name), "op", None)
-    if made is None or made.kind == "composite":
+    if made is None or made.derivative == "composite":
         return list(range(arrays))
     return [i for i, rule in zip(made.arrays, made.rules) if rule is not None and i < arrays]
 

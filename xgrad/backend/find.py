@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 __all__ = [
-    "backend_of", "find_backend", "backends_by_type", "batched_namespaces", "device_of", "inexact", "is_numpy_scalar",
+    "backend_of", "find_backend", "backends_by_type", "lifted_namespaces", "device_of", "inexact", "is_numpy_scalar",
     "known_names", "namespaces", "raw_namespace", "weak_types",
 ]  # fmt: skip
 
@@ -98,11 +98,11 @@ def backend_of(x: Array) -> Backend | None:
     if cls not in backends_by_type:
         found = _resolve(cls, x)
         if found is not None:
-            found.xp  # noqa: B018  (an array's library must be usable before its type is remembered)
+            found.load()
         backends_by_type[cls] = found
     backend = backends_by_type[cls]
     if backend is not None:
-        backend.admit(x)
+        backend.check(x)
     return backend
 
 
@@ -125,7 +125,7 @@ def _resolve(cls: type, x: Array) -> Backend | None:
 
 namespaces: dict[type, Any] = {}
 """The raw namespace of each type of array that has been met."""
-batched_namespaces: dict[type, Any] = {}
+lifted_namespaces: dict[type, Any] = {}
 """Those of arrays that hide a batch axis; apart, since the hot path is not for them."""
 weak_types: set[type] = set()
 """Those of them that belong to a library with `Backend.weak_scalars`."""
@@ -135,7 +135,7 @@ def raw_namespace(x: Array) -> Any:
     """The namespace in which rules run on the array `x`."""
     xp = namespaces.get(x.__class__)
     if xp is None:
-        xp = batched_namespaces.get(x.__class__)
+        xp = lifted_namespaces.get(x.__class__)
     if xp is None:
         backend = backend_of(x)
         if backend is None:

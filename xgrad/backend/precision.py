@@ -67,5 +67,5 @@ def _widened(xp: Any, v: Any) -> Any:
 def norm(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """The Euclidean norm, as `xgrad.linalg.vector_norm` has it, in the body of a forward or a composite."""
     # A raw namespace has the library's own in its linalg, and xgrad's under the bare name.
-    own = not hasattr(xp, "__backend__") or xp.__backend__.depth
+    own = not hasattr(xp, "__backend__") or xp.__backend__.level
     return (xp.linalg.vector_norm if own else xp.vector_norm)(x, axis=axis, keepdims=keepdims)

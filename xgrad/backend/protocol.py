@@ -11,9 +11,10 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .dtypes import Array, DType, _default_dtype, check_fits, complex64, complex128, dtype_name, dtype_of, float64
+from . import portable
+from .dtypes import Array, DType, check_fits, dtype_of
 
-__all__ = ["Backend", "BackendError", "extend_namespaces", "importing", "loading", "may_repeat"]
+__all__ = ["Backend", "BackendError", "extend_namespaces", "importing", "loading"]
 
 
 class BackendError(RuntimeError):
@@ -38,8 +39,8 @@ class Backend:
     """The command that installs the library, for the error that says it is missing."""
     mutable: bool = True
     """Whether ``x[key] = value`` changes the array in place."""
-    depth: int = 0
-    """How many batch axes arrays of this type hide: none, but for those that `xgrad.vmap` makes."""
+    level: int = 0
+    """0 for a library. Else the place in the stack of interpreters of the one that arrays of this type belong to."""
     writes_in_order: bool = False
     """Whether the last value wins where `set_item` is given several for one element. If not, they are made equal first."""
     weak_scalars: bool = False
@@ -80,7 +81,7 @@ class Backend:
         """
         return None
 
-    def admit(self, x: Array) -> None:
+    def check(self, x: Array) -> None:
         """Raise if `x`, an array that a user hands over, cannot be computed with."""
         self.dtype_of(x.dtype)
 
@@ -91,19 +92,6 @@ class Backend:
     def version(self) -> str:
         """The library's version."""
         return str(getattr(importlib.import_module((self.modules or (self.name,))[0]), "__version__", "unknown"))
-
-    def enclose(self, x: Any) -> Array:
-        """`x`, a Tensor or an array that hides fewer batch axes, as an array that hides as many as those of this type."""
-        return x
-
-    def forward(self, made: Any) -> Callable[..., Any]:
-        """What an op does to arrays of this type."""
-        found: Callable[..., Any] = made.forward
-        return found
-
-    def detach(self, x: Array) -> Array:
-        """`x` without the graph that it has inside, if it is no plain array."""
-        return x
 
     def to_numpy(self, x: Array) -> Any:
         """A NumPy array with the values of `x`, copied from its device; bfloat16, which NumPy lacks, becomes float32."""
@@ -129,7 +117,7 @@ class Backend:
         """`x` as the library's array type, where operators of the library may have returned a scalar."""
         return x
 
-    def at_hand(self, x: Array) -> bool:
+    def cheap_to_read(self, x: Array) -> bool:
         """Whether the values of `x` are known now, in the host's memory, so that looking at them costs next to nothing.
 
         Warnings that depend on values are given only then.
@@ -176,44 +164,17 @@ class Backend:
     def scatter_add(self, x: Array, key: Any, value: Array) -> Array:
         """A copy of `x` with `value` added at ``x[key]``, positions that occur twice counted twice.
 
-        The portable way, in functions of the standard alone and always in the same order: sort what is added by where it
-        goes, sum each run of equal places by doubling steps, and have each place fetch the end of its run.
+        The default uses functions of the standard alone, and always adds in the same order.
         """
-        if not may_repeat(key):
-            return self.set_item(x, key, self.get_item(x, key) + value)
-        xp = self.xp
-        numbers = self.numbers(x, key)
-        value = xp.reshape(xp.broadcast_to(value, numbers.shape), (-1,))
-        count, size = value.shape[0], math.prod(x.shape)
-        if count == 0:
-            return xp.asarray(x, copy=True)
-        order = xp.argsort(xp.reshape(numbers, (-1,)), stable=True)
-        places, sums = xp.take(xp.reshape(numbers, (-1,)), order), xp.take(value, order)
-        step = 1
-        while step < count:
-            more = xp.where(places[step:] == places[:-step], sums[:-step], xp.zeros_like(sums[step:]))
-            sums, step = xp.concat([sums[:step], sums[step:] + more]), 2 * step
-        every = xp.arange(size, dtype=places.dtype, device=self.device(x))
-        ends = xp.searchsorted(places, every, side="right") - 1
-        ends = xp.where(ends < 0, xp.zeros_like(ends), ends)
-        total = xp.where(xp.take(places, ends) == every, xp.take(sums, ends), xp.zeros_like(sums[:1]))
-        return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
+        return portable.scatter_add(self, x, key, value)
 
     def accumulator(self, x: Array, key: Any) -> Any:
         """The dtype in which to add to ``x[key]``, one after the other, if a wider one than that of `x` is needed; else None.
 
         Half precision stops growing soon, and single precision loses digits where many numbers come to one place.
         """
-        if not may_repeat(key):
-            return None
-        wider, most = _WIDER.get(self.dtype_of(x.dtype).name, (None, 0))
-        if wider is None:
-            return None
-        parts = key if isinstance(key, tuple) else (key,)
-        count = max(
-            math.prod(part.shape) if hasattr(part, "shape") else len(part) if isinstance(part, list) else 1 for part in parts
-        )
-        return self._native.get(wider) if count > most else None
+        wider = portable.wider_dtype(self.dtype_of(x.dtype).name, key)
+        return None if wider is None else self._native.get(wider)
 
     def accumulate(self, x: Array, key: Any, value: Array) -> Array:
         """What `scatter_add` does, in the dtype of `accumulator`."""
@@ -227,12 +188,12 @@ class Backend:
         """Zeros of a shape with `value` added at ``[key]``, as by `scatter_add`; a library may need one buffer less."""
         return self.xp.scatter_add(self.xp.new_zeros(value, shape), key, value)
 
-    def numbers(self, x: Array, key: Any) -> Array:
+    def flat_positions(self, x: Array, key: Any) -> Array:
         """The positions, in row-major order, of the elements of `x` that ``x[key]`` would return, in its shape."""
         count = self.xp.arange(math.prod(x.shape), device=self.device(x))
         return self.get_item(self.xp.reshape(count, x.shape), key)
 
-    def settled(self, x: Array) -> Array:
+    def computed(self, x: Array) -> Array:
         """`x` itself, with its values computed now if the library puts that off (a long iteration would be put off whole)."""
         return x
 
@@ -250,48 +211,41 @@ class Backend:
         """The most bytes that the library had allocated at once, where it can tell."""
         return None
 
+    # For interpreters, which give ops another meaning on arrays of their own (`vmap`).
+
+    def lift(self, x: Any) -> Array:
+        """`x`, a Tensor or an array of a lower level, as an array of this type."""
+        return x
+
+    def run(self, op: Any) -> Callable[..., Any]:
+        """What an op does to arrays of this type: a function of the namespace and of all its parameters."""
+        forward: Callable[..., Any] = op.forward
+        return forward
+
+    def detach(self, x: Array) -> Array:
+        """`x` without the graph that it has inside, if it is no plain array."""
+        return x
+
     # What xgrad makes of it.
 
     def from_python(self, x: Any, dtype: Any = None, device: Any = None) -> Array:
         """An array of Python numbers, nested to any depth; floats get the default data type."""
-        if x.__class__ is float and dtype is None:
-            return self.xp.asarray(x, dtype=self._native[_default_dtype.name], device=device)
-        import numpy
-
-        try:
-            host = numpy.asarray(x)
-        except ValueError as error:
-            raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
-        if host.dtype.kind not in "biufc":
-            raise TypeError(f"cannot make an array of {type(x).__name__} {x!r:.80}: it does not hold numbers")
-        if host.dtype.kind == "c" and dtype is not None:
-            check_fits(f"{x!r:.60}", host.dtype, dtype)
-        if dtype is not None and host.dtype.kind == "f" and dtype_of(dtype).kind.endswith("integer"):
-            host = numpy.asarray(x, dtype=dtype_of(dtype).dtype)  # integers beyond int64 may have met smaller ones in float64
-        if dtype is None:
-            if host.dtype == "float64":
-                dtype = _default_dtype
-            elif host.dtype == "complex128":
-                dtype = complex128 if _default_dtype is float64 else complex64
-            else:
-                dtype = dtype_of(host.dtype)
-        native = self.native_dtype(dtype)
-        return self.xp.astype(self.from_numpy(host, device), native, copy=False)
+        return portable.from_python(self, x, dtype, device)
 
     def from_scalar(self, x: Any, like: Array | None) -> Array:
         """A 0-d array of a Python scalar, on the device of `like` and of the dtype that they promote to if it can hold `x`."""
-        if like is None:
-            return self.from_python(x)
-        xp = self.xp
-        kinds: tuple[str, ...] = ("bool",)
-        if not isinstance(x, bool):
-            kinds = ("integral", "real floating", "complex floating")[(isinstance(x, float) + 2 * isinstance(x, complex)) :]
-        if xp.isdtype(like.dtype, kinds):
-            return xp.asarray(x, dtype=like.dtype, device=self.device(like))
-        if isinstance(x, complex) and xp.isdtype(like.dtype, "real floating"):
-            dtype = complex128 if self.dtype_of(like.dtype) is float64 else complex64
-            return self.from_python(x, dtype, self.device(like))
-        return self.from_python(x, None, self.device(like))
+        return self.from_python(x) if like is None else portable.from_scalar(self, x, like)
+
+    def load(self) -> Any:
+        """This backend, with its library imported.
+
+        Raises
+        ------
+        BackendError
+            If it cannot run here.
+        """
+        assert self.xp is not None
+        return self
 
     @property
     def xp(self) -> Any:
@@ -345,7 +299,7 @@ class Backend:
 
     def native_dtype(self, dtype: object) -> Any:
         """This library's object for a data type given as a `DType`, a name or another library's object."""
-        self.xp  # noqa: B018  (loads the library)
+        self.load()
         name = dtype_of(dtype).name
         try:
             return self._native[name]
@@ -361,20 +315,9 @@ class Backend:
         return f"<backend {self.name!r}>"
 
 
-_WIDER = {"float16": ("float32", 0), "bfloat16": ("float32", 0), "float32": ("float64", 1024), "complex64": ("complex128", 1024)}
-"""In which dtype to add to one place more numbers than so many."""
-
-
-def may_repeat(key: Any) -> bool:
-    """Whether an index can name one element twice: if there is an array of integers in it."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return any(
-        isinstance(part, list) or (getattr(part, "shape", ()) != () and dtype_name(part.dtype) != "bool") for part in parts
-    )
-
-
 @contextlib.contextmanager
 def importing(name: str, install: str = "") -> Iterator[None]:
+    """Say what to install where an import in the body fails."""
     advice = f"; install it with: {install}" if install else ""
     try:
         yield

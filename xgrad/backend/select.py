@@ -86,7 +86,7 @@ def set_backend(name: str, /) -> None:
     variable ``XGRAD_BACKEND`` sets it at start.
     """
     global _selected
-    find_backend(name).xp  # noqa: B018  (raises before anything changes)
+    find_backend(name).load()
     _selected = name
 
 
@@ -102,7 +102,7 @@ def use_backend(name: str, /) -> Scope[str | None]:
     ...     xgrad.zeros(2).backend
     'numpy'
     """
-    find_backend(name).xp  # noqa: B018
+    find_backend(name).load()
     return Scope(use_backend, (name,), lambda: (_override, name))
 
 
@@ -130,7 +130,7 @@ def available_backends() -> list[BackendStatus]:
     for name in known_names():
         try:
             backend = find_backend(name)
-            backend.xp  # noqa: B018
+            backend.load()
             found.append(BackendStatus(name, backend.version(), True, None))
         except BackendError as error:
             found.append(BackendStatus(name, None, False, str(error)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from ..backend.find import backend_of, inexact, raw_namespace
 from ..graph.declare import Op
-from ..graph.node import Leaf, Node
+from ..graph.node import Input, Leaf, Node
 from ..graph.recording import Recorder, watching
 from ..interpreters.batch.arrays import Batched
 from ..tensor.tensor import Tensor
@@ -73,14 +74,14 @@ def _look_forward(node: Node, output: Any, inputs: Sequence[Any], infinities: bo
         return
     names = _argument_names(node.op, len(inputs))
     states = [_state(x) for x in inputs]
-    told = f"detect_anomaly: {node.op.name} (called at {node.line})"
+    told = f"detect_anomaly: {node.name} (called at {node.line})"
     if found == "nan" and "nan" in states:
         k = states.index("nan")
         parent = node.parents[k] if k < len(node.parents) else None
-        if isinstance(parent, Leaf) or parent is None or parent.op.name == "argument":
+        if isinstance(parent, Leaf) or parent is None or isinstance(parent, Input):
             whence = "a tensor of yours, and not the result of a call"
         else:
-            whence = f"made by {parent.op.name} (called at {parent.line}), which was not looked at"
+            whence = f"made by {parent.name} (called at {parent.line}), which was not looked at"
         raise FloatingPointError(
             f"{told} was given nan: its argument {names[k]} {_places(inputs[k])}. It is {whence}; look at the data, and at what "
             "prepared them."
@@ -105,6 +106,7 @@ def _looked_at(node: Node, infinities: bool) -> Op[..., Any]:
 
 
 def _looking(rule: Callable[..., Any], op: Op[..., Any], k: int, line: str, infinities: bool) -> Callable[..., Any]:
+    @functools.wraps(rule)
     def looked(xp: Any, g: Any, saved: Any, *i: int) -> Any:
         d = rule(xp, g, saved, *i)
         found = _state(d)
@@ -182,7 +184,7 @@ def _values(op: Op[..., Any], index: tuple[int, ...], named: Sequence[tuple[str,
     """The numbers that made the one at `index`, where that is one of each array: for elementwise ops."""
     import numpy
 
-    if not any(push is not None and push.kind == "elementwise" for push in op.pushes):
+    if not any(push is not None and push.way == "elementwise" for push in op.pushes):
         return ""
     parts: list[str] = []
     for name, x in named:

@@ -6,14 +6,12 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-import xgrad
-
 from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..backend.select import current_backend
 from ..errors import NotAnArray
 from ..graph.declare import Op
 from ..graph.kinds import is_complex
-from ..tensor.methods import Methods
+from ..tensor.tensor import Tensor
 
 __all__ = [
     "SEQUENCES", "agree", "array_of", "from_numbers", "holds_array", "host_numbers", "in_key", "unwrap", "open_arguments",
@@ -21,60 +19,60 @@ __all__ = [
 ]  # fmt: skip
 
 
-def open_arguments(made: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any], list[Any], Any]:
+def open_arguments(op: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any], list[Any], Any]:
     """The arguments as a list; the arrays among them; what is in those; their nodes; the namespace of their backend."""
     values = list(arguments)
-    given = list(values[made.arrays[0]]) if made.sequence else [values[i] for i in made.arrays]
-    if not made.arrays and any(isinstance(v, Methods) for v in values):
+    given = list(values[op.arrays[0]]) if op.sequence else [values[i] for i in op.arrays]
+    if not op.arrays and any(isinstance(v, Tensor) for v in values):
         raise TypeError(
-            f"{made.name}: none of its parameters takes an array, but it was given a Tensor; annotate those that do "
-            f"ArrayLike or Tensor, or write a / after them: def {made.name}(xp, x, /, ...)"
+            f"{op.name}: none of its parameters takes an array, but it was given a Tensor; annotate those that do "
+            f"ArrayLike or Tensor, or write a / after them: def {op.name}(xp, x, /, ...)"
         )
     try:
-        lifted = [(None, None) if v is None and made.optional else unwrap(v) for v in given]
+        lifted = [(None, None) if v is None and op.optional else unwrap(v) for v in given]
     except NotAnArray as error:
         if not any(isinstance(v, SEQUENCES) for v in given):
-            error.args = (f"{made.name}: {error}",)
+            error.args = (f"{op.name}: {error}",)
             raise
-        given = _without_sequences(made, given)
-        lifted = [(None, None) if v is None and made.optional else unwrap(v) for v in given]
+        given = _without_sequences(op, given)
+        lifted = [(None, None) if v is None and op.optional else unwrap(v) for v in given]
     items, nodes = [a for a, _ in lifted], [n for _, n in lifted]
-    xp = agree(made, items if made.key_at is None else [*items, *in_key(values[made.key_at])])
-    if xp.__backend__.depth:  # what comes from outside of the batch keeps its node, but inside
+    xp = agree(op, items if op.key_at is None else [*items, *in_key(values[op.key_at])])
+    if xp.__backend__.level:  # what comes from outside of the batch keeps its node, but inside
         for k, item in enumerate(items):
             if hasattr(item, "dtype") and raw_namespace(item) is not xp:
-                items[k], nodes[k] = xp.__backend__.enclose(given[k]), None
+                items[k], nodes[k] = xp.__backend__.lift(given[k]), None
     return values, given, items, nodes, xp
 
 
 def in_key(key: Any) -> list[Any]:
     """The arrays in an index that differ between the examples of a batch."""
     arrays = [getattr(part, "_data", part) for part in (key if isinstance(key, tuple) else (key,)) if hasattr(part, "dtype")]
-    return [a for a in arrays if not is_numpy_scalar(a) and raw_namespace(a).__backend__.depth]
+    return [a for a in arrays if not is_numpy_scalar(a) and raw_namespace(a).__backend__.level]
 
 
 SEQUENCES = (list, tuple, range)
 
 
-def _without_sequences(made: Op[..., Any], given: list[Any]) -> list[Any]:
+def _without_sequences(op: Op[..., Any], given: list[Any]) -> list[Any]:
     """The arguments, with arrays in place of sequences: of those that are there, or else of the selected backend."""
     given = [_stacked(v) if isinstance(v, SEQUENCES) and holds_array(v) else v for v in given]
     try:
         items = [v if v is None or isinstance(v, SEQUENCES) else unwrap(v)[0] for v in given]
-        xp = agree(made, items)
+        xp = agree(op, items)
         known = _like(xp.__backend__, [v for v in items if hasattr(v, "dtype")])
         numbers = {k: host_numbers(v) for k, v in enumerate(given) if isinstance(v, SEQUENCES)}
         for k, host in sorted(numbers.items(), key=lambda pair: "buifc".index(pair[1].dtype.kind), reverse=True):
-            name = "" if made.sequence else made.names[made.arrays[k]]
-            index = name in made.indices
+            name = "" if op.sequence else op.names[op.arrays[k]]
+            index = name in op.indices
             host = host if host.size or not index else host.astype("int64")
             like = known
-            if name in getattr(made.forward, "real_only", ()) and host.dtype.kind != "c" and is_complex(xp, known):
+            if name in getattr(op.forward, "real_only", ()) and host.dtype.kind != "c" and is_complex(xp, known):
                 like = xp.real(known)
-            given[k] = from_numbers(xp.__backend__, host, like, keep=index and host.dtype.kind in "iu", weak=made.scalars)
+            given[k] = from_numbers(xp.__backend__, host, like, keep=index and host.dtype.kind in "iu", weak=op.scalars)
             known = given[k] if known is None else known  # of several sequences the others follow that of the highest kind
     except (NotAnArray, TypeError, ValueError, OverflowError) as error:
-        error.args = (f"{made.name}: {error}",)
+        error.args = (f"{op.name}: {error}",)
         raise
     return given
 
@@ -95,11 +93,11 @@ def _stacked(sequence: Any) -> Any:
     def tensors(v: Any) -> Any:
         if isinstance(v, SEQUENCES):
             return [tensors(part) for part in v]
-        return xgrad.Tensor(v) if hasattr(v, "dtype") and not isinstance(v, Methods) and not is_numpy_scalar(v) else v
+        return Tensor(v) if hasattr(v, "dtype") and not isinstance(v, Tensor) and not is_numpy_scalar(v) else v
 
     def first(v: Any) -> Any:
         found = (first(part) if isinstance(part, list) else part for part in v)
-        return next((part for part in found if isinstance(part, Methods)), None)
+        return next((part for part in found if isinstance(part, Tensor)), None)
 
     parts = tensors(sequence)
     return first(parts).__array_namespace__().asarray(parts)
@@ -158,17 +156,17 @@ def from_numbers(backend: Any, host: Any, like: Any, *, keep: bool = False, weak
     return backend.from_python(host, dtype, backend.device(like))
 
 
-def put(made: Op[..., Any], values: list[Any], items: list[Any]) -> None:
-    if made.sequence:
-        values[made.arrays[0]] = items
+def put(op: Op[..., Any], values: list[Any], items: list[Any]) -> None:
+    if op.sequence:
+        values[op.arrays[0]] = items
     else:
-        for i, item in zip(made.arrays, items):
+        for i, item in zip(op.arrays, items):
             values[i] = item
 
 
 def unwrap(x: Any) -> tuple[Any, Any]:
     """The raw array or Python scalar in an argument, and its node."""
-    if isinstance(x, Methods):
+    if isinstance(x, Tensor):
         return x._data, x._node
     if is_numpy_scalar(x):  # before the next line: numpy.float64 is a float
         return x.item(), None
@@ -179,7 +177,7 @@ def unwrap(x: Any) -> tuple[Any, Any]:
     return x, None
 
 
-def agree(made: Op[..., Any], items: Iterable[Any]) -> Any:
+def agree(op: Op[..., Any], items: Iterable[Any]) -> Any:
     """The namespace of the arrays among `items`, all of one backend; of those that hide the most batch axes."""
     found: Any = None
     for item in items:
@@ -188,22 +186,22 @@ def agree(made: Op[..., Any], items: Iterable[Any]) -> Any:
             if found is None or xp is found:
                 found = xp
             elif xp.__backend__.name == found.__backend__.name:
-                found = max(xp, found, key=lambda space: space.__backend__.depth)
+                found = max(xp, found, key=lambda space: space.__backend__.level)
             else:
                 one, other = found.__backend__.name, xp.__backend__.name
                 raise TypeError(
-                    f"{made.name}: got arrays of two backends, {one!r} and {other!r}; nothing moves between backends by "
+                    f"{op.name}: got arrays of two backends, {one!r} and {other!r}; nothing moves between backends by "
                     f"itself: move one with xgrad.to_backend(x, {one!r})"
                 )
     return current_backend().xp if found is None else found
 
 
 def promote(xp: Any, items: list[Any]) -> list[Any]:
-    """`items` with Python scalars made arrays, of the dtype that the standard promotes them to."""
+    """`items` with Python scalars op arrays, of the dtype that the standard promotes them to."""
     if all([hasattr(v, "dtype") for v in items]):
         return items
     backend = xp.__backend__
-    like = _like(backend, [v._data if isinstance(v, Methods) else v for v in items if hasattr(v, "dtype")])
+    like = _like(backend, [v._data if isinstance(v, Tensor) else v for v in items if hasattr(v, "dtype")])
     scalars = (bool, int, float, complex)  # and numpy.float64 is a float, but has a dtype to be kept
     return [backend.from_scalar(v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]
 

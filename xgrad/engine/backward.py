@@ -1,10 +1,14 @@
-"""The walk back from results to leaves, which finds gradients."""
+"""The walk back: from results to what they were computed from, newest call first, handing each op's cotangent to its rules.
+
+Read `pull_tensors` first: it is the walk. `pull_arrays` is the same walk on raw arrays, written out for speed; the tests
+compare the two on every op.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, ParamSpec, TypeVar, cast
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from ..backend.find import namespaces, raw_namespace
 from ..backend.precision import half, narrowed, widened
@@ -12,24 +16,158 @@ from ..backend.protocol import Backend
 from ..errors import GradientError
 from ..graph import memory
 from ..graph.declare import Op
-from ..graph.node import LEAF, Leaf, Node
-from ..graph.recording import batches, mode, recording
+from ..graph.names import public, xg
+from ..graph.node import Node
+from ..graph.recording import interpreters, mode, recording
 from ..graph.walks import between, newest_first
 from ..tensor.tensor import Tensor, wrap
 from .call import wrap_all
+from .watch import visit, watched
 
-__all__ = ["pullback", "deposit", "P", "R", "fit", "item_rules", "saved_tensors"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["Cotangents", "backward", "cast", "check", "deposit", "fit", "item_rules", "pullback", "saved_tensors"]
 
 
-# ----------------------------------------------------------------------------------------------------------- backward
+class Cotangents(dict[Node, Any]):
+    """The cotangents that a walk has found so far, by node. Those of half precision are added up in float32."""
+
+    def __init__(self) -> None:
+        self.wide: set[Node] = set()  # nodes whose cotangent is a sum in float32
+
+    def add(self, node: Node, g: Any) -> None:
+        """Add `g` to the cotangent of a node."""
+        if node not in self:
+            self[node] = g
+        elif half(node.dtype):
+            xp = _namespace(g)
+            self[node] = widened(xp, self[node]) + widened(xp, g)
+            self.wide.add(node)
+        else:
+            self[node] = self[node] + g
+
+    def complete(self, node: Node) -> Any:
+        """The cotangent of a node, in its dtype."""
+        return narrowed(self[node], node.dtype) if node in self.wide else self[node]
+
+    def take(self, node: Node) -> Any:
+        """The complete cotangent of a node, which is forgotten; None if there is none."""
+        g = self.complete(node) if node in self else None
+        self.pop(node, None)
+        return g
+
+
+def pull_tensors(
+    order: Iterable[Node], cotangents: Cotangents, within: Collection[Node] | None, free: bool, linked: bool
+) -> dict[Node, Any]:
+    """The walk, on Tensors: rules run on Tensors, so that what they compute is recorded in turn if calls are recorded.
+
+    Parameters
+    ----------
+    order : iterable of Node
+        The nodes to visit, newest first.
+    cotangents : Cotangents
+        Those to begin with. Those of nodes that are not visited are left there.
+    within : collection of Node or None
+        The nodes to hand cotangents to; None for all.
+    free : bool
+        Whether a node forgets what it saved when it was visited.
+    linked : bool
+        Whether saved arrays stand in their places in the graph, or are constants.
+
+    Returns
+    -------
+    dict
+        The cotangents of the leaves.
+    """
+    leaves: dict[Node, Any] = {}
+    node: Node | None = None
+    try:
+        for node in order:
+            g = cotangents.take(node)
+            if g is None:
+                continue
+            if node.notes is not None:
+                g = visit(node, g)
+            if node.op is None:
+                node.pass_on(g, cotangents, leaves)
+                continue
+            check(node, memory.last_write)
+            xp, g = _opened(node, g)
+            saved, conj = saved_tensors(node, linked), _conjugate(node.op, node, xp)
+            g = g if conj is None else conj(g)
+            for parent, rule in _rules(node, _within(node.parents, within), xp, g, saved):
+                if parent is not None:
+                    d = (rule if node.op.is_own else watched(node.op.name, rule))(xp, g, saved)
+                    cotangents.add(parent, fit(xp, d if conj is None else conj(d), parent))
+            if free:
+                node.saved = None
+    except Exception as error:
+        raise _explained(error, node)
+    return leaves
+
+
+def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collection[Node] | None, free: bool) -> dict[Node, Any]:
+    """`pull_tensors` on raw arrays, written out: sums that the walk made itself are added to in place."""
+    leaves: dict[Node, Any] = {}
+    node: Node | None = None
+    wide, last_write = cotangents.wide, memory.last_write
+    owned: set[Node] = set()  # nodes whose cotangent is a sum that the walk made
+    real = full = None  # dtypes that were found not to be complex, and not of half precision
+    try:
+        for node in order:
+            g = cotangents.pop(node, None)
+            if g is None:
+                continue
+            if wide and node in wide:
+                g = narrowed(g, node.dtype)
+            if node.notes is not None:
+                g = visit(node, g)
+            op = node.op
+            if op is None:
+                node.pass_on(g, cotangents, leaves)
+                continue
+            saved, parents = node.saved, node.parents
+            if saved is None or node.age < last_write:
+                check(node, last_write)
+            xp = namespaces.get(g.__class__)
+            if xp is None:  # several cotangents, an array of an interpreter, or a type of array that is met for the first time
+                xp, g = _opened(node, g)
+            conj = None
+            if op.conjugates and node.dtype is not real:
+                conj = _conjugate(op, node, xp)
+                if conj is None:
+                    real = node.dtype
+                else:
+                    g = conj(g)
+            if within is not None:
+                parents = _within(parents, within)
+            for parent, rule in _rules(node, parents, xp, g, saved) if op.sequence else zip(parents, op.rules):
+                if parent is None:
+                    continue
+                d = rule(xp, g, saved)
+                if conj is not None:
+                    d = conj(d)
+                if d.shape != parent.shape or (d.dtype is not parent.dtype and d.dtype != parent.dtype):
+                    d = fit(xp, d, parent)
+                if parent not in cotangents:
+                    cotangents[parent] = d
+                elif parent in owned:
+                    cotangents[parent] += d
+                elif parent.dtype is not full and half(parent.dtype):
+                    cotangents.add(parent, d)
+                else:
+                    full = parent.dtype
+                    cotangents[parent] = cotangents[parent] + d
+                    owned.add(parent)
+            if free:
+                node.saved = None
+    except Exception as error:
+        raise _explained(error, node)
+    return leaves
 
 
 def pullback(
     outputs: Sequence[Tensor],
-    cotangents: Sequence[Any],
+    starts: Sequence[Any],
     *,
     inputs: Sequence[Node] | None = None,
     retain_graph: bool = False,
@@ -41,158 +179,160 @@ def pullback(
     With `inputs`, those of just these nodes, each while the others are held fixed: the walk stays between `outputs` and
     them, and frees nothing else.
 
-    Cotangents are raw arrays; or Tensors, and then rules run on Tensors: recorded if `create_graph` is set, and
-    unrecorded to walk back many cotangents at once, in Tensors that hide a batch axis. What nodes saved is part of that
-    graph if `linked` is set, else a constant in it.
+    `starts`, the cotangents of `outputs`, are raw arrays or Tensors. With Tensors, rules run on Tensors: recorded with
+    `create_graph`, else not (as for many cotangents at once, in Tensors of an interpreter). ``linked=False`` treats what
+    nodes saved as constants.
     """
-    on_tensors = create_graph or any(isinstance(g, Tensor) for g in cotangents)
-    grads: dict[Node, Any] = {}
-    leaves: dict[Node, Any] = {}
-    wanted = frozenset(inputs or ())
-    owned: set[Node] = set()  # nodes whose cotangent is a sum that the walk made itself, and may add to in place
-    wide: set[Node] = set()  # nodes of half precision whose cotangent is a sum, in float32 until it is complete
-    for y, g in zip(outputs, cotangents):
+    on_tensors = create_graph or any(isinstance(g, Tensor) for g in starts)
+    cotangents = Cotangents()
+    for y, g in zip(outputs, starts):
         if y._node is not None:
-            grads[y._node] = grads[y._node] + g if y._node in grads else g
-    node: Node | None = None
-    real = full = None  # dtypes that were found not to be complex, and not of half precision
+            cotangents[y._node] = cotangents[y._node] + g if y._node in cotangents else g
+    free = not (retain_graph or create_graph)
     how = mode.get()
-    token = mode.set((how or True) if create_graph else bool(batches.get()) and how)  # in a batch, arrays hold graphs
+    token = mode.set((how or True) if create_graph else bool(interpreters.get()) and how)  # arrays of interpreters hold graphs
     try:
-        between = None if inputs is None else between(grads, inputs)
-        order: Any = newest_first(grads) if between is None else between
+        order: Any = newest_first(cotangents) if inputs is None else between(cotangents, inputs)
+        within = None if inputs is None else {*order, *inputs}
         memory.look(reversed(order))
-        last_write = memory.last_write
-        for node in order:
-            g = grads.pop(node, None)
-            if g is None:
-                continue
-            if wide and node in wide:
-                g = narrowed(g, node.dtype)
-            if node.extra is not None:
-                from . import hooks  # which builds on this module
-
-                g = hooks.attend(node, g)
-            made, saved, parents = node.op, node.saved, node.parents
-            rules = made.rules
-            if not rules:  # a leaf, or one output of an op that has several
-                if made is LEAF:
-                    leaves[node] = g
-                else:
-                    several = cast(Node, parents[0])
-                    parts = grads.setdefault(several, [None] * len(several.shape))
-                    parts[saved] = g if parts[saved] is None else parts[saved] + g
-                continue
-            if saved is None:
-                raise memory.freed(node)
-            if node.age < last_write:
-                memory.check(node)
-            xp = namespaces.get(g.__class__)
-            if xp is None:  # Tensors, several cotangents, or a type of array that is met for the first time
-                g = _fill(node, g) if g.__class__ is list else g
-                one: Any = next(part for part in g if part is not None) if g.__class__ is tuple else g
-                xp = one.__array_namespace__() if on_tensors else raw_namespace(one)
-                saved = saved_tensors(node, linked) if on_tensors else saved
-            conj = None
-            if made.conjugates and node.dtype is not real:
-                if xp.isdtype(node.dtype, "complex floating"):
-                    conj, g = xp.conj, xp.conj(g)
-                else:
-                    real = node.dtype
-            if between is not None:
-                parents = tuple(p if p in between or p in wanted else None for p in parents)
-            for parent, rule in item_rules(made, parents, xp, g, saved) if made.sequence else zip(parents, rules):
-                if parent is None:
-                    continue
-                d = rule(xp, g, saved)
-                if conj is not None:
-                    d = conj(d)
-                raw = d._data if on_tensors else d
-                if raw.shape != parent.shape or (raw.dtype is not parent.dtype and raw.dtype != parent.dtype):
-                    d = fit(xp, d, parent)
-                if parent not in grads:
-                    grads[parent] = d
-                elif parent in owned:
-                    grads[parent] += d
-                elif parent.dtype is not full and half(parent.dtype):
-                    grads[parent] = widened(xp, grads[parent]) + widened(xp, d)
-                    wide.add(parent)
-                else:
-                    full = parent.dtype
-                    grads[parent] = grads[parent] + d
-                    if not on_tensors:
-                        owned.add(parent)
-            if not (retain_graph or create_graph):
-                node.saved = None
-    except GradientError:
-        raise
-    except Exception as error:
-        if node is not None:
-            error.add_note(f"in the gradient of {node.op.name}, called at {node.line}")
-        raise
+        if on_tensors:
+            leaves = pull_tensors(order, cotangents, within, free, linked)
+        else:
+            leaves = pull_arrays(order, cotangents, within, free)
     finally:
         mode.reset(token)
-    return leaves if inputs is None else {n: narrowed(grads[n], n.dtype) if n in wide else grads[n] for n in inputs if n in grads}
+    return leaves if inputs is None else {n: cotangents.complete(n) for n in inputs if n in cotangents}
 
 
-def _fill(node: Node, g: list[Any]) -> tuple[Any, ...]:
-    """The cotangents of several outputs, zero for those that nothing used; None if the op's rules want to know."""
-    if not node.op.fills:
-        return tuple(g)
-    one = next(part for part in g if part is not None)
-    xp = one.__array_namespace__() if isinstance(one, Tensor) else raw_namespace(one)
-    parts = zip(g, node.shape, node.dtype)
-    return tuple(xp.new_zeros(one, shape, dtype=dtype) if part is None else part for part, shape, dtype in parts)
+def _explained(error: Exception, node: Node | None) -> Exception:
+    if node is not None and not isinstance(error, GradientError):
+        error.add_note(f"in the gradient of {node.name}, called at {node.line}")
+    return error
 
 
-def item_rules(made: Op[..., Any], parents: Sequence[Node | None], xp: Any, g: Any, saved: Any) -> Iterator[tuple[Any, Any]]:
-    """For an op on a sequence: each item's node with a rule for it."""
-    rule = made.rules[0]
-    if made.per_item:
-        return ((parent, lambda xp, g, s, i=i: rule(xp, g, s, i)) for i, parent in enumerate(parents))
-    return ((parent, lambda xp, g, s, d=d: d) for parent, d in zip(parents, rule(xp, g, saved)))
+def check(node: Node, last_write: int) -> None:
+    """Raise if the graph was freed at `node`, or an array that it saved was written to."""
+    if node.saved is None:
+        raise memory.freed(node)
+    if node.age < last_write:
+        memory.check(node)
 
 
-def fit(xp: Any, d: Any, parent: Any) -> Any:
-    """`d` with the shape and dtype of the input whose cotangent it is: undo broadcasting, cast, take the real part."""
-    shape = parent.shape
+def _within(parents: tuple[Node | None, ...], within: Collection[Node] | None) -> tuple[Node | None, ...]:
+    return parents if within is None else tuple([p if p in within else None for p in parents])
+
+
+def _opened(node: Node, g: Any) -> tuple[Any, Any]:
+    """The namespace of a cotangent, and the cotangent itself: a tuple of those of several outputs, filled with zeros."""
+    if not isinstance(g, list):
+        return _namespace(g), g
+    xp = _namespace(one := next(part for part in g if part is not None))
+    if not node.op.fills:  # type: ignore[union-attr]  (its rules want to know which outputs nothing used)
+        return xp, tuple(g)
+    parts = zip(g, node.outputs)
+    return xp, tuple([xp.new_zeros(one, shape, dtype=dtype) if part is None else part for part, (shape, dtype) in parts])
+
+
+def _namespace(g: Any) -> Any:
+    return g.__array_namespace__() if isinstance(g, Tensor) else raw_namespace(g)
+
+
+def _conjugate(op: Op[..., Any], node: Node, xp: Any) -> Any:
+    """The function that conjugates around the rules of a holomorphic op whose output is complex; else None."""
+    return xp.conj if op.conjugates and xp.isdtype(node.dtype, "complex floating") else None
+
+
+def _rules(node: Node, parents: Sequence[Node | None], xp: Any, g: Any, saved: Any) -> Iterable[tuple[Any, Any]]:
+    """Each parent with the rule for it."""
+    op: Any = node.op
+    return item_rules(op, parents, xp, g, saved) if op.sequence else zip(parents, op.rules)
+
+
+def item_rules(op: Op[..., Any], items: Sequence[Any], xp: Any, g: Any, saved: Any) -> Iterator[tuple[Any, Any]]:
+    """For an op on a sequence: each of `items` with a rule for it."""
+    rule = op.rules[0] if op.is_own or hasattr(xp, "__backend__") else watched(op.name, op.rules[0])
+    if op.per_item:
+        return ((item, lambda xp, g, saved, i=i: rule(xp, g, saved, i)) for i, item in enumerate(items))
+    return ((item, lambda xp, g, saved, d=d: d) for item, d in zip(items, rule(xp, g, saved)))
+
+
+def fit(xp: Any, d: Any, x: Any) -> Any:
+    """`d` with the shape and dtype of the input `x` whose cotangent it is: undo broadcasting, cast, take the real part."""
+    shape = x.shape
     if d.shape != shape:
         lead = len(d.shape) - len(shape)
         grown = tuple(i for i, n in enumerate(d.shape) if n != 1 and (i < lead or shape[i - lead] == 1))
         if [n for i, n in enumerate(d.shape) if n != 1 and i not in grown] != [n for n in shape if n != 1]:
             raise ValueError(f"a rule returned a cotangent of shape {tuple(d.shape)} for an argument of shape {tuple(shape)}")
         d = xp.reshape(xp.sum(d, axis=grown, keepdims=True) if grown else d, shape)
-    if d.dtype != parent.dtype:
-        if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(parent.dtype, "complex floating"):
-            d = xp.real(d)
-        d = xp.astype(d, parent.dtype)
-    return d
+    return cast(xp, d, x.dtype)
+
+
+def cast(xp: Any, d: Any, dtype: Any) -> Any:
+    """The derivative `d` in the dtype of what it belongs to, by its real part where that is real."""
+    if d.dtype == dtype:
+        return d
+    if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
+        d = xp.real(d)
+    return xp.astype(d, dtype)
 
 
 def saved_tensors(node: Node, linked: bool) -> list[Any]:
-    """What `node` saved, its arrays as Tensors, in their places in the graph if `linked`, for rules that shall be recorded."""
-    made, saved = node.op, list(node.saved)
+    """What `node` saved, its arrays as Tensors, in their places in the graph if `linked`."""
+    op: Any = node.op
+    saved = list(node.saved)
     parents = node.parents if linked else (None,) * len(node.parents)
-    for i, parent in zip(made.arrays, parents):
-        if made.sequence and saved[i] is not None:
+    for i, parent in zip(op.arrays, parents):
+        if op.sequence and saved[i] is not None:
             saved[i] = [wrap(v, n) for v, n in zip(saved[i], parents)]
             break
         if hasattr(saved[i], "dtype"):
             saved[i] = wrap(saved[i], parent)
-    y = len(made.names)
+    y = len(op.names)
     saved[y] = None if saved[y] is None else wrap_all(saved[y], Tensor, node if linked else None)
     return saved
+
+
+# ------------------------------------------------------------------------------------------------------------- leaves
+
+
+@public
+def backward(x: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
+    """What `Tensor.backward` does."""
+    if x._node is None:
+        outside = "; under vmap that counts for tensors from outside: take their gradients there, or with xgrad.grad"
+        raise GradientError(
+            "backward: this tensor does not require grad, and no tensor that it was made from does"
+            + outside * (raw_namespace(x._data).__backend__.level > 0)
+        )
+    if gradient is None:
+        if x._data.shape != () and x.size != 1:
+            raise GradientError(
+                f"backward: this tensor has shape {x.shape}; only a tensor of one element has a gradient by itself: reduce it "
+                "first, as in x.sum().backward(), or pass gradient="
+            )
+        start = raw_namespace(x._data).ones_like(x._data)
+    else:
+        gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=x.dtype)
+        if gradient.shape != x.shape or gradient.backend != x.backend:
+            raise ValueError(
+                f"backward: gradient is {gradient.shape} on {gradient.backend!r}, but the tensor is {x.shape} on {x.backend!r}"
+            )
+        gradient = xg.astype(gradient, x.dtype) if gradient.dtype != x.dtype else gradient
+        start = gradient if create_graph else gradient._data
+    if create_graph and not isinstance(start, Tensor):
+        start = wrap(start)
+    deposit(pullback((x,), (start,), retain_graph=retain_graph, create_graph=create_graph))
 
 
 _depositing = threading.RLock()  # of one thread again: a finalizer that runs meanwhile may call backward
 
 
-def deposit(leaves: dict[Node, Any]) -> None:
+def deposit(leaves: dict[Any, Any]) -> None:
     """Add cotangents to the `grad` of their leaves, each in memory of its own."""
     taken: set[int] = set()
     with _depositing:  # another thread must not write between the reading and the writing of a gradient
-        for node, g in leaves.items():
-            leaf = cast(Leaf, node)
+        for leaf, g in leaves.items():
             old = leaf.grad
             if isinstance(g, Tensor) or (old is not None and old._node is not None):
                 with recording(True):
@@ -204,8 +344,9 @@ def deposit(leaves: dict[Node, Any]) -> None:
                 owned = backend.owns_memory(g) and id(g) not in taken
                 taken.add(id(g))
                 leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))
-    for node in leaves:
-        if node.extra is not None and "after" in node.extra:
-            from . import hooks  # which builds on this module
-
-            hooks.run_on_leaf(cast(Leaf, node))
+    for leaf in leaves:
+        owner = leaf.owner()
+        if owner is not None and leaf.notes is not None and leaf.notes.after:
+            with recording(False):
+                for hook in list(leaf.notes.after.values()):
+                    hook(owner)

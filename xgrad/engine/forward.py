@@ -1,4 +1,4 @@
-"""Forward mode: a walk from the oldest node to the newest, the mirror of `engine.pullback`.
+"""Forward mode: a walk from the oldest node to the newest, the mirror of `backward.pullback`.
 
 The graph that a call left, with the arrays that it saved for the way back, is all that forward mode needs: each op says
 how a change of an argument changes its output (`Op.jvp`, `Op.elementwise`, `Op.linear`), and changes add up where the
@@ -17,11 +17,12 @@ from ..backend.find import inexact, namespaces, raw_namespace
 from ..errors import GradientError
 from ..graph import memory
 from ..graph.declare import Push
-from ..graph.node import ARGUMENT, OUTPUT, Node
-from ..graph.recording import batches, mode
+from ..graph.node import Input, Node, Output, Several
+from ..graph.recording import interpreters, mode
 from ..graph.walks import Route, route
 from ..tensor.tensor import Tensor, wrap
-from .backward import pullback, saved_tensors
+from .backward import cast, check, pullback, saved_tensors
+from .watch import watched
 
 __all__ = ["pushforward"]
 
@@ -66,16 +67,12 @@ def pushforward(
     changes: dict[Node, Any] = dict(zip(inputs, tangents))
     node: Node | None = None
     on_tensors = create_graph or any(isinstance(t, Tensor) for t in tangents)
-    token = mode.set(create_graph or (bool(batches.get()) and mode.get()))  # as in `pullback`
+    token = mode.set(create_graph or (bool(interpreters.get()) and mode.get()))  # as in `pullback`
     try:
         steps = route(inputs, outputs) if along is None else along
         memory.look(node for node, _ in steps)
         for node, last in steps:
-            if node.op is OUTPUT:
-                parts = changes.get(node.parents[0])  # type: ignore[arg-type]
-                change = None if parts is None else parts[node.saved]
-            else:
-                change = _change(node, changes, on_tensors, create_graph, linked)
+            change = node.change(changes) if node.op is None else _change(node, changes, on_tensors, create_graph, linked)
             if change is not None:
                 changes[node] = change
             for parent in last:
@@ -84,7 +81,7 @@ def pushforward(
         raise
     except Exception as error:
         if node is not None:
-            error.add_note(f"in the forward derivative of {node.op.name}, called at {node.line}")
+            error.add_note(f"in the forward derivative of {node.name}, called at {node.line}")
         raise
     finally:
         mode.reset(token)
@@ -93,42 +90,34 @@ def pushforward(
 
 def _change(node: Node, changes: dict[Node, Any], on_tensors: bool, create_graph: bool, linked: bool) -> Any:
     """The change of the output of `node`: an array, a tuple for several outputs, or None for zero."""
-    made, saved, total = node.op, None, None
-    xp: Any = None
-    if made.kind == "zero":
+    op: Any = node.op
+    saved = total = xp = None
+    if op.derivative == "zero":
         return None
-    steps = _in_sequence(node, changes) if made.sequence else zip(node.parents, made.pushes)
+    steps = _in_sequence(node, changes) if op.sequence else zip(node.parents, op.pushes)
     for parent, push in steps:
         t = changes.get(parent)  # type: ignore[arg-type]
         if t is None:
             continue
         if saved is None:
-            _check(node)
+            check(node, memory.last_write)
+            if node.notes is not None and node.notes.guard is not None:
+                memory.check_guarded(node)
             xp = namespaces.get(t.__class__) or (t.__array_namespace__() if on_tensors else raw_namespace(t))
             saved = saved_tensors(node, linked) if on_tensors else node.saved
         if push is None:
             return _transposed_twice(node, changes, create_graph, linked)
-        kind, rule = push
-        if made.sequence:
+        if op.sequence:
             t = _filled(xp, node, changes, t)
-        elif kind == "elementwise" and t.shape != node.shape:
+        elif push.way == "elementwise" and t.shape != node.shape:
             t = xp.broadcast_to(t, node.shape)
-        d = rule(xp, t, saved)
+        d = (push.rule if op.is_own or not on_tensors else watched(op.name, push.rule))(xp, t, saved)
         total = d if total is None else _sum(total, d)
     if total is None:
         return None
-    if isinstance(node.shape, list):
-        return tuple([d if d is None else _fit(xp, d, *facts) for d, *facts in zip(total, node.shape, node.dtype)])
+    if isinstance(node, Several):
+        return tuple([d if d is None else _fit(xp, d, *facts) for d, facts in zip(total, node.parts)])
     return _fit(xp, total, node.shape, node.dtype)
-
-
-def _check(node: Node) -> None:
-    if node.saved is None:
-        raise memory.freed(node)
-    if node.age < memory.last_write:
-        memory.check(node)
-    if node.extra is not None and "guard" in node.extra:
-        memory.check_guarded(node)
 
 
 def _sum(a: Any, b: Any) -> Any:
@@ -139,7 +128,8 @@ def _sum(a: Any, b: Any) -> Any:
 
 def _in_sequence(node: Node, changes: dict[Node, Any]) -> list[tuple[Node | None, Push | None]]:
     """Of a sequence of arrays, the first that changes: its rule is run once, for all."""
-    return [(next((parent for parent in node.parents if parent in changes), None), node.op.pushes[0])]
+    op: Any = node.op
+    return [(next((parent for parent in node.parents if parent in changes), None), op.pushes[0])]
 
 
 def _filled(xp: Any, node: Node, changes: dict[Node, Any], one: Any) -> list[Any]:
@@ -153,10 +143,7 @@ def _filled(xp: Any, node: Node, changes: dict[Node, Any], one: Any) -> list[Any
 
 def _fit(xp: Any, d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """`d` with the dtype and shape of the output whose change it is."""
-    if d.dtype != dtype:
-        if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
-            d = xp.real(d)
-        d = xp.astype(d, dtype)
+    d = cast(xp, d, dtype)
     return d if d.shape == shape else xp.broadcast_to(d, shape)
 
 
@@ -165,25 +152,26 @@ def _transposed_twice(node: Node, changes: dict[Node, Any], create_graph: bool, 
 
     A copy of the node, with parents of its own, takes the first walk no further than it must go.
     """
-    given = {k: changes[parent] for k, parent in enumerate(node.parents) if parent in changes}
+    tangents = {k: changes[parent] for k, parent in enumerate(node.parents) if parent in changes}
     parents = node.parents if create_graph and linked else (None,) * len(node.parents)
-    stands = {k: _stand_in(node.parents[k], parents[k]) for k in given}
-    copy = Node(node.op, tuple(stands.get(k, p) for k, p in enumerate(parents)), node.saved, node.shape, node.dtype)
+    own: dict[int, Node] = {}
+    for k in tangents:
+        parent: Any = node.parents[k]
+        own[k] = Input(parents[k], parent.shape, parent.dtype)
+    called_on = tuple(own.get(k, p) for k, p in enumerate(parents))
+    copy = Several(node.op, called_on, node.saved, node.parts) if isinstance(node, Several) else Node(
+        node.op, called_on, node.saved, node.shape, node.dtype
+    )  # fmt: skip
     copy.where = node.where
-    one = next(iter(given.values()))
+    one = next(iter(tangents.values()))
     one = one._data if isinstance(one, Tensor) else one
-    several = isinstance(node.shape, list)
     outputs, cotangents, nodes = [], [], []
-    for k, (shape, dtype) in enumerate(zip(node.shape, node.dtype) if several else [(node.shape, node.dtype)]):
+    for k, (shape, dtype) in enumerate(node.outputs):
         zero = raw_namespace(one).new_zeros(one, shape, dtype=dtype)
-        outputs.append(wrap(zero, Node(OUTPUT, (copy,), k, shape, dtype) if several else copy))
-        nodes.append(Node(ARGUMENT, (None,), (None, None, None), shape, dtype))
+        outputs.append(wrap(zero, Output(copy, k, shape, dtype) if isinstance(copy, Several) else copy))
+        nodes.append(Input(None, shape, dtype))
         cotangents.append(wrap(zero, nodes[k] if inexact(zero) else None))
-    pulled = pullback(outputs, cotangents, inputs=list(stands.values()), create_graph=True)
-    starts = [(pulled[stand], given[k]) for k, stand in stands.items() if stand in pulled]
-    found = pullback([g for g, _ in starts], [t for _, t in starts], inputs=nodes, retain_graph=True, create_graph=create_graph)
-    return tuple(map(found.get, nodes)) if several else found.get(nodes[0])
-
-
-def _stand_in(node: Any, parent: Node | None) -> Node:
-    return Node(ARGUMENT, (parent,), (None, None, None), node.shape, node.dtype)
+    pulled = pullback(outputs, cotangents, inputs=list(own.values()), create_graph=True)
+    starts = [(pulled[n], tangents[k]) for k, n in own.items() if n in pulled]
+    twice = pullback([g for g, _ in starts], [t for _, t in starts], inputs=nodes, retain_graph=True, create_graph=create_graph)
+    return tuple(map(twice.get, nodes)) if isinstance(node, Several) else twice.get(nodes[0])

@@ -17,12 +17,12 @@ from typing import Any, overload
 from ..backend.find import backend_of, raw_namespace
 from ..backend.protocol import Backend
 from ..errors import GradientError
-from ..graph import memory
+from ..graph.names import public
 from ..graph.node import Leaf, Node
-from ..graph.recording import Recorder, batches, mode, recording, watching
+from ..graph.recording import Recorder, interpreters, recording, watching
 from ..tensor.tensor import Tensor, wrap
 
-__all__ = ["HookHandle", "attend", "offload_to_host", "register", "run", "run_on_leaf", "saved_tensors_hooks"]
+__all__ = ["HookHandle", "offload_to_host", "register_hook", "saved_tensors_hooks"]
 
 
 # -------------------------------------------------------------------------------------------------------- tensors' hooks
@@ -56,65 +56,19 @@ class HookHandle:
 _next_key = itertools.count().__next__
 
 
-def register(node: Node, kind: str, hook: Callable[[Tensor], Any]) -> HookHandle:
+@public
+def register_hook(node: Node, kind: str, hook: Callable[[Tensor], Any]) -> HookHandle:
     """Have `hook` called at `node`: of kind ``"hooks"`` on the cotangent, or ``"after"``, on the leaf itself."""
     if not callable(hook):
         raise TypeError(f"a hook is a function of a Tensor, not {hook!r:.60}")
-    extra = node.extra = node.extra or {}
-    hooks = extra.setdefault(kind, _Hooks())
+    notes = node.note()
+    hooks = getattr(notes, kind)
+    if hooks is None:
+        hooks = _Hooks()
+        setattr(notes, kind, hooks)
     key = _next_key()
     hooks[key] = hook
     return HookHandle(hooks, key)
-
-
-def attend(node: Node, g: Any) -> Any:
-    """The cotangent `g` of a node after all that was asked for at it: hooks, a gradient to retain, copies to compare with."""
-    extra = node.extra or {}
-    if "hooks" in extra:
-        g = run(node, g)
-    if extra.get("retain"):
-        extra["grad"] = g if isinstance(g, Tensor) else wrap(g)
-    if "guard" in extra:
-        memory.check_guarded(node)
-    return g
-
-
-def run(node: Node, g: Any) -> Any:
-    """The cotangent `g` of a node, an array or a Tensor, after its hooks have seen it."""
-    from . import watch as once  # which builds on this module
-
-    extra = node.extra or {}
-    for hook in list(extra.get("hooks", {}).values()):
-        recorded = isinstance(g, Tensor) and bool(mode.get())
-        seen = once.followed([g])[0] if recorded else g if isinstance(g, Tensor) else wrap(g)
-        made = hook(seen)
-        if made is None:
-            continue
-        data = made._data if isinstance(made, Tensor) else made
-        if not isinstance(made, Tensor) and backend_of(made) is None:
-            raise TypeError(f"{_told(hook)} returned a {type(made).__name__}; a hook returns a Tensor, or None for no change")
-        if data.shape != seen._data.shape or data.dtype != seen._data.dtype:
-            raise ValueError(
-                f"{_told(hook)} returned {tuple(data.shape)} {data.dtype} for a cotangent of {seen.shape} {seen._data.dtype}; it "
-                "must return one of the same shape and dtype"
-            )
-        if recorded:
-            once.look_at_hook(_told(hook), made, seen, hook)
-        g = data if not isinstance(g, Tensor) else made if isinstance(made, Tensor) else wrap(made)
-    return g
-
-
-def run_on_leaf(leaf: Leaf) -> None:
-    """Call the hooks that wait for the gradient of a leaf."""
-    owner = leaf.owner()
-    if owner is not None and leaf.extra is not None:
-        with recording(False):
-            for hook in list(leaf.extra.get("after", {}).values()):
-                hook(owner)
-
-
-def _told(hook: Any) -> str:
-    return f"the hook {getattr(hook, '__name__', repr(hook))}"
 
 
 # ---------------------------------------------------------------------------------------------------- what a graph saves
@@ -191,7 +145,9 @@ class _Packer(Recorder):
         self.pack, self.unpack, self.leaves = pack, unpack, leaves
 
     def recorded(self, node: Node, output: Any, inputs: Any) -> None:
-        if isinstance(node.saved, _Saved) or (not self.leaves and batches.get()):  # what hides a batch has no place on the host
+        if isinstance(node.saved, _Saved) or (
+            not self.leaves and interpreters.get()
+        ):  # what hides a batch has no place on the host
             return
         spared: set[int] = set()
         if not self.leaves:
@@ -200,7 +156,7 @@ class _Packer(Recorder):
         with recording(False):
             entries = [self._packed(value, spared) for value in node.saved]
         if any(isinstance(e, _Parcel) or (isinstance(e, list) and any(isinstance(v, _Parcel) for v in e)) for e in entries):
-            node.saved = _Saved(entries, self.unpack, node.op.name)
+            node.saved = _Saved(entries, self.unpack, node.name)
 
     def _packed(self, value: Any, spared: set[int]) -> Any:
         if isinstance(value, (list, tuple)):  # of a sequence of arrays, or of several outputs

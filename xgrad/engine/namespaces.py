@@ -10,12 +10,13 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from ..backend.find import find_backend
 from ..backend.protocol import Backend
 from ..backend.select import current_backend
+from ..graph.names import public, xg
 from ..tensor.tensor import Tensor, wrap
 
 __all__ = ["creates", "namespace"]
@@ -67,6 +68,7 @@ def _wrapped(made: Any) -> Any:
     return wrap(made) if hasattr(made, "shape") and not isinstance(made, Tensor) else made
 
 
+@public
 def namespace(name: str, /, *, api_version: str | None = None) -> types.ModuleType:
     """The Array API namespace bound to a backend, always the same module object.
 
@@ -95,19 +97,18 @@ def namespace(name: str, /, *, api_version: str | None = None) -> types.ModuleTy
         raise ValueError(f"api_version {api_version!r} is not known; the known ones are {', '.join(_VERSIONS)}")
     if name not in _made:
         backend = find_backend(name)
-        backend.xp  # noqa: B018  (raises where the backend cannot run)
-        package = sys.modules["xgrad"]
-        module = _bind(package, f"xgrad.on_{name}", backend)
+        backend.load()
+        module = _bind(xg, f"xgrad.on_{name}", backend, xg.ops.FOR_RULES)
         module.__doc__ = f"xgrad's functions, making arrays on backend {name!r}."
         _made[name] = module
     return _made[name]
 
 
-def _bind(source: types.ModuleType, name: str, backend: Backend) -> types.ModuleType:
+def _bind(source: Any, name: str, backend: Backend, for_rules: Sequence[str] = ()) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__dict__["__array_api_version__"] = _VERSIONS[-1]
     info = ("__array_namespace_info__",) if hasattr(source, "__array_namespace_info__") else ()
-    for key in (*source.__all__, *getattr(source, "_for_rules", ()), *info):
+    for key in (*source.__all__, *for_rules, *info):
         value = getattr(source, key)
         if isinstance(value, types.ModuleType) and value.__name__ in ("xgrad.linalg", "xgrad.fft", "xgrad.special"):
             value = _bind(value, f"{name}.{key}", backend)

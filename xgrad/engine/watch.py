@@ -11,19 +11,20 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import random
-from ..backend.find import inexact, raw_namespace
+from ..backend.find import backend_of, inexact, raw_namespace
 from ..errors import GradientError
+from ..graph import memory
 from ..graph.declare import Op
-from ..graph.node import ARGUMENT, Node
+from ..graph.names import xg
+from ..graph.node import Input, Node
 from ..graph.recording import mode, recording
 from ..graph.walks import between
 from ..tensor.tensor import Tensor, wrap
-from .call import attach
+from .call import record
 
 __all__ = [
     "changed", "followed", "is_once", "look", "look_at_hook", "nearby", "once_differentiable", "replayed", "sealed",
-    "watched",
+    "visit", "watched",
 ]  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def sealed(name: str, found: Sequence[Any], of: Iterable[Any]) -> list[Any]:
         f"{name}: its rule is once_differentiable, so that there is no second derivative; forward mode by a rule of the walk "
         "back needs one"
     )
-    for k, v in zip(at, attach(_ONCE, parents, (None, told, None, None), data, ())):
+    for k, v in zip(at, record(_ONCE, parents, (None, told, None, None), data, ())[0]):
         out[k] = v
     return out
 
@@ -109,10 +110,7 @@ def followed(gs: Sequence[Any]) -> list[Tensor]:
     tensors = [g if isinstance(g, Tensor) else wrap(g) for g in gs]
     if not mode.get():
         return tensors
-    return [
-        wrap(g._data, Node(ARGUMENT, (g._node,), (None, None, None), g._data.shape, g._data.dtype)) if inexact(g._data) else g
-        for g in tensors
-    ]
+    return [wrap(g._data, Input(g._node, g._data.shape, g._data.dtype)) if inexact(g._data) else g for g in tensors]
 
 
 def look(
@@ -196,7 +194,7 @@ def _reaches(v: Tensor, xs: Sequence[Tensor]) -> bool:
     while True:
         if v._node is not None and (v._node in nodes or bool(between([v._node], nodes))):
             return True
-        if not raw_namespace(v._data).__backend__.depth:
+        if not raw_namespace(v._data).__backend__.level:
             return False
         v = v._data.payload
 
@@ -211,7 +209,7 @@ def _any(x: Any) -> bool:
 
 def _plain(x: Any) -> Any:
     data = x._data if isinstance(x, Tensor) else x
-    while raw_namespace(data).__backend__.depth:
+    while raw_namespace(data).__backend__.level:
         data = data.payload._data
     return data
 
@@ -241,20 +239,63 @@ def changed(v: Any, w: Any) -> bool:
 
 def replayed(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, drawing the random numbers that would be drawn now, each time that it is called."""
-    state = random.get_state()
+    state = xg.random.get_state()
 
     def call(*args: Any) -> Any:
-        with random.replaying(state):
+        with xg.random.replaying(state):
             return f(*args)
 
     return call
 
 
+# ------------------------------------------------------------------------------------------------------ hooks of a node
+
+
+def visit(node: Node, g: Any) -> Any:
+    """Run the node's hooks on the cotangent `g`, store it for `retain_grad`, check guarded arrays.
+
+    Returns `g`, or what a hook put in its place.
+    """
+    notes = node.notes
+    assert notes is not None
+    if notes.hooks:
+        g = _hooked(notes.hooks, g)
+    if notes.retain:
+        notes.grad = g if isinstance(g, Tensor) else wrap(g)
+    if notes.guard is not None:
+        memory.check_guarded(node)
+    return g
+
+
+def _hooked(hooks: dict[int, Callable[[Tensor], Any]], g: Any) -> Any:
+    """The cotangent `g`, an array or a Tensor, after hooks have seen it."""
+    for hook in list(hooks.values()):
+        name = f"the hook {getattr(hook, '__name__', repr(hook))}"
+        recorded = isinstance(g, Tensor) and bool(mode.get())
+        seen = followed([g])[0] if recorded else g if isinstance(g, Tensor) else wrap(g)
+        new = hook(seen)
+        if new is None:
+            continue
+        data = new._data if isinstance(new, Tensor) else new
+        if not isinstance(new, Tensor) and backend_of(new) is None:
+            raise TypeError(f"{name} returned a {type(new).__name__}; a hook returns a Tensor, or None for no change")
+        if data.shape != seen._data.shape or data.dtype != seen._data.dtype:
+            raise ValueError(
+                f"{name} returned {tuple(data.shape)} {data.dtype} for a cotangent of {seen.shape} {seen._data.dtype}; it must "
+                "return one of the same shape and dtype"
+            )
+        if recorded:
+            look_at_hook(name, new, seen, hook)
+        g = data if not isinstance(g, Tensor) else new if isinstance(new, Tensor) else wrap(new)
+    return g
+
+
 # ------------------------------------------------------------------------------------------------------ rules of an op
 
 
-def watched(name: str, rule: Callable[..., Any], once: bool) -> Callable[..., Any]:
+def watched(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled rule ``rule(xp, g, saved)`` of a user's op, looked at where it is recorded."""
+    once = is_once(getattr(rule, "__wrapped__", rule))
     advice = "compute it with functions of xp, or declare that it has no derivative, with xgrad.once_differentiable(rule)"
 
     def run(xp: Any, g: Any, saved: Any, *i: int) -> Any:

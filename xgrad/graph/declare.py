@@ -11,17 +11,15 @@ output, and costs no memory by that. What it does not say is found from the rule
 from __future__ import annotations
 
 import inspect
-import re
-import types
-import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Generic, NamedTuple, ParamSpec, TypeVar, Union, cast
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar, cast
 
 from ..errors import GradientError
 from . import memory
-from .generate import _shape, positional
+from .annotations import Kind, array_kinds, returns
+from .generate import by_position, linear_rule, rule_adapter, saver
 
-__all__ = ["Op", "array_kinds", "check_forward", "Push", "is_own", "returns"]
+__all__ = ["Op", "Push", "check_forward"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,11 +40,14 @@ def check_forward(forward: Any) -> None:
 _INDICES = frozenset({"fweights", "indices", "segment_ids", "sorter"})
 
 
+Derivative = Literal["undeclared", "rules", "zero", "none", "composite"]
+"""How the derivative of an op is declared."""
+
+
 class Push(NamedTuple):
     """How an op is pushed forward in one of its array arguments."""
 
-    kind: str
-    """``"direct"``, ``"elementwise"`` or ``"linear"``."""
+    way: Literal["direct", "elementwise", "linear"]
     rule: Callable[..., Any]
     """A function of ``(xp, t, saved)``."""
 
@@ -58,23 +59,36 @@ class Op(Generic[P, R]):
     and ``*arrays`` are sequences of them, which an op takes instead of other arrays.
     """
 
-    def __init__(self, forward: Callable[..., Any], *, scalars: bool = False, override: bool = False) -> None:
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        *,
+        scalars: bool = False,
+        override: bool = False,
+        elementwise: bool = False,
+        passes_through: bool = False,
+        arrays: Collection[str] | None = None,
+        outputs: int | None = None,
+    ) -> None:
         parameters = list(inspect.signature(forward).parameters.values())[1:]
-        kinds = array_kinds(forward)
         self.name = forward.__name__.rstrip("_")
-        self.source, self.forward = forward, positional(forward)
+        self.names = [p.name for p in parameters]
+        kinds = array_kinds(forward) if arrays is None else self._named(arrays, array_kinds(forward))
+        self.source, self.forward = forward, by_position(self.name, forward)
+        self.is_own = (forward.__module__ or "").startswith("xgrad.")  # no op of a user's
         self.scalars = scalars  # whether the forward takes Python scalars as they are
         self.override = override  # whether raw namespaces get this forward even where the library has the name
-        self.names = [p.name for p in parameters]
+        self.is_elementwise = elementwise  # whether it acts on single elements of its arguments, which broadcast
+        self.passes_through = passes_through  # whether it is written as a call of one function that every interpreter has
+        self.returns = returns(forward) if outputs is None else "one" if outputs == 1 else "several"
         self.arrays = list(kinds)
         self.sequence = "sequence" in kinds.values()
         self.optional = "optional" in kinds.values()  # whether an array argument may be None
-        self.pointwise = False  # whether it acts on single elements of its arguments, which broadcast
         self.indices = _INDICES.intersection(self.names)  # array arguments that are indices: integers beside floats, too
         self.key_at = self.names.index("key") if "key" in self.names else None  # an index may have arrays in it
         self.dtype_at = self.names.index("dtype") if "dtype" in self.names else None
         self.slots = [*self.names, "y", *(f"{self.names[i]}_shape" for i in self.arrays)]
-        self.kind = "unclassified"
+        self.derivative: Derivative = "undeclared"
         self.conjugates = False  # whether the walk conjugates around the rules where the output is complex
         self.rules: list[Any] = []  # one per array argument, or none at all
         self.needs: list[frozenset[int]] = []
@@ -85,6 +99,11 @@ class Op(Generic[P, R]):
         self.write: Callable[..., Any] | None = None
         self.unless: Callable[..., bool] | None = None
         self.call: Callable[..., Any] = self.forward  # set by the engine
+
+    def _named(self, arrays: Collection[str], kinds: Mapping[int, Kind]) -> dict[int, Kind]:
+        if unknown := set(arrays) - set(self.names):
+            raise TypeError(f"{self.name}: arrays names {sorted(unknown)}, but its parameters are {self.names}")
+        return {i: kinds.get(i, "array") for i, name in enumerate(self.names) if name in arrays}
 
     # Each op is in exactly one of these classes, declared beside it.
 
@@ -111,7 +130,7 @@ class Op(Generic[P, R]):
 
     def not_differentiable(self) -> None:
         """Declare that the result carries no gradient (booleans, indices)."""
-        self.kind = "none"
+        self.derivative = "none"
 
     # Forward mode, declared after the rules for the way back.
 
@@ -125,7 +144,7 @@ class Op(Generic[P, R]):
         """
         self._not_called("t")
         for name, rule in rules.items():
-            self._push(name, "direct", *compile_rule(self, rule, "t"))
+            self._push(name, "direct", *self._adapted(rule, name, "t"))
 
     def elementwise(self, *names: str) -> None:
         """Declare that each element of the output depends on one element of each argument, or just of those named.
@@ -143,8 +162,7 @@ class Op(Generic[P, R]):
         The change of the output is the op itself, of the change. A sum is *not* this: it is linear in its arguments together.
         """
         for name in names or self._differentiable():
-            values = ["t" if other == name else f"s[{i}]" for i, other in enumerate(self.names)]
-            rule = eval(f"lambda xp, t, s: apply(xp, {', '.join(values)})", {"apply": self._apply, "__xgrad__": True})
+            rule = linear_rule(f"forward rule of {self.name} for {name}", self._apply, self.names, name)
             self._push(name, "linear", rule, [other for other in self.names if other != name])
 
     def _apply(self, xp: Any, *values: Any) -> Any:
@@ -161,7 +179,9 @@ class Op(Generic[P, R]):
             )
         return self.arrays.index(self.names.index(name))
 
-    def _push(self, name: str, kind: str, rule: Callable[..., Any], named: list[str]) -> None:
+    def _push(
+        self, name: str, way: Literal["direct", "elementwise", "linear"], rule: Callable[..., Any], named: list[str]
+    ) -> None:
         k = self._place(name)
         named = [*named, f"{name}_shape"] if self.sequence else named  # for zeros in place of what does not change
         needs = frozenset(self.slots.index(n) for n in named if n in self.slots)
@@ -171,7 +191,7 @@ class Op(Generic[P, R]):
                 "does not keep; name no other arrays than that does"
             )
         self.needs[k] |= needs
-        self.pushes[k] = Push(kind, rule)
+        self.pushes[k] = Push(way, rule)
         self.savers.clear()
 
     def view(self, write: Callable[..., Any], unless: Callable[..., bool] | None = None) -> None:
@@ -182,7 +202,7 @@ class Op(Generic[P, R]):
         """
         self.write, self.unless = write, unless
 
-    def _declare(self, kind: str, rules: Mapping[str, Callable[..., Any]]) -> None:
+    def _declare(self, derivative: Derivative, rules: Mapping[str, Callable[..., Any]]) -> None:
         arrays = [self.names[i] for i in self.arrays]
         if unknown := set(rules) - set(arrays):
             raise TypeError(
@@ -190,14 +210,28 @@ class Op(Generic[P, R]):
                 "annotated ArrayLike or Tensor, and what stands before the / unannotated"
             )
         self._not_called("g", "y", "xp", *(("i",) if self.sequence else ()))
-        self.kind, self.rules, self.needs, self.conjugates = kind, [], [], False
+        self.derivative, self.rules, self.needs, self.conjugates = derivative, [], [], False
         self.pushes = [None] * len(arrays)
         self.savers.clear()
         for name in arrays:
-            rule, named = compile_rule(self, rules[name]) if name in rules else (None, [])
+            rule, named = self._adapted(rules[name], name, "g") if name in rules else (None, [])
             self.rules.append(rule)
             self.needs.append(frozenset(self.slots.index(n) for n in named if n in self.slots))
             self.per_item = not self.sequence or "i" in named
+        if self.is_elementwise and derivative == "rules":
+            self.elementwise()
+
+    def _adapted(self, rule: Callable[..., Any], name: str, g: str) -> tuple[Callable[..., Any], list[str]]:
+        """The rule as a function of ``(xp, g, saved)``, with ``i`` if it names that, and the names that it uses.
+
+        A rule of forward mode takes ``t``, the change of the argument, for ``g``.
+        """
+        named = list(inspect.signature(rule).parameters)
+        own = {"xp", "g", "i"} if g == "g" else {"xp", g}
+        if unknown := set(named) - own - set(self.slots):
+            raise TypeError(f"{self.name}: a rule names {sorted(unknown)}; it may name xp, {g} and {', '.join(self.slots)}")
+        told = f"{'rule' if g == 'g' else 'forward rule'} of {self.name} for {name}"
+        return rule_adapter(told, rule, named, self.slots, g), named
 
     def _not_called(self, *own: str) -> None:
         if taken := set(own).intersection(self.names):
@@ -214,7 +248,7 @@ class Op(Generic[P, R]):
         tracked : tuple of bool
             Which array arguments require grad; for a sequence, just ``(True,)``.
         """
-        if self.kind == "unclassified":
+        if self.derivative == "undeclared":
             raise GradientError(
                 f"{self.name} has no derivative: declare it with .vjp(...), .zero_gradient() or .not_differentiable()"
             )
@@ -227,142 +261,14 @@ class Op(Generic[P, R]):
                 )
             if tracks:
                 needed |= self.needs[i]
-        shape = "[_shape(v) for v in {}]" if self.sequence else "_shape({})"
-        kept = [*self.names, "y", *(shape.format(self.names[i]) for i in self.arrays)]
-        for i, tracks in zip(self.arrays, tracked):
-            if not tracks:  # a constant, which its owner may write to
-                kept[i] = f"{kept[i]} if {kept[i]}.__class__ in _numbers else _keep({kept[i]})"
-        if self.key_at is not None:
-            kept[self.key_at] = f"_keep_key({kept[self.key_at]})"
-        entries = ", ".join(entry if k in needed else "None" for k, entry in enumerate(kept))
-        scope = {"_shape": _shape, "_keep": memory.keep, "_keep_key": memory.keep_key, "_numbers": frozenset({float, int})}
-        self.savers[tracked] = save = eval(f"lambda {', '.join(self.names)}, y: ({entries},)", scope)
-        return cast(Callable[..., tuple[Any, ...]], save)
+        arrays = dict(zip(self.arrays, tracked if not self.sequence else (True,)))
+        told = f"what {self.name} saves"
+        save = saver(told, self.names, needed, arrays, self.sequence, self.key_at, memory.keep, memory.keep_key)
+        self.savers[tracked] = save
+        return save
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return cast(R, self.call(*args, **kwargs))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
-
-
-# What annotations say. They are objects, or their text under ``from __future__ import annotations``.
-
-
-def array_kinds(forward: Callable[..., Any]) -> dict[int, str]:
-    """Which parameters of ``forward(xp, ...)``, counted from 0 after `xp`, are arrays, and of what kind (see `_kind`)."""
-    parameters = list(inspect.signature(forward).parameters.values())[1:]
-    kinds = {i: _kind(p, forward) for i, p in enumerate(parameters)}
-    return {i: kind for i, kind in kinds.items() if kind}
-
-
-def _kind(parameter: inspect.Parameter, forward: Callable[..., Any]) -> str:
-    """What a parameter takes: ``"array"``, ``"optional"`` (an array or None), ``"sequence"`` of arrays, or ``""``."""
-    if parameter.annotation is parameter.empty:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            return "sequence"
-        kind = "array" if parameter.kind is parameter.POSITIONAL_ONLY else ""
-    else:
-        kind = _kind_of(annotated(parameter.annotation, forward))
-    if kind and parameter.kind is parameter.VAR_POSITIONAL:
-        return "sequence"
-    return "optional" if kind == "array" and parameter.default is None else kind
-
-
-def _kind_of(annotation: Any) -> str:
-    if isinstance(annotation, str):  # its names are not known where the op is made
-        if not re.search(r"\b(ArrayLike|Tensor)\b", annotation):
-            return ""
-        if re.match(rf"(\w+\.)*({'|'.join(t.__name__ for t in _SEQUENCES)}|List|Tuple)\[", annotation):
-            return "sequence"
-        return "optional" if re.search(r"\b(None|Optional)\b", annotation) else "array"
-    origin = typing.get_origin(annotation)
-    if origin is Annotated:
-        return _kind_of(typing.get_args(annotation)[0])
-    if origin in _SEQUENCES:
-        return "sequence" if any(map(_kind_of, typing.get_args(annotation)[:1])) else ""
-    if origin is Union or origin is types.UnionType:
-        kinds = list(map(_kind_of, typing.get_args(annotation)))
-        if "sequence" in kinds:
-            return "sequence"
-        return ("optional" if type(None) in typing.get_args(annotation) else "array") if any(kinds) else ""
-    if isinstance(annotation, TypeVar):
-        kinds = list(map(_kind_of, (annotation.__bound__, *annotation.__constraints__)))
-        return next(filter(None, kinds), "")
-    if isinstance(annotation, typing.NewType):
-        return _kind_of(annotation.__supertype__)
-    return "array" if getattr(annotation, "__xgrad_tensor__", False) else ""
-
-
-_SEQUENCES: tuple[type, ...] = (Sequence, Iterable, Collection, list, tuple)
-
-
-def annotated(annotation: Any, forward: Callable[..., Any]) -> Any:
-    """What the annotation of a parameter of `forward` stands for; its text, where that has names that are not known."""
-    if not isinstance(annotation, str):
-        return annotation
-    function = inspect.unwrap(forward)
-    scope = getattr(function, "__globals__", {})
-    own = str(scope.get("__name__", "")).startswith("xgrad.")  # whose many annotations are few different ones
-    if own and annotation in (known := _read.setdefault(scope["__name__"], {})):
-        return known[annotation]
-    cells = zip(function.__code__.co_freevars, function.__closure__ or ()) if scope else ()
-    try:
-        found = eval(annotation, scope, {name: cell.cell_contents for name, cell in cells})
-    except Exception:  # a name that is known to type checkers alone, or in another function
-        return annotation
-    if own:
-        known[annotation] = found
-    return found
-
-
-_read: dict[str, dict[str, Any]] = {}  # what xgrad's own annotations stand for, by module
-
-
-def returns(forward: Callable[..., Any]) -> str:
-    """What `forward` says that it returns: ``"one"`` array, ``"several"``, or ``"unknown"``."""
-    said = inspect.signature(forward).return_annotation
-    if said is inspect.Signature.empty:
-        return "unknown"
-    said = annotated(said, forward)
-    if isinstance(said, str):
-        return "unknown"
-    origin = typing.get_origin(said) or said
-    if isinstance(origin, type) and issubclass(origin, (tuple, list)):
-        return "several"
-    return "one" if getattr(said, "__xgrad_tensor__", False) else "unknown"
-
-
-def compile_rule(op: Op[..., Any], rule: Callable[..., Any], g: str = "g") -> tuple[Callable[..., Any], list[str]]:
-    """The rule as a function of ``(xp, g, saved)``, with ``i`` if it names that, and the names that it uses.
-
-    A rule of forward mode takes ``t`` for `g`.
-    """
-    named = list(inspect.signature(rule).parameters)
-    own = {"xp", "g", "i"} if g == "g" else {"xp", g}
-    if unknown := set(named) - own - set(op.slots):
-        raise TypeError(f"{op.name}: a rule names {sorted(unknown)}; it may name xp, {g} and {', '.join(op.slots)}")
-    given = ", ".join(f"s[{op.slots.index(n)}]" if n in op.slots else n for n in named)
-    head = f"xp, {g}, s, i" if "i" in named else f"xp, {g}, s"
-    compiled = eval(f"lambda {head}: rule({given})", {"rule": rule, "__xgrad__": True})
-    return (compiled if is_own(op) else _watched(op, compiled, rule)), named
-
-
-def is_own(op: Op[..., Any]) -> bool:
-    return (op.source.__module__ or "").startswith("xgrad.")
-
-
-def _watched(op: Op[..., Any], compiled: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's rule, looked at where it is run on Tensors: what it returns must be in their graph."""
-    looking: list[Callable[..., Any]] = []
-
-    def run(xp: Any, g: Any, s: Any, *i: int) -> Any:
-        if not hasattr(xp, "__backend__"):
-            if not looking:
-                from ..engine import watch as once  # which builds on this module
-
-                looking.append(once.watched(op.name, compiled, once.is_once(rule)))
-            return looking[0](xp, g, s, *i)
-        return compiled(xp, g, s, *i)
-
-    return run

@@ -1,58 +1,112 @@
-"""The generated functions: an op by its own signature, and what saves the arrays that rules name."""
+"""Generated functions: what an op does at every call is written out once, as a function of just its own parameters.
+
+The source is made of a signature's names alone: nothing that a user writes is evaluated. Tracebacks and profilers show it,
+under names such as ``<xgrad: rule of tanh for x>``.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, cast
+import linecache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
-from .declare import Op
-
-__all__ = ["positional", "publish"]
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return getattr(x, "shape", ())
+__all__ = ["by_position", "linear_rule", "rule_adapter", "saver", "with_signature"]
 
 
-def positional(forward: Callable[..., Any]) -> Callable[..., Any]:
+def by_position(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
     """`forward` taking all of its arguments by position, in the order of its signature."""
     parameters = inspect.signature(forward).parameters.values()
     if all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
         return forward
-    given = ", ".join("*" * (p.kind is p.VAR_POSITIONAL) + f"{p.name}=" * (p.kind is p.KEYWORD_ONLY) + p.name for p in parameters)
-    source = f"lambda {', '.join(p.name for p in parameters)}: f({given})"
-    return cast(Callable[..., Any], eval(source, {"f": forward, "__xgrad__": True}))
+    passed = [
+        ("*" if p.kind is p.VAR_POSITIONAL else f"{p.name}=" if p.kind is p.KEYWORD_ONLY else "") + p.name for p in parameters
+    ]
+    source = f"lambda {', '.join(p.name for p in parameters)}: _forward({', '.join(passed)})"
+    return _compiled(source, f"forward of {name}", _forward=forward)
 
 
-def publish(op: Op[..., Any]) -> Any:
-    """The op as a plain function with its own signature less `xp`, so that Python itself binds the arguments.
+def rule_adapter(told: str, rule: Callable[..., Any], names: Sequence[str], slots: Sequence[str], g: str) -> Callable[..., Any]:
+    """A rule that takes the values of `names` as a function of ``(xp, g, saved)``, with ``i`` if it names that.
 
-    A function, since calling one is faster than calling an object; the declarations are its attributes.
+    ``saved`` has an entry for each of `slots`.
     """
-    forward, signature = op.source, inspect.signature(op.source)
+    passed = ", ".join(f"saved[{slots.index(n)}]" if n in slots else n for n in names)
+    head = f"xp, {g}, saved" + ", i" * ("i" in names)
+    adapter = _compiled(f"lambda {head}: rule({passed})", told, rule=rule)
+    adapter.__wrapped__ = rule  # type: ignore[attr-defined]
+    return adapter
+
+
+def linear_rule(told: str, apply: Callable[..., Any], names: Sequence[str], name: str) -> Callable[..., Any]:
+    """The forward rule of an op that is linear in the argument `name`: the op itself, of the change."""
+    passed = ", ".join("t" if other == name else f"saved[{i}]" for i, other in enumerate(names))
+    return _compiled(f"lambda xp, t, saved: apply(xp, {passed})", told, apply=apply)
+
+
+def saver(
+    told: str, names: Sequence[str], needed: Collection[int], arrays: Mapping[int, bool], sequence: bool, key_at: int | None,
+    keep: Callable[[Any], Any], keep_key: Callable[[Any], Any],
+) -> Callable[..., tuple[Any, ...]]:  # fmt: skip
+    """A function of all parameters and the output that returns what to save: an entry for each slot, None if not needed.
+
+    Slots are the parameters `names`, the output ``y``, and the shapes of `arrays`, the positions of the array arguments with
+    whether they are tracked. An array that is not tracked is a constant that its owner may write to: it goes through `keep`.
+    """
+    entries = [*names, "y", *((f"[_shape(v) for v in {names[i]}]" if sequence else f"_shape({names[i]})") for i in arrays)]
+    for i, tracked in arrays.items():
+        if not tracked:
+            entries[i] = f"{names[i]} if {names[i]}.__class__ in _numbers else _keep({names[i]})"
+    if key_at is not None:
+        entries[key_at] = f"_keep_key({names[key_at]})"
+    kept = "".join(f"{entry if k in needed else None}, " for k, entry in enumerate(entries))
+    scope = {"_shape": _shape, "_keep": keep, "_keep_key": keep_key, "_numbers": frozenset({float, int})}
+    return _compiled(f"lambda {', '.join(names)}, y: ({kept})", told, **scope)
+
+
+def with_signature(forward: Callable[..., Any], call: Callable[..., Any], exact: bool) -> Any:
+    """A function with the signature of `forward` less its first parameter, which calls `call` with all by position.
+
+    With `exact`, `call` itself has this signature and is returned. Python binds the arguments of a function of its own
+    signature faster than any code that is given ``*args, **kwargs``.
+    """
+    signature, name = inspect.signature(forward), forward.__name__
     parameters = list(signature.parameters.values())[1:]
-    named = [p if p.default is p.empty else p.replace(default=_Name(f"default_{p.name}")) for p in parameters]
-    bare = inspect.Signature([p.replace(annotation=p.empty) for p in named])
-    source = f"def {forward.__name__}{bare}: return run({', '.join(op.names)})"
-    scope: dict[str, Any] = {f"default_{p.name}": p.default for p in parameters}
-    exec(source, scope | {"run": op.call, "__xgrad__": True}, scope)
-    exact = all(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters)
-    function: Any = op.call if exact and not op.sequence else scope[forward.__name__]
-    function.__name__ = function.__qualname__ = forward.__name__
+    function: Any = call
+    if not exact or not all(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters):
+        named = [p if p.default is p.empty else p.replace(default=_Named(f"_default_{p.name}")) for p in parameters]
+        bare = str(inspect.Signature([p.replace(annotation=p.empty) for p in named]))
+        defaults = {f"_default_{p.name}": p.default for p in parameters}
+        source = f"def {name}{bare}: return _call({', '.join(p.name for p in parameters)})\n"
+        function = _defined(source, f"call of {name}", name, _call=call, **defaults)
+    function.__name__ = function.__qualname__ = name
     function.__doc__, function.__module__ = forward.__doc__, forward.__module__
     function.__signature__ = signature.replace(parameters=parameters)
-    function.op, function.vjp, function.holomorphic, function.view = op, op.vjp, op.holomorphic, op.view
-    function.zero_gradient, function.not_differentiable = op.zero_gradient, op.not_differentiable
-    function.jvp, function.linear, function.elementwise = op.jvp, op.linear, op.elementwise
     return function
 
 
-class _Name:
-    """A default value that prints as a name, for the source of `publish`."""
+class _Named:
+    """A default value that prints as a name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return getattr(x, "shape", ())
+
+
+def _defined(source: str, told: str, name: str, **scope: Any) -> Any:
+    """The function `name` that `source` defines, whose lines tracebacks show."""
+    filename = f"<xgrad: {told}>"
+    linecache.cache[filename] = (len(source), None, [source], filename)
+    scope["__xgrad__"] = True  # an error names the user's line, and not this one
+    exec(compile(source, filename, "exec"), scope)
+    return scope[name]
+
+
+def _compiled(source: str, told: str, **scope: Any) -> Any:
+    return _defined(f"function = {source}\n", told, "function", **scope)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from ..errors import KindError
-from .declare import array_kinds
+from .annotations import array_kinds
 
 __all__ = ["is_complex", "refuse_complex", "takes_real"]
 

@@ -19,15 +19,43 @@ from typing import Any, NamedTuple
 from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..backend.protocol import Backend
 from ..errors import GradientError
-from .recording import Recorder, batches, mode, watching
+from .recording import Recorder, interpreters, mode, watching
 
-__all__ = ["check", "check_guarded", "copied", "freed", "guard_writes", "keep", "keep_key", "look", "mark", "next_age"]
+__all__ = [
+    "assign", "check", "check_guarded", "copied", "freed", "guard_writes", "keep", "keep_key", "look", "mark", "mark_owned",
+    "next_age", "own",
+]  # fmt: skip
 
 next_age = itertools.count(1).__next__
 """Numbers nodes and writes in the order in which they come to be."""
 last_write = 0
 """The age of the newest write: nodes younger than this need no check."""
 _written: dict[int, tuple[Any, int]] = {}
+
+
+def assign(tensor: Any, array: Any) -> None:
+    """Replace the array of a living Tensor. Every replacement goes through here, so that the state of a step can be found."""
+    tensor._data = array
+
+
+def own(p: Any) -> None:
+    """Give the leaf `p` an array of its own, which an optimizer may write into, if it still has one that was handed in.
+
+    A Tensor wraps an array without a copy, and so does ``p.data = array``: they may be the user's, or another tensor's.
+    """
+    known = p._node.owned
+    if known is not None and known() is p._data:
+        return
+    backend: Backend = raw_namespace(p._data).__backend__
+    if backend.mutable:
+        assign(p, backend.as_array(backend.xp.asarray(p._data, copy=True)))
+        mark_owned(p)
+
+
+def mark_owned(p: Any) -> None:
+    """Note that no one else has the array of the leaf `p`."""
+    with contextlib.suppress(TypeError):  # an array type without weak references
+        p._node.owned = weakref.ref(p._data)
 
 
 def mark(array: Any, age: int) -> None:
@@ -118,7 +146,7 @@ def look(nodes: Iterable[Any]) -> None:
     """
     if not _captured:
         return
-    oldest = next((node.age for node in nodes if node.op.rules), None)
+    oldest = next((node.age for node in nodes if node.op is not None), None)
     if oldest is None:
         return
     with _capturing:
@@ -154,7 +182,7 @@ def check(node: Any) -> None:
 
 def _changed(node: Any) -> GradientError:
     return GradientError(
-        f"backward: an array that {node.op.name} (called at {node.line}) needs for its gradient was written to after the "
+        f"backward: an array that {node.name} (called at {node.line}) needs for its gradient was written to after the "
         "call, so the gradient would be wrong; call backward before the write, or compute with a copy"
     )
 
@@ -162,7 +190,7 @@ def _changed(node: Any) -> GradientError:
 def freed(node: Any) -> GradientError:
     """The error to raise where a walk comes to `node`, which an earlier one freed."""
     return GradientError(
-        f"backward: the graph was freed by an earlier backward (at {node.op.name}, called at {node.line}); "
+        f"backward: the graph was freed by an earlier backward (at {node.name}, called at {node.line}); "
         "pass retain_graph=True to the earlier one to walk it again"
     )
 
@@ -196,14 +224,14 @@ def guard_writes() -> Any:
 
 class _Guard(Recorder):
     def recorded(self, node: Any, output: Any, inputs: Any) -> None:
-        if batches.get():  # arrays that hide a batch are xgrad's own
+        if interpreters.get():  # arrays that hide a batch are xgrad's own
             return
         copies = [(a, raw_namespace(a).__backend__.to_numpy(a)) for a in _saved_arrays(node.saved)]
-        node.extra = {**(node.extra or {}), "guard": copies}
+        node.note().guard = copies
 
 
 def check_guarded(node: Any) -> None:
     """Raise if an array that `node` saved under `guard_writes` has changed."""
-    for array, copy in node.extra["guard"]:
+    for array, copy in node.notes.guard:
         if raw_namespace(array).__backend__.to_numpy(array).tobytes() != copy.tobytes():
             raise _changed(node)

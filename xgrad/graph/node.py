@@ -1,50 +1,79 @@
-"""Nodes: what the graph remembers of each call."""
+"""Nodes: what the graph remembers of each call.
+
+A `Node` is one call of an op with one output. `Several` is one with several outputs, and an `Output` is one of those. `Leaf`
+is where gradients end, and `Input` an argument of a function that is being differentiated.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import sys
 import weakref
-from types import FrameType
-from typing import Any, cast
+from types import CodeType, FrameType
+from typing import Any, ClassVar
 
-from ..backend.find import raw_namespace
-from ..backend.protocol import Backend
-from ..tensor.tensor import Tensor
-from . import memory
 from .declare import Op
+from .memory import next_age
 
-__all__ = ["Node", "Leaf", "mark_owned", "own", "ARGUMENT", "node_of", "LEAF", "OUTPUT", "next_age"]
+__all__ = ["Input", "Leaf", "Node", "Notes", "Output", "Several", "node_of"]
+
+_frame = sys._getframe
 
 
-# --------------------------------------------------------------------------------------------------------------- Node
+class Notes:
+    """What was asked for at one node; most nodes have none."""
 
-next_age, _frame = memory.next_age, sys._getframe
+    __slots__ = ("after", "constants", "data", "grad", "guard", "hooks", "name", "retain")
+
+    def __init__(self) -> None:
+        self.hooks: Any = None  # functions that are called with the cotangent
+        self.after: Any = None  # functions that are called with a leaf when its gradient is there
+        self.retain = False  # whether `backward` leaves the gradient here
+        self.grad: Any = None  # that gradient
+        self.guard: Any = None  # copies of the saved arrays, to compare with
+        self.name: str | None = None  # shown in drawings
+        self.data: Any = None  # the value, for drawings
+        self.constants: Any = None  # arguments that require no grad, for drawings
 
 
 class Node:
     """One recorded call of an op.
 
-    It keeps its parents' nodes and the arrays that the rules named, and no other array; it knows the shape and dtype of
-    its output, so that the walk can give it a gradient of just that shape and dtype. `extra` is None or a dict of rare
-    wishes: hooks, a gradient to retain, a name to draw, copies to compare with.
+    It keeps the nodes of its arguments and the arrays that the rules named, and no other array. It knows the shape and dtype
+    of its output, which its cotangent has too.
     """
 
-    __slots__ = ("age", "dtype", "extra", "op", "parents", "saved", "shape", "where")
+    __slots__ = ("age", "dtype", "notes", "op", "parents", "saved", "shape", "where")
 
-    def __init__(self, op: Op[..., Any], parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> None:
-        self.op = op
+    op: Op[..., Any] | None
+    parents: tuple[Node | None, ...]
+    saved: Any
+    notes: Notes | None
+    where: tuple[CodeType, int] | None
+
+    def __init__(self, op: Op[..., Any] | None, parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> None:
+        self.op = op  # None: this is no call of an op
         self.parents = parents
         self.saved = saved
         self.shape = shape
         self.dtype = dtype
         self.age = next_age()
-        self.extra: dict[str, Any] | None = None
+        self.notes = None
         frame: FrameType | None = _frame(2)
         while frame is not None and "__xgrad__" in frame.f_globals:
             frame = frame.f_back
         self.where = None if frame is None else (frame.f_code, frame.f_lasti)
+
+    @property
+    def name(self) -> str:
+        """The name of the op."""
+        assert self.op is not None
+        return self.op.name
+
+    @property
+    def outputs(self) -> list[tuple[Any, Any]]:
+        """The shape and dtype of each output."""
+        return [(self.shape, self.dtype)]
 
     @property
     def line(self) -> str:
@@ -55,66 +84,113 @@ class Node:
         number = next(itertools.islice(code.co_positions(), position // 2, None))[0]
         return f"{code.co_filename}:{number}"
 
+    def note(self) -> Notes:
+        """The notes of this node, made if there are none yet."""
+        if self.notes is None:
+            self.notes = Notes()
+        return self.notes
+
+    # For nodes that are no calls of ops.
+
+    def pass_on(self, g: Any, cotangents: Any, leaves: dict[Node, Any]) -> None:
+        """Add the cotangent `g` of this node to those of its parents."""
+        raise NotImplementedError
+
+    def change(self, changes: dict[Node, Any]) -> Any:
+        """The change of this node, given those of its parents; None for zero."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
-        return f"<node {self.op.name} {self.shape} made at {self.line}>"
+        return f"<node {self.name} {[shape for shape, _ in self.outputs]} made at {self.line}>"
 
 
-LEAF: Op[..., Any] = Op(lambda xp: None)
-OUTPUT: Op[..., Any] = Op(lambda xp: None)  # one output of an op that has several; the node saved which
-LEAF.name, OUTPUT.name = "leaf", "output"
+class Several(Node):
+    """One recorded call of an op with several outputs, whose cotangents come together here."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, op: Op[..., Any], parents: tuple[Node | None, ...], saved: Any, parts: list[tuple[Any, Any]]) -> None:
+        super().__init__(op, parents, saved, None, None)
+        self.parts = parts  # the shape and dtype of each output
+
+    @property
+    def outputs(self) -> list[tuple[Any, Any]]:
+        return self.parts
+
+
+class Output(Node):
+    """One output of an op that has several."""
+
+    __slots__ = ("index",)
+    name: ClassVar[str] = "output"  # type: ignore[misc]
+
+    def __init__(self, call: Several, index: int, shape: Any, dtype: Any) -> None:
+        super().__init__(None, (call,), (), shape, dtype)
+        self.index = index
+
+    @property
+    def call(self) -> Several:
+        """The node of the op."""
+        return self.parents[0]  # type: ignore[return-value]
+
+    def pass_on(self, g: Any, cotangents: Any, leaves: dict[Node, Any]) -> None:
+        parts = cotangents.setdefault(self.call, [None] * len(self.call.parts))
+        parts[self.index] = g if parts[self.index] is None else parts[self.index] + g
+
+    def change(self, changes: dict[Node, Any]) -> Any:
+        parts = changes.get(self.call)
+        return None if parts is None else parts[self.index]
+
+
+class Input(Node):
+    """An argument of a function that is being differentiated: the identity, so that each call has nodes of its own."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "argument"  # type: ignore[misc]
+
+    def __init__(self, parent: Node | None, shape: Any, dtype: Any) -> None:
+        super().__init__(None, (parent,), (), shape, dtype)
+
+    def pass_on(self, g: Any, cotangents: Any, leaves: dict[Node, Any]) -> None:
+        if self.parents[0] is not None:
+            cotangents.add(self.parents[0], g)
+
+    def change(self, changes: dict[Node, Any]) -> Any:
+        return changes.get(self.parents[0])  # type: ignore[arg-type]
 
 
 class Leaf(Node):
     """Where gradients end: the node of a Tensor that was asked to require grad.
 
-    It holds the gradient; one that has a graph itself the owner holds, lest the two keep each other alive.
+    It holds the gradient. A gradient with a graph of its own is stored on the Tensor; here it would form a reference cycle.
     """
 
-    __slots__ = ("__weakref__", "_own", "_plain", "owner")
+    __slots__ = ("__weakref__", "_plain", "owned", "owner")
+    name: ClassVar[str] = "leaf"  # type: ignore[misc]
 
-    def __init__(self, owner: Tensor) -> None:
-        super().__init__(LEAF, (), (), owner._data.shape, owner._data.dtype)
+    def __init__(self, owner: Any) -> None:
+        super().__init__(None, (), (), owner._data.shape, owner._data.dtype)
         self.owner = weakref.ref(owner)
-        self._own: Any = None
+        self.owned: Any = None  # a weak reference to the array that no one else has, see `memory.own`
         self.grad = None
 
     @property
-    def grad(self) -> Tensor | None:
+    def grad(self) -> Any:
+        """The gradient, a Tensor or None."""
         return getattr(self.owner(), "_grad", None) if self._plain is None else self._plain
 
     @grad.setter
-    def grad(self, g: Tensor | None) -> None:
+    def grad(self, g: Any) -> None:
         self._plain = g if g is None or g._node is None else None
         if (owner := self.owner()) is not None:
             owner._grad = g if self._plain is None else None
 
-
-def mark_owned(p: Tensor) -> None:
-    """Note that the array of the leaf `p` is its own: nobody else knows it."""
-    with contextlib.suppress(TypeError):  # an array type without weak references
-        cast(Leaf, p._node)._own = weakref.ref(p._data)
+    def pass_on(self, g: Any, cotangents: Any, leaves: dict[Node, Any]) -> None:
+        leaves[self] = g
 
 
-def own(p: Tensor) -> None:
-    """Give the leaf `p` an array of its own, which an optimizer may write into, if it still has one that was handed in.
-
-    A Tensor wraps an array without a copy, and so does ``p.data = array``: they may be the user's, or another tensor's.
-    """
-    known = cast(Leaf, p._node)._own
-    if known is not None and known() is p._data:
-        return
-    backend: Backend = raw_namespace(p._data).__backend__
-    if backend.mutable:
-        p._data = backend.as_array(backend.xp.asarray(p._data, copy=True))
-        mark_owned(p)
-
-
-ARGUMENT: Op[..., Any] = Op(lambda xp, x, /: x)  # the identity, whose node stands for the argument of one walk alone
-ARGUMENT.name = "argument"
-ARGUMENT.vjp(x=lambda g: g)
-ARGUMENT.elementwise()
-
-
-def node_of(x: Tensor) -> Node:
-    assert x._node is not None
-    return x._node
+def node_of(x: Any) -> Node:
+    """The node of a Tensor that has one."""
+    node: Node | None = x._node
+    assert node is not None
+    return node

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backend.scopes import Scope
 
-__all__ = ["Recorder", "batches", "enable_grad", "is_grad_enabled", "mode", "no_grad", "recording", "watching"]
+__all__ = ["Recorder", "interpreters", "enable_grad", "is_grad_enabled", "mode", "no_grad", "recording", "watching"]
 
 
 class Recorder:
@@ -18,8 +18,8 @@ class Recorder:
 
 
 mode: ContextVar[bool | Recorder] = ContextVar("xgrad_mode", default=True)
-batches: ContextVar[tuple[Any, ...]] = ContextVar("xgrad_batches", default=())
-"""The batches whose functions are being called, the outermost first; see `xgrad.vmap`."""
+interpreters: ContextVar[tuple[Any, ...]] = ContextVar("xgrad_interpreters", default=())
+"""The interpreters whose functions are being called, the outermost first; see `xgrad.vmap`."""
 
 
 def recording(how: bool | Recorder) -> Scope[bool | Recorder]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .batch.arrays import Batched
-
 __all__ = ["with_operators"]
 
 
@@ -20,7 +18,7 @@ _SINGLE = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwis
 _SCALARS = (bool, int, float, complex)
 
 
-def with_operators(cls: type[Batched], xp: Any) -> None:
+def with_operators(cls: Any, xp: Any) -> None:
     """Give `cls` its operators, which are the functions of its namespace."""
 
     def forwards(function: Callable[[Any, Any], Any]) -> Any:

@@ -11,9 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import xgrad
-
-from .. import random
+from .. import ops, random
 from ..backend.find import backend_of, raw_namespace
 from ..backend.precision import half
 from ..engine.define import op
@@ -38,7 +36,7 @@ def _in_float32(loss: F) -> F:
         if not half(predictions._data.dtype):
             return loss(predictions, target, **options)
         target = _tensor(target, predictions)
-        return xgrad.astype(loss(xgrad.astype(predictions, xgrad.float32), target, **options), predictions.dtype)
+        return ops.astype(loss(ops.astype(predictions, ops.float32), target, **options), predictions.dtype)
 
     return cast(F, run)
 
@@ -70,7 +68,7 @@ def mse(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean"
     predictions, target = _pair("mse", predictions, target)
     difference = predictions - target
     if difference.dtype.kind == "complex floating":
-        return _reduce("mse", xgrad.real(difference * xgrad.conj(difference)), reduction)
+        return _reduce("mse", ops.real(difference * ops.conj(difference)), reduction)
     return _reduce("mse", difference * difference, reduction)
 
 
@@ -81,7 +79,7 @@ def l1(predictions: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean")
     Parameters and errors as for `mse`.
     """
     predictions, target = _pair("l1", predictions, target)
-    return _reduce("l1", xgrad.abs(predictions - target), reduction)
+    return _reduce("l1", ops.abs(predictions - target), reduction)
 
 
 @_in_float32
@@ -95,12 +93,12 @@ def huber(predictions: ArrayLike, target: ArrayLike, /, *, delta: float = 1.0, r
     predictions, target = _pair("huber", predictions, target)
     difference = predictions - target
     if difference.dtype.kind != "complex floating":
-        near = xgrad.clip(difference, -delta, delta)
+        near = ops.clip(difference, -delta, delta)
         return _reduce("huber", near * (difference - 0.5 * near), reduction)
-    far = xgrad.abs(difference) > delta
-    near = xgrad.where(far, xgrad.zeros_like(difference), difference)
-    size = xgrad.abs(xgrad.where(far, difference, xgrad.ones_like(difference)))
-    return _reduce("huber", xgrad.where(far, delta * (size - 0.5 * delta), 0.5 * xgrad.real(near * xgrad.conj(near))), reduction)
+    far = ops.abs(difference) > delta
+    near = ops.where(far, ops.zeros_like(difference), difference)
+    size = ops.abs(ops.where(far, difference, ops.ones_like(difference)))
+    return _reduce("huber", ops.where(far, delta * (size - 0.5 * delta), 0.5 * ops.real(near * ops.conj(near))), reduction)
 
 
 @_in_float32
@@ -138,7 +136,7 @@ def binary_cross_entropy(p: ArrayLike, target: ArrayLike, /, *, reduction: str =
     return _reduce("binary_cross_entropy", bce(p, target), reduction)
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def bce(xp: Any, p: ArrayLike, target: ArrayLike, /) -> Tensor:
     """``-t log p - (1 - t) log(1 - p)``, element by element; see `binary_cross_entropy`.
 
@@ -151,7 +149,6 @@ bce.vjp(
     p=lambda xp, g, p, target: g * (p - target) / _at_least(xp, p * (1 - p), 1e-12),
     target=lambda xp, g, p: g * (_log_no(xp, p) - _log_yes(xp, p)),
 )
-bce.elementwise()
 
 
 def _log_yes(xp: Any, p: Any) -> Any:  # log p
@@ -188,7 +185,7 @@ def binary_cross_entropy_with_logits(logits: ArrayLike, target: ArrayLike, /, *,
     return _reduce("binary_cross_entropy_with_logits", bce_with_logits(logits, target), reduction)
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def bce_with_logits(xp: Any, logits: ArrayLike, target: ArrayLike, /) -> Tensor:
     """``softplus(z) - t z`` for logits ``z``, element by element; see `binary_cross_entropy_with_logits`.
 
@@ -203,7 +200,6 @@ bce_with_logits.vjp(
     logits=lambda xp, g, logits, target: g * ((1 - target) * xp.sigmoid(logits) - target * xp.sigmoid(-logits)),
     target=lambda xp, g, logits: -g * logits,
 )
-bce_with_logits.elementwise()
 
 
 @_in_float32
@@ -324,7 +320,7 @@ def dropout(x: ArrayLike, p: float = 0.5, /, *, generator: random.Generator | No
     x = _tensor(x, None)
     keep = (generator or random.default_generator()).bernoulli(1.0 - p, x.shape, like=x)
     scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
-    return x * (xgrad.astype(keep, x.dtype) * scale)
+    return x * (ops.astype(keep, x.dtype) * scale)
 
 
 # ------------------------------------------------------------------------------------------------------------ helpers
@@ -340,7 +336,7 @@ def _tensor(x: Any, like: Tensor | None) -> Tensor:
 
 
 def _astype(x: Tensor, like: Tensor) -> Tensor:
-    return x if x._data.dtype == like._data.dtype else xgrad.astype(x, like.dtype)
+    return x if x._data.dtype == like._data.dtype else ops.astype(x, like.dtype)
 
 
 def _pair(what: str, predictions: Any, target: Any) -> tuple[Tensor, Tensor]:
@@ -356,9 +352,9 @@ def _pair(what: str, predictions: Any, target: Any) -> tuple[Tensor, Tensor]:
 
 def _reduce(what: str, loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
-        return xgrad.mean(loss)
+        return ops.mean(loss)
     if reduction == "sum":
-        return xgrad.sum(loss)
+        return ops.sum(loss)
     if reduction == "none":
         return loss
     raise ValueError(f"{what}: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")

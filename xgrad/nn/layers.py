@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import xgrad
-
-from .. import random
+from .. import ops, random
 from ..tensor.tensor import Tensor
 from . import functional as F
 from . import init
@@ -72,8 +70,8 @@ class Linear(Module):
         nin = self.weight._data.shape[0]
         if not len(x.shape) or x.shape[-1] != nin:
             raise ValueError(f"Linear: x has shape {tuple(x.shape)}, but its last axis must be the {nin} inputs of {self!r}")
-        y = xgrad.matmul(x, self.weight)
-        return y if self.bias is None else xgrad.add(y, self.bias)
+        y = ops.matmul(x, self.weight)
+        return y if self.bias is None else ops.add(y, self.bias)
 
     def facts(self) -> str:
         nin, nout = self.weight.shape[-2:]  # of which there can be a stack, as in a Jacobian
@@ -180,7 +178,7 @@ class Flatten(Module):
         size = 1
         for n in x.shape[self.start :]:
             size *= n
-        return xgrad.reshape(x, (*x.shape[: self.start], size))
+        return ops.reshape(x, (*x.shape[: self.start], size))
 
 
 class Dropout(Module):
@@ -211,42 +209,42 @@ class ReLU(Module):
     """See `xgrad.relu`."""
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.relu(x)
+        return ops.relu(x)
 
 
 class Sigmoid(Module):
     """See `xgrad.sigmoid`."""
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.sigmoid(x)
+        return ops.sigmoid(x)
 
 
 class Tanh(Module):
     """See `xgrad.tanh`."""
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.tanh(x)
+        return ops.tanh(x)
 
 
 class GELU(Module):
     """See `xgrad.gelu`."""
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.gelu(x)
+        return ops.gelu(x)
 
 
 class Softplus(Module):
     """See `xgrad.softplus`."""
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.softplus(x)
+        return ops.softplus(x)
 
 
 class SiLU(Module):
     """See `xgrad.silu`."""
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.silu(x)
+        return ops.silu(x)
 
 
 class ELU(Module):
@@ -256,7 +254,7 @@ class ELU(Module):
         self.alpha = alpha
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.elu(x, self.alpha)
+        return ops.elu(x, self.alpha)
 
     def facts(self) -> str:
         return str(self.alpha)
@@ -269,7 +267,7 @@ class LeakyReLU(Module):
         self.slope = slope
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.leaky_relu(x, self.slope)
+        return ops.leaky_relu(x, self.slope)
 
     def facts(self) -> str:
         return str(self.slope)
@@ -282,7 +280,7 @@ class Softmax(Module):
         self.axis = axis
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.softmax(x, axis=self.axis)
+        return ops.softmax(x, axis=self.axis)
 
     def facts(self) -> str:
         return f"axis={self.axis}"
@@ -295,19 +293,19 @@ class LogSoftmax(Module):
         self.axis = axis
 
     def forward(self, x: Any) -> Tensor:
-        return xgrad.log_softmax(x, axis=self.axis)
+        return ops.log_softmax(x, axis=self.axis)
 
     def facts(self) -> str:
         return f"axis={self.axis}"
 
 
 _ACTIVATIONS: dict[str, Callable[[], Callable[[Any], Any]]] = {
-    "relu": lambda: xgrad.relu,
-    "tanh": lambda: xgrad.tanh,
-    "sigmoid": lambda: xgrad.sigmoid,
-    "gelu": lambda: xgrad.gelu,
-    "softplus": lambda: xgrad.softplus,
-    "silu": lambda: xgrad.silu,
-    "elu": lambda: xgrad.elu,
-    "leaky_relu": lambda: xgrad.leaky_relu,
+    "relu": lambda: ops.relu,
+    "tanh": lambda: ops.tanh,
+    "sigmoid": lambda: ops.sigmoid,
+    "gelu": lambda: ops.gelu,
+    "softplus": lambda: ops.softplus,
+    "silu": lambda: ops.silu,
+    "elu": lambda: ops.elu,
+    "leaky_relu": lambda: ops.leaky_relu,
 }

@@ -8,7 +8,8 @@ from typing import Any, Self
 from .. import tree
 from ..backend.dtypes import check_fits, dtype_of
 from ..backend.find import find_backend, raw_namespace
-from ..graph.node import Leaf, mark_owned
+from ..graph import memory
+from ..graph.node import Leaf
 from ..tensor.tensor import Tensor, wrap
 
 __all__ = ["Module", "Parameter"]
@@ -33,7 +34,7 @@ def Parameter(data: Any, *, dtype: Any = None, device: Any = None, name: str | N
     made = Tensor(data.detach() if isinstance(data, Tensor) else data, dtype=dtype, device=device, name=name)
     made._data = raw_namespace(made._data).asarray(made._data, copy=True)
     made.requires_grad_()
-    mark_owned(made)
+    memory.mark_owned(made)
     return made
 
 
@@ -215,7 +216,7 @@ class Module:
         for name, value in loaded.items():
             own[name]._data = value
             if own[name]._node is not None:
-                mark_owned(own[name])
+                memory.mark_owned(own[name])
 
     # Moving.
 
@@ -320,8 +321,8 @@ def _replace(p: Tensor, data: Any) -> None:
     # The leaf's node knows shape and dtype, so it is made anew.
     p._data = data
     if p._node is not None:
-        extra, p._node = p._node.extra, Leaf(p)
-        p._node.extra = extra
+        notes, p._node = p._node.notes, Leaf(p)
+        p._node.notes = notes
 
 
 # ------------------------------------------------------------------------------------------------ modules as containers

@@ -42,7 +42,7 @@ def _shape(name: str, shape: Any) -> tuple[int, ...]:
 
 def _stays(x: Any) -> bool:
     """Whether `x` is a Tensor whose value must not be taken out: it is in a graph, or differs between examples."""
-    return isinstance(x, Tensor) and (x.requires_grad or raw_namespace(x._data).__backend__.depth > 0)
+    return isinstance(x, Tensor) and (x.requires_grad or raw_namespace(x._data).__backend__.level > 0)
 
 
 def _number(name: str, what: str, value: Any) -> Any:
@@ -75,14 +75,13 @@ def _default(xp: Any, *values: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------- from other arrays
 
 
-@op
+@op(elementwise=True)
 def clone(xp: Any, x: ArrayLike, /) -> Tensor:
     """A copy in memory of its own, in the graph."""
     return xp.asarray(x, copy=True)
 
 
 clone.vjp(x=lambda g: g)
-clone.elementwise()
 
 
 @creates
@@ -716,7 +715,7 @@ def meshgrid(xp: Any, *arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor,
 # ---------------------------------------------------------------------------------------------------- making and adding
 
 
-@op(override=True)
+@op(override=True, passes_through=True)
 def new_zeros(xp: Any, x: ArrayLike, /, shape: tuple[int, ...], *, dtype: Any = None) -> Tensor:
     """Zeros of any shape on the device of `x`, of its dtype unless another is given.
 

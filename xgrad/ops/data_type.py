@@ -82,7 +82,7 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
     return out if device is None else to_device(out, device)
 
 
-@op(override=True)
+@op(override=True, passes_through=True)
 def to_device_(xp: Any, x: ArrayLike, device: Any, source: Any = None, /) -> Tensor:
     return xp.__backend__.to_device(x, device)
 
@@ -167,7 +167,7 @@ def to_backend(x: ArrayLike, name: str, device: Any = None, /) -> Tensor:
     """
     x = operand(x)
     x = x if isinstance(x, Tensor) else Tensor(x)
-    find_backend(name).xp  # noqa: B018  (raises where it cannot run)
+    find_backend(name).load()
     if name == x.backend:
         return x if device is None else to_device(x, device)
     return to_backend_(x, name, device, x.backend, x.device)

@@ -57,7 +57,7 @@ def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
 # ----------------------------------------------------------------------------------------------------------- arithmetic
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes("numeric")
 def add(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Sum.
@@ -71,10 +71,9 @@ def add(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 add.vjp(x1=lambda g: g, x2=lambda g: g)
-add.elementwise()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes("numeric")
 def subtract(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Difference.
@@ -88,10 +87,9 @@ def subtract(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 subtract.vjp(x1=lambda g: g, x2=lambda g: -g)
-subtract.elementwise()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes("numeric")
 def multiply(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Product.
@@ -108,10 +106,9 @@ multiply.holomorphic(
     x1=lambda g, x2: g * x2,
     x2=lambda g, x1: g * x1,
 )
-multiply.elementwise()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes("floating-point")
 def divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Quotient.
@@ -128,10 +125,9 @@ divide.holomorphic(
     x1=lambda g, x2: g / x2,
     x2=lambda g, x2, y: -g * (y / x2),
 )
-divide.elementwise()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real
 @takes("real-valued")
 def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -151,7 +147,7 @@ def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 floor_divide.zero_gradient()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real
 @takes("real-valued")
 def remainder(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -166,10 +162,9 @@ def remainder(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 remainder.vjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * (x1 // x2))
-remainder.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("numeric")
 def negative(xp: Any, x: ArrayLike, /) -> Tensor:
     """Negative.
@@ -183,10 +178,9 @@ def negative(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 negative.vjp(x=lambda g: -g)
-negative.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("numeric")
 def positive(xp: Any, x: ArrayLike, /) -> Tensor:
     """The same numbers.
@@ -200,10 +194,9 @@ def positive(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 positive.vjp(x=lambda g: g)
-positive.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def reciprocal(xp: Any, x: ArrayLike, /) -> Tensor:
     """One divided by `x`.
@@ -217,13 +210,12 @@ def reciprocal(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 reciprocal.holomorphic(x=lambda g, y: -g * (y * y))
-reciprocal.elementwise()
 
 
 # ------------------------------------------------------------------------------------- powers, exponentials, logarithms
 
 
-@op
+@op(elementwise=True)
 @takes("numeric")
 def square(xp: Any, x: ArrayLike, /) -> Tensor:
     """Square.
@@ -237,10 +229,9 @@ def square(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 square.holomorphic(x=lambda g, x: g * (2 * x))
-square.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def sqrt(xp: Any, x: ArrayLike, /) -> Tensor:
     """Square root.
@@ -254,10 +245,9 @@ def sqrt(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sqrt.holomorphic(x=lambda g, y: g / (2 * y))
-sqrt.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real floating-point")
 def hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -275,7 +265,6 @@ hypot.vjp(
     x1=lambda xp, g, x1, x2: g * xp.over_hypot(x1, x2),
     x2=lambda xp, g, x1, x2: g * xp.over_hypot(x2, x1),
 )
-hypot.elementwise()
 
 
 def radius(xp: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
@@ -286,7 +275,7 @@ def radius(xp: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
     return one_where(xp, r == 0, r), part
 
 
-@op
+@op(elementwise=True)
 def over_hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``x1 / hypot(x1, x2)``, and 0 at the origin.
 
@@ -310,10 +299,9 @@ over_hypot.vjp(
     x1=lambda xp, g, x1, x2: g * over_radius(xp, xp.over_hypot(x2, x1) ** 2, x1, x2),
     x2=lambda xp, g, x1, x2: -g * over_radius(xp, xp.over_hypot(x1, x2) * xp.over_hypot(x2, x1), x1, x2),
 )
-over_hypot.elementwise()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes("numeric")
 def pow(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """`x1` to the power `x2`.
@@ -353,10 +341,9 @@ def pow_x2(xp: Any, g: Any, x1: Any, x2: Any, y: Any) -> Any:
 
 
 pow.holomorphic(x1=pow_x1, x2=pow_x2)
-pow.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def exp(xp: Any, x: ArrayLike, /) -> Tensor:
     """Exponential.
@@ -370,10 +357,9 @@ def exp(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 exp.holomorphic(x=lambda g, y: g * y)
-exp.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def expm1(xp: Any, x: ArrayLike, /) -> Tensor:
     """``exp(x) - 1``, exact also where `x` is small.
@@ -387,10 +373,9 @@ def expm1(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 expm1.holomorphic(x=lambda xp, g, x: g * xp.exp(x))
-expm1.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def log(xp: Any, x: ArrayLike, /) -> Tensor:
     """Natural logarithm.
@@ -404,10 +389,9 @@ def log(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log.holomorphic(x=lambda g, x: g / x)
-log.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def log1p(xp: Any, x: ArrayLike, /) -> Tensor:
     """``log(1 + x)``, exact also where `x` is small.
@@ -421,10 +405,9 @@ def log1p(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log1p.holomorphic(x=lambda g, x: g / (1 + x))
-log1p.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def log2(xp: Any, x: ArrayLike, /) -> Tensor:
     """Logarithm to base 2.
@@ -438,10 +421,9 @@ def log2(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log2.holomorphic(x=lambda g, x: g / (x * math.log(2)))
-log2.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def log10(xp: Any, x: ArrayLike, /) -> Tensor:
     """Logarithm to base 10.
@@ -455,10 +437,9 @@ def log10(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 log10.holomorphic(x=lambda g, x: g * (1 / math.log(10)) / x)  # x * log(10) may overflow
-log10.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real floating-point")
 def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -487,13 +468,12 @@ def share(xp: Any, x: Any, other: Any) -> Any:
 
 
 logaddexp.vjp(x1=lambda xp, g, x1, x2: g * share(xp, x1, x2), x2=lambda xp, g, x1, x2: g * share(xp, x2, x1))
-logaddexp.elementwise()
 
 
 # --------------------------------------------------------------------------------------------------------------- angles
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def sin(xp: Any, x: ArrayLike, /) -> Tensor:
     """Sine of an angle in radians.
@@ -507,10 +487,9 @@ def sin(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sin.holomorphic(x=lambda xp, g, x: g * xp.cos(x))
-sin.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def cos(xp: Any, x: ArrayLike, /) -> Tensor:
     """Cosine of an angle in radians.
@@ -524,10 +503,9 @@ def cos(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 cos.holomorphic(x=lambda xp, g, x: -g * xp.sin(x))
-cos.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def tan(xp: Any, x: ArrayLike, /) -> Tensor:
     """Tangent of an angle in radians.
@@ -541,10 +519,9 @@ def tan(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 tan.holomorphic(x=lambda g, y: g * (1 + y * y))
-tan.elementwise()
 
 
-@op
+@op(elementwise=True)
 def one_less_square(xp: Any, x: ArrayLike, /) -> Tensor:
     """``1 - x**2``, precise near -1 and 1; the gradient, ``-2 g x``, is so near 0.
 
@@ -555,7 +532,6 @@ def one_less_square(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 one_less_square.holomorphic(x=lambda g, x: g * (-2 * x))
-one_less_square.elementwise()
 
 
 def over_root(xp: Any, g: Any, x: Any) -> Any:
@@ -565,7 +541,7 @@ def over_root(xp: Any, g: Any, x: Any) -> Any:
     return g / xp.hypot(x, xp.ones_like(x))
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def asin(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse sine, in radians.
@@ -579,10 +555,9 @@ def asin(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 asin.holomorphic(x=lambda xp, g, x: g / xp.sqrt(xp.one_less_square(x)))
-asin.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def acos(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse cosine, in radians.
@@ -596,10 +571,9 @@ def acos(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 acos.holomorphic(x=lambda xp, g, x: -g / xp.sqrt(xp.one_less_square(x)))
-acos.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def atan(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse tangent, in radians.
@@ -620,10 +594,9 @@ def atan_x(xp: Any, g: Any, x: Any) -> Any:
 
 
 atan.holomorphic(x=atan_x)
-atan.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real floating-point")
 def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -648,13 +621,12 @@ atan2.vjp(
     x1=lambda xp, g, x1, x2: g * over_square(xp, x2, x1, x2),
     x2=lambda xp, g, x1, x2: -g * over_square(xp, x1, x1, x2),
 )
-atan2.elementwise()
 
 
 # ----------------------------------------------------------------------------------------------------------- hyperbolic
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def sinh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Hyperbolic sine.
@@ -668,10 +640,9 @@ def sinh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sinh.holomorphic(x=lambda xp, g, x: g * xp.cosh(x))
-sinh.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def cosh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Hyperbolic cosine.
@@ -685,10 +656,9 @@ def cosh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 cosh.holomorphic(x=lambda xp, g, x: g * xp.sinh(x))
-cosh.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Hyperbolic tangent.
@@ -702,10 +672,9 @@ def tanh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 tanh.holomorphic(x=lambda xp, g, x, y: xp.tanh_pull(g, x, y))
-tanh.elementwise()
 
 
-@op
+@op(elementwise=True)
 def tanh_pull(xp: Any, v: ArrayLike, x: ArrayLike, t: ArrayLike, /) -> Tensor:
     """``v / cosh(x)**2``, the gradient of `tanh`; with ``t = tanh(x)``, for libraries with which ``1 - t**2`` is faster.
 
@@ -725,10 +694,9 @@ tanh_pull.holomorphic(
     x=lambda g, t, y: g * (-2 * t * y),
     t=lambda xp, g: xp.zeros_like(g),
 )
-tanh_pull.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def asinh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse hyperbolic sine.
@@ -742,10 +710,9 @@ def asinh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 asinh.holomorphic(x=over_root)
-asinh.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def acosh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse hyperbolic cosine.
@@ -760,10 +727,9 @@ def acosh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 acosh.holomorphic(x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
-acosh.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes("floating-point")
 def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse hyperbolic tangent.
@@ -784,13 +750,12 @@ def atanh_x(xp: Any, g: Any, x: Any) -> Any:
 
 
 atanh.holomorphic(x=atanh_x)
-atanh.elementwise()
 
 
 # -------------------------------------------------------------------------------------------------------- size and sign
 
 
-@op
+@op(elementwise=True)
 @takes("numeric", "the real dtype of that precision")
 def abs(xp: Any, x: ArrayLike, /) -> Tensor:
     """Absolute value; of a complex number, its modulus.
@@ -807,7 +772,7 @@ abs.vjp(x=lambda xp, g, x: g * xp.sign(x))
 abs.jvp(x=lambda xp, t, x: t * xp.conj(xp.sign(x)))
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes("numeric")
 def sign(xp: Any, x: ArrayLike, /) -> Tensor:
     """-1, 0 or 1 as `x` is negative, zero or positive; of a complex number, ``x / abs(x)``.
@@ -834,10 +799,9 @@ def across(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 
 sign.vjp(x=across)
-sign.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real floating-point")
 def copysign(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -855,10 +819,9 @@ copysign.vjp(
     x1=lambda xp, g, x1, y: g * (xp.sign(x1) * xp.sign(y)),
     x2=lambda xp, g: xp.zeros_like(g),
 )
-copysign.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real-valued")
 def maximum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -881,10 +844,9 @@ maximum.vjp(
     x1=lambda xp, g, x1, x2: winner(xp, g, x1 > x2, x1 == x2),
     x2=lambda xp, g, x1, x2: winner(xp, g, x2 > x1, x1 == x2),
 )
-maximum.elementwise()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real-valued")
 def minimum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -902,10 +864,9 @@ minimum.vjp(
     x1=lambda xp, g, x1, x2: winner(xp, g, x1 < x2, x1 == x2),
     x2=lambda xp, g, x1, x2: winner(xp, g, x2 < x1, x1 == x2),
 )
-minimum.elementwise()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real
 def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """`x` where it lies between `min` and `max`, else the bound that it passed.
@@ -964,13 +925,12 @@ clip.vjp(
     min=lambda xp, g, x, min, max: xp.where(at_min(xp, x, min, max), g, xp.zeros_like(g)),
     max=lambda xp, g, x, min, max: xp.where(at_max(xp, x, min, max), g, xp.zeros_like(g)),
 )
-clip.elementwise()
 
 
 # ------------------------------------------------------------------------------------------------------------- rounding
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real-valued")
 def ceil(xp: Any, x: ArrayLike, /) -> Tensor:
@@ -987,7 +947,7 @@ def ceil(xp: Any, x: ArrayLike, /) -> Tensor:
 ceil.zero_gradient()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real-valued")
 def floor(xp: Any, x: ArrayLike, /) -> Tensor:
@@ -1004,7 +964,7 @@ def floor(xp: Any, x: ArrayLike, /) -> Tensor:
 floor.zero_gradient()
 
 
-@op
+@op(elementwise=True)
 @takes("numeric")
 def round(xp: Any, x: ArrayLike, /) -> Tensor:
     """Rounded to the nearest integer, halves to the even one.
@@ -1020,7 +980,7 @@ def round(xp: Any, x: ArrayLike, /) -> Tensor:
 round.zero_gradient()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real-valued")
 def trunc(xp: Any, x: ArrayLike, /) -> Tensor:
@@ -1042,7 +1002,7 @@ trunc.zero_gradient()
 # They replace the libraries' own, which copy real arrays or refuse them.
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes("numeric")
 def conj(xp: Any, x: ArrayLike, /) -> Tensor:
     """Complex conjugate; a real array is returned as it is.
@@ -1059,7 +1019,7 @@ conj.vjp(x=lambda xp, g: xp.conj(g))
 conj.linear()
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes("numeric", "the real dtype of that precision")
 def real(xp: Any, x: ArrayLike, /) -> Tensor:
     """Real part, a view: writing to it writes to `x`. Of a real array, all of it.
@@ -1076,20 +1036,19 @@ real.vjp(x=lambda g: g)
 real.linear()
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def joined(xp: Any, re: ArrayLike, im: ArrayLike, /) -> Tensor:
     """The complex numbers with these real and imaginary parts, of one real dtype."""
     return xp.__backend__.from_parts(re, im)
 
 
-joined.op.pointwise = True  # type: ignore[attr-defined]
 joined.vjp(re=lambda xp, g: xp.real(g), im=lambda xp, g: xp.imag(g))
 joined.jvp(re=lambda t: t, im=lambda t: t * 1j)
 
 real.view(lambda xp, x, v: joined(v, xp.imag(x)) if is_complex(xp, x) else v)
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes("numeric", "the real dtype of that precision")
 def imag(xp: Any, x: ArrayLike, /) -> Tensor:
     """Imaginary part, a view: writing to it writes to `x`. Zero for a real array, to which it cannot be written.
@@ -1118,7 +1077,7 @@ imag.view(_imag_written)
 # ----------------------------------------------------------------------------------------------------------------- bits
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1133,7 +1092,7 @@ def bitwise_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 bitwise_and.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1148,7 +1107,7 @@ def bitwise_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 bitwise_or.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1163,7 +1122,7 @@ def bitwise_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 bitwise_xor.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_invert(xp: Any, x: ArrayLike, /) -> Tensor:
@@ -1178,7 +1137,7 @@ def bitwise_invert(xp: Any, x: ArrayLike, /) -> Tensor:
 bitwise_invert.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real(kinds="integers")
 @takes("integer")
 def bitwise_left_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1193,7 +1152,7 @@ def bitwise_left_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 bitwise_left_shift.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real(kinds="integers")
 @takes("integer")
 def bitwise_right_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1211,7 +1170,7 @@ bitwise_right_shift.not_differentiable()
 # ---------------------------------------------------------------------------------------------------------- comparisons
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes("any", "dtype bool, which carries no gradient")
 def equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether elements are equal.
@@ -1225,7 +1184,7 @@ def equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 equal.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes("any", "dtype bool, which carries no gradient")
 def not_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether elements differ.
@@ -1239,7 +1198,7 @@ def not_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 not_equal.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def less(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1254,7 +1213,7 @@ def less(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 less.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def less_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1269,7 +1228,7 @@ def less_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 less_equal.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def greater(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1284,7 +1243,7 @@ def greater(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 greater.not_differentiable()
 
 
-@op(scalars=True)
+@op(scalars=True, elementwise=True)
 @takes_real
 @takes("real-valued", "dtype bool, which carries no gradient")
 def greater_equal(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1302,7 +1261,7 @@ greater_equal.not_differentiable()
 # ---------------------------------------------------------------------------------------------------------------- logic
 
 
-@op
+@op(elementwise=True)
 @takes("boolean", "dtype bool, which carries no gradient")
 def logical_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether both are true.
@@ -1316,7 +1275,7 @@ def logical_and(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 logical_and.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes("boolean", "dtype bool, which carries no gradient")
 def logical_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether one or both are true.
@@ -1330,7 +1289,7 @@ def logical_or(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 logical_or.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes("boolean", "dtype bool, which carries no gradient")
 def logical_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Whether exactly one is true.
@@ -1344,7 +1303,7 @@ def logical_xor(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 logical_xor.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes("boolean", "dtype bool, which carries no gradient")
 def logical_not(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is false.
@@ -1358,7 +1317,7 @@ def logical_not(xp: Any, x: ArrayLike, /) -> Tensor:
 logical_not.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes("numeric", "dtype bool, which carries no gradient")
 def isfinite(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is neither infinite nor NaN.
@@ -1372,7 +1331,7 @@ def isfinite(xp: Any, x: ArrayLike, /) -> Tensor:
 isfinite.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes("numeric", "dtype bool, which carries no gradient")
 def isinf(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is infinite.
@@ -1386,7 +1345,7 @@ def isinf(xp: Any, x: ArrayLike, /) -> Tensor:
 isinf.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes("numeric", "dtype bool, which carries no gradient")
 def isnan(xp: Any, x: ArrayLike, /) -> Tensor:
     """Whether it is NaN.
@@ -1400,7 +1359,7 @@ def isnan(xp: Any, x: ArrayLike, /) -> Tensor:
 isnan.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real floating-point", "dtype bool, which carries no gradient")
 def signbit(xp: Any, x: ArrayLike, /) -> Tensor:
@@ -1415,7 +1374,7 @@ def signbit(xp: Any, x: ArrayLike, /) -> Tensor:
 signbit.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 @takes_real
 @takes("real floating-point")
 def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
@@ -1432,7 +1391,7 @@ def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 nextafter.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 def zero_where_not(xp: Any, x: ArrayLike, condition: ArrayLike, /) -> Tensor:
     """`x` where `condition` holds, zero elsewhere, also where `x` is infinite or NaN.
 
@@ -1446,4 +1405,3 @@ def zero_where_not(xp: Any, x: ArrayLike, condition: ArrayLike, /) -> Tensor:
 
 
 zero_where_not.vjp(x=lambda xp, g, condition: xp.zero_where_not(g, condition))
-zero_where_not.elementwise()

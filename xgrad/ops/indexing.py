@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backend.dtypes import Array
 from ..backend.find import is_numpy_scalar, raw_namespace
-from ..backend.protocol import may_repeat
+from ..backend.portable import may_repeat
 from ..engine.define import composite, op
 from ..tensor.tensor import ArrayLike, Tensor
 from .parts.axes import axis_from_0
@@ -23,7 +23,7 @@ __all__ = ["getitem", "setitem", "take", "take_along_axis"]
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-@op(override=True)
+@op(override=True, passes_through=True)
 def getitem_(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
     """``x[key]`` for a key without arrays: a view."""
     return xp.get_item(x, key)
@@ -42,7 +42,7 @@ getitem_.linear()
 getitem_.view(lambda xp, x, v, key: xp.setitem(x, key, v))
 
 
-@op(override=True)
+@op(override=True, passes_through=True)
 def gather(xp: Any, x: ArrayLike, key: Any, /) -> Tensor:
     """``x[key]`` for a key with arrays: a copy."""
     return xp.get_item(x, key)
@@ -96,7 +96,7 @@ def getitem(x: ArrayLike, key: Any, /) -> Tensor:
 # ------------------------------------------------------------------------------------------------------------ writing
 
 
-@op(override=True)
+@op(override=True, passes_through=True)
 def setitem_(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     """A copy of `x` with `value` at `key`; the last of the values where that names an element twice."""
     value = value if value.dtype == x.dtype else xp.astype(value, x.dtype)

@@ -156,7 +156,7 @@ def _warn_of_repeated(what: str, v: Any, to_values: Any, to_vectors: Any, turnin
         return
     one = v if to_vectors is None else to_vectors
     xp = raw_namespace(one)
-    if not xp.__backend__.at_hand(one):
+    if not xp.__backend__.cheap_to_read(one):
         return
     size = xp.abs(v)
     eps = float(xp.finfo(size.dtype).eps)
@@ -1219,7 +1219,7 @@ def _norm(xp: Any, x: Any, axis: Any, keepdims: bool, ord: Any) -> Any:
         largest = xp.min(size, axis=axis, keepdims=True)
     wide = "64" in str(largest.dtype)
     low, high = (1e-140, 1e140) if wide else (1e-10, 1e14)
-    if ord == 2 and xp.__backend__.at_hand(x) and bool(xp.all((largest > low) & (largest < high))):
+    if ord == 2 and xp.__backend__.cheap_to_read(x) and bool(xp.all((largest > low) & (largest < high))):
         return xp.sqrt(xp.sum(size * size, axis=axis, keepdims=keepdims))
     bits = 1000.0 if wide else 120.0  # so few that neither the power of two nor its inverse is subnormal
     usual = (largest > 0) & (largest < math.inf)

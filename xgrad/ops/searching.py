@@ -211,7 +211,7 @@ def searchsorted(
 searchsorted.not_differentiable()
 
 
-@op
+@op(elementwise=True)
 def where(xp: Any, condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The elements of `x1` where `condition` holds, and those of `x2` elsewhere.
 
@@ -252,4 +252,3 @@ where.vjp(
     x1=lambda xp, g, condition: xp.where(condition, g, xp.new_zeros(g, ())),
     x2=lambda xp, g, condition: xp.where(condition, xp.new_zeros(g, ()), g),
 )
-where.elementwise()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import xgrad
-
+from .. import linalg, ops
 from ..backend.precision import half
 from ..graph.recording import no_grad
 from ..tensor.tensor import Tensor
@@ -51,14 +50,14 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
         raise ValueError(f"clip_grad_norm: max_norm must be positive, and is {max_norm}")
     moved = _with_gradient("clip_grad_norm", parameters)
     with no_grad():
-        gradients: list[Any] = [xgrad.astype(p.grad, xgrad.float32) if half(p.dtype) else p.grad for p in moved]
-        norms = [xgrad.linalg.vector_norm(g) for g in gradients]
+        gradients: list[Any] = [ops.astype(p.grad, ops.float32) if half(p.dtype) else p.grad for p in moved]
+        norms = [linalg.vector_norm(g) for g in gradients]
         widest = max((n.dtype for n in norms), key=lambda dtype: dtype.bits)
-        norm = xgrad.linalg.vector_norm(xgrad.stack([xgrad.astype(n, widest) for n in norms]))
+        norm = linalg.vector_norm(ops.stack([ops.astype(n, widest) for n in norms]))
         # No branch on the norm's value: a device need not wait for it.
-        scale = max_norm / xgrad.maximum(norm, max_norm)
+        scale = max_norm / ops.maximum(norm, max_norm)
         for p, g in zip(moved, gradients):
-            p.grad = xgrad.astype(g * xgrad.astype(scale, g.dtype), p.dtype, copy=False)
+            p.grad = ops.astype(g * ops.astype(scale, g.dtype), p.dtype, copy=False)
     return norm
 
 
@@ -89,7 +88,7 @@ def clip_grad_value(parameters: Iterable[Tensor], max_value: float) -> None:
         raise ValueError(f"clip_grad_value: max_value must be positive, and is {max_value}")
     with no_grad():
         for p in _with_gradient("clip_grad_value", parameters):
-            p.grad = xgrad.clip(p.grad, -max_value, max_value)
+            p.grad = ops.clip(p.grad, -max_value, max_value)
 
 
 def _with_gradient(what: str, parameters: Iterable[Tensor]) -> list[Tensor]:

@@ -10,7 +10,7 @@ from ..backend.dtypes import dtype_of
 from ..backend.find import raw_namespace
 from ..backend.precision import half
 from ..graph import memory
-from ..graph.node import Leaf, next_age, own
+from ..graph.node import Leaf
 from ..tensor.tensor import Tensor, wrap
 from .rules import Rule, adam, adamw, sgd
 
@@ -82,7 +82,7 @@ class Optimizer:
                 raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} was given twice")
             seen.add(id(p))
         for p in self.parameters():
-            own(p)
+            memory.own(p)
 
     def parameters(self) -> list[Tensor]:
         """All parameters, in order."""
@@ -117,7 +117,7 @@ class Optimizer:
                 if kept is None or len(kept.arrays) != len(rule.names):
                     kept = self._state[i] = _Memory(list(rule.init(p._data)))
                 kept.step += 1
-                own(p)
+                memory.own(p)
                 _apply(rule, p, node.grad._data, kept)
 
     def state_dict(self) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def _apply(rule: Rule, p: Tensor, g: Any, kept: _Memory) -> None:
     else:
         p._data, *kept.arrays = rule.kernel(xp, kept.step, data, g, *kept.arrays, **rule.options)
     if p._data is data:  # it was written in place
-        memory.mark(data, next_age())
+        memory.mark(data, memory.next_age())
 
 
 def _rows(x: Any, budget: int) -> int:

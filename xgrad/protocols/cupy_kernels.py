@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import GradientError
-from ..tensor.methods import Methods
+from ..graph.names import public
+from ..tensor.tensor import Tensor
 from .numpy_ufuncs import _ufunc
 
 __all__ = ["cupy_kernel"]
 
 
+@public
 def cupy_kernel(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """What a CuPy ufunc called on a Tensor returns, so that ``cupy_array * x`` and ``cupy_array -= x`` work.
 
@@ -25,9 +27,9 @@ def cupy_kernel(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
         outs.append(out)
     if not outs:
         return _ufunc(name, "__call__", inputs, {k: v for k, v in kwargs.items() if v is not None and k != "casting"})
-    if any(isinstance(x, Methods) and x._node is not None for x in inputs):
+    if any(isinstance(x, Tensor) and x._node is not None for x in inputs):
         raise GradientError(
             f"cupy.{name}: its result requires grad, and would leave its graph when written into a CuPy array; write into a "
             "Tensor, or use x.detach() if no gradient is wanted"
         )
-    return kernel(*(x.data if isinstance(x, Methods) else x for x in (*inputs, *outs)))
+    return kernel(*(x.data if isinstance(x, Tensor) else x for x in (*inputs, *outs)))

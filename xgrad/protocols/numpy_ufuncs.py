@@ -7,17 +7,17 @@ defaults translated; what it has not raises a TypeError. Nothing is ever detache
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .. import ops, special
 from ..errors import GradientError, NotAnArray
-from ..tensor.methods import Methods
+from ..graph.names import public, xg
+from ..tensor.tensor import Tensor
 from .numpy_functions import FUNCTIONS
 
 __all__ = ["array_function", "array_ufunc", "takes_ufunc"]
 
-xgrad: Any = sys.modules["xgrad"]  # looked up at call time, as in methods.py; tables of it are a cycle to a type checker
 
 # NumPy's names where the standard has another one.
 _NAMES = {
@@ -51,6 +51,7 @@ _AT = {
 # ---------------------------------------------------------------------------------------------------------------- ufuncs
 
 
+@public
 def array_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
     """What a NumPy ufunc, or its method `method`, returns for `inputs` with a Tensor among them.
 
@@ -82,7 +83,7 @@ def array_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], arguments: Mappi
     if arguments.get("where", True) is True:
         arguments.pop("where", None)
     try:
-        if outs and not isinstance(outs[0], Methods):
+        if outs and not isinstance(outs[0], Tensor):
             return _write(ufunc, method, inputs, outs, arguments)
         result = _ufunc(ufunc.__name__, method, inputs, arguments)
     except NotAnArray:
@@ -100,14 +101,14 @@ def _ufunc(called: str, method: str, inputs: Sequence[Any], arguments: dict[str,
     if method == "__call__" and called in _EXPANDED:
         name, run = called, _EXPANDED[called]
     elif name in _UFUNCS and method in ("__call__", "outer"):
-        run = getattr(xgrad, name)
+        run = getattr(ops, name)
     elif method == "reduce" and name in _REDUCE:
         translate = _sum_arguments if name in _ACCUMULATE else _reduce_arguments
-        return _call(told, _REDUCE[name], translate, inputs, arguments, getattr(xgrad, _REDUCE[name]))
+        return _call(told, _REDUCE[name], translate, inputs, arguments, getattr(ops, _REDUCE[name]))
     elif method == "accumulate" and name in _ACCUMULATE:
-        return _call(told, _ACCUMULATE[name], _accumulate_arguments, inputs, arguments, getattr(xgrad, _ACCUMULATE[name]))
-    elif method == "__call__" and called in xgrad.special.__all__:  # those of scipy.special are ufuncs of NumPy's, too
-        run, name = getattr(xgrad.special, called), f"special.{called}"
+        return _call(told, _ACCUMULATE[name], _accumulate_arguments, inputs, arguments, getattr(ops, _ACCUMULATE[name]))
+    elif method == "__call__" and called in special.__all__:  # those of scipy.special are ufuncs of NumPy's, too
+        run, name = getattr(special, called), f"special.{called}"
     elif method == "at" and name in _AT:
         return _at(told, _AT[name], *inputs)
     else:
@@ -118,8 +119,8 @@ def _ufunc(called: str, method: str, inputs: Sequence[Any], arguments: dict[str,
     if dtype is not None:
         inputs = _cast(told, name, inputs, dtype)
     if method == "outer":
-        x1, x2 = (x if isinstance(x, Methods) else xgrad.Tensor(x) for x in inputs)
-        return run(xgrad.reshape(x1, x1.shape + (1,) * x2.ndim), x2)
+        x1, x2 = (x if isinstance(x, Tensor) else Tensor(x) for x in inputs)
+        return run(ops.reshape(x1, x1.shape + (1,) * x2.ndim), x2)
     return run(*inputs)
 
 
@@ -137,7 +138,7 @@ _OF_INTEGERS = frozenset(  # those that give integers for integers
 
 def _cast(told: str, name: str, inputs: Sequence[Any], dtype: Any) -> list[Any]:
     """The arguments of a ufunc in the data type that its result shall have, as far as NumPy's "same kind" allows that."""
-    wanted = xgrad.result_type(dtype)
+    wanted = ops.result_type(dtype)
     kinds = [_kind(x) for x in inputs if hasattr(x, "dtype")]
     if name in _BOOLEAN:
         if wanted.kind == "bool":
@@ -151,19 +152,19 @@ def _cast(told: str, name: str, inputs: Sequence[Any], dtype: Any) -> list[Any]:
         raise TypeError(
             f"{told} on xgrad tensors: dtype={wanted} would lose what {worst} arguments hold; convert them with astype"
         )
-    return [xgrad.astype(x, dtype) if hasattr(x, "dtype") else x for x in inputs]
+    return [ops.astype(x, dtype) if hasattr(x, "dtype") else x for x in inputs]
 
 
 def _kind(x: Any) -> Any:
-    return xgrad.result_type(x).kind
+    return ops.result_type(x).kind
 
 
 _EXPANDED: dict[str, Callable[..., Any]] = {
-    "divmod": lambda x1, x2: (xgrad.floor_divide(x1, x2), xgrad.remainder(x1, x2)),
-    "modf": lambda x: (x - xgrad.trunc(x), xgrad.trunc(x)),
-    "ldexp": lambda x1, x2: x1 * xgrad.exp2(xgrad.astype(x2, x1.dtype) if isinstance(x2, Methods) else x2 * 1.0),
-    "matvec": lambda x1, x2: xgrad.matmul(x1, x2[..., None])[..., 0],
-    "vecmat": lambda x1, x2: xgrad.matmul(xgrad.conj(x1)[..., None, :], x2)[..., 0, :],
+    "divmod": lambda x1, x2: (ops.floor_divide(x1, x2), ops.remainder(x1, x2)),
+    "modf": lambda x: (x - ops.trunc(x), ops.trunc(x)),
+    "ldexp": lambda x1, x2: x1 * ops.exp2(ops.astype(x2, x1.dtype) if isinstance(x2, Tensor) else x2 * 1.0),
+    "matvec": lambda x1, x2: ops.matmul(x1, x2[..., None])[..., 0],
+    "vecmat": lambda x1, x2: ops.matmul(ops.conj(x1)[..., None, :], x2)[..., 0, :],
 }
 
 
@@ -173,16 +174,16 @@ def takes_ufunc(ufunc: Any) -> bool:
 
 
 def _at(told: str, update: str, x: Any, key: Any, value: Any) -> None:
-    if not isinstance(x, Methods):
+    if not isinstance(x, Tensor):
         raise GradientError(
             f"{told}: a tensor would leave its graph when written into a NumPy array; write into a Tensor, or use "
             "x.detach().numpy() if no gradient is wanted"
         )
-    x._rebind(told, getattr(xgrad.at(x, key), update)(value))
+    x._rebind(told, getattr(ops.at(x, key), update)(value))
 
 
 def _reduce_arguments(x: Any, /, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False) -> tuple[Any, ...]:
-    return (x if dtype is None else xgrad.astype(x, dtype),), {"axis": axis, "keepdims": keepdims}
+    return (x if dtype is None else ops.astype(x, dtype),), {"axis": axis, "keepdims": keepdims}
 
 
 def _sum_arguments(x: Any, /, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False) -> tuple[Any, ...]:
@@ -204,7 +205,7 @@ def _call(told: str, name: str, translate: Callable[..., Any], inputs: Any, argu
 def _write(ufunc: Any, method: str, inputs: Sequence[Any], outs: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
     """The ufunc itself on the raw arrays, into the NumPy arrays `outs`."""
     for x in inputs:
-        if isinstance(x, Methods):
+        if isinstance(x, Tensor):
             if x._node is not None:
                 raise GradientError(
                     f"numpy.{ufunc.__name__}: its result requires grad, and would leave its graph when written into a NumPy "
@@ -214,13 +215,13 @@ def _write(ufunc: Any, method: str, inputs: Sequence[Any], outs: Sequence[Any], 
                 raise TypeError(
                     f"numpy.{ufunc.__name__}: cannot write a tensor of backend {x.backend!r} into a NumPy array; use x.numpy()"
                 )
-    raw = [x.data if isinstance(x, Methods) else x for x in inputs]
+    raw = [x.data if isinstance(x, Tensor) else x for x in inputs]
     return getattr(ufunc, method)(*raw, out=tuple(outs), **arguments)
 
 
 def _refuse(told: str, name: str) -> TypeError:
     spelling = _NAMES.get(name, name)
-    found: Any = xgrad
+    found: Any = xg
     for part in spelling.split("."):
         found = getattr(found, part, None)
     if spelling and callable(found):
@@ -233,6 +234,7 @@ def _refuse(told: str, name: str) -> TypeError:
 # ------------------------------------------------------------------------------------------------------------- functions
 
 
+@public
 def array_function(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """What a function of NumPy that is no ufunc returns for arguments with a Tensor among them.
 
@@ -259,6 +261,6 @@ def array_function(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
         inspect.signature(run).bind(*args, **kwargs)
     except TypeError as error:
         spelling = _NAMES.get(name, name)
-        also = f"; xgrad.{spelling} has the standard's arguments" if hasattr(xgrad, spelling) else ""
+        also = f"; xgrad.{spelling} has the standard's arguments" if hasattr(xg, spelling) else ""
         raise TypeError(f"{told} on xgrad tensors: {error}{also}") from None
     return run(*args, **kwargs)

@@ -16,8 +16,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import xgrad
-
+from .. import ops
 from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import floating, slices
 
@@ -103,7 +102,7 @@ def _resized(x: Tensor, n: int | None) -> Tensor:
         raise ValueError(f"invalid number of data points ({n}) specified")
     if n < size:
         return x[slices(x.ndim, -1, n)]
-    return xgrad.pad(x, ((0, 0),) * (x.ndim - 1) + ((0, n - size),))
+    return ops.pad(x, ((0, 0),) * (x.ndim - 1) + ((0, n - size),))
 
 
 def dct(

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-import xgrad
-
+from .. import ops
+from ..backend.dtypes import get_default_dtype
 from ..tensor.tensor import Tensor
 
 __all__ = ["constant", "floating", "on_host", "run", "scipy_module", "slices"]
@@ -27,16 +27,16 @@ def floating(*xs: Any) -> tuple[Any, ...]:
 
     like = next((x for x in xs if isinstance(x, Tensor)), None)
     if like is None:
-        like = next((Tensor(x) for x in xs if hasattr(x, "dtype")), xgrad.zeros(()))
+        like = next((Tensor(x) for x in xs if hasattr(x, "dtype")), ops.zeros(()))
     xp = like.__array_namespace__()
     tensors = [xp.asarray(x, device=like.device) if hasattr(x, "dtype") and not isinstance(x, Tensor) else x for x in xs]
     dtypes = {x.dtype for x in tensors if isinstance(x, Tensor) and x.dtype.inexact}
-    dtype = xp.result_type(*dtypes) if dtypes else xgrad.get_default_dtype()
+    dtype = xp.result_type(*dtypes) if dtypes else get_default_dtype()
     if any(not isinstance(x, Tensor) and numpy.iscomplexobj(x) for x in tensors):
         dtype = xp.result_type(dtype, 1j)
     # Python's numbers get the data type of the arrays at once: by way of the default one they would lose digits.
     tensors = [x if isinstance(x, Tensor) else xp.asarray(x, dtype=dtype, device=like.device) for x in tensors]
-    return xp, *(x if x.dtype == dtype else xgrad.astype(x, dtype) for x in tensors)
+    return xp, *(x if x.dtype == dtype else ops.astype(x, dtype) for x in tensors)
 
 
 def constant(like: Tensor, values: Any, dtype: Any = None) -> Tensor:

@@ -9,8 +9,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import xgrad
-
+from .. import ops
 from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating
 
@@ -67,12 +66,12 @@ class CubicHermiteSpline:
             raise ValueError(f"{name}: x has shape {x.shape}; it must have one axis, of two elements or more")
         if not y.ndim or y.shape[axis] != x.shape[0]:
             raise ValueError(f"{name}: y has shape {y.shape}, but {x.shape[0]} elements are needed along axis {axis}")
-        if bool(xgrad.any(x[1:] <= x[:-1])):
+        if bool(ops.any(x[1:] <= x[:-1])):
             raise ValueError(f"{name}: x must increase from one element to the next")
         self.axis, self.x = axis % y.ndim, x
         self.periodic = extrapolate == "periodic"
         self.extrapolate = extrapolate is None or bool(extrapolate)
-        self.values: Tensor = xgrad.moveaxis(y, axis, 0)
+        self.values: Tensor = ops.moveaxis(y, axis, 0)
 
     def __call__(self, x: ArrayLike, nu: int = 0) -> Tensor:
         """The values, or the derivatives of order `nu`, at the places `x`."""
@@ -151,7 +150,7 @@ class CubicSpline(CubicHermiteSpline):
 
 def _straight(x: Tensor, y: Tensor) -> Tensor:
     slope = (y[1:] - y[:-1]) / (x[1:] - x[:-1])[:, None]
-    return xgrad.concat([slope, slope])
+    return ops.concat([slope, slope])
 
 
 def _spline_slopes(xp: Any, x: Tensor, y: Tensor, bc_type: str) -> Tensor:
@@ -401,7 +400,7 @@ class RegularGridInterpolator:
         lengths = tuple(p.shape[0] if p.ndim == 1 else None for p in self.points)
         if lengths != self.values.shape[: len(lengths)]:
             raise ValueError(f"RegularGridInterpolator: values has shape {self.values.shape}, but points have lengths {lengths}")
-        if any(bool(xgrad.any(p[1:] <= p[:-1])) for p in self.points):
+        if any(bool(ops.any(p[1:] <= p[:-1])) for p in self.points):
             raise ValueError("RegularGridInterpolator: the points along each axis must increase")
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
 

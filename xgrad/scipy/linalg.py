@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import xgrad
-
+from .. import ops
 from ..engine.define import op
 from ..ops.beyond.matrix_functions import logarithm, of_hermitian
 from ..ops.beyond.matrix_functions import power as power_of
@@ -209,7 +208,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, cond: float | None = None) -> tuple[Tensor
     xp, a, b = floating(a, b)
     if a.ndim != 2 or a.shape[0] != b.shape[0]:
         raise ValueError(f"lstsq: a has shape {a.shape} and b {b.shape}; they need as many rows")
-    rtol = float(xgrad.finfo(a.dtype).eps) if cond is None else cond
+    rtol = float(ops.finfo(a.dtype).eps) if cond is None else cond
     x = xp.matmul(xp.linalg.pinv(a, rtol=rtol), b)
     rank = xp.linalg.matrix_rank(a, rtol=rtol)
     full = a.shape[0] > a.shape[1] and int(rank) == a.shape[1]
@@ -593,7 +592,7 @@ def circulant(c: ArrayLike) -> Tensor:
 
 
 def _gathered(xp: Any, x: Tensor, numbers: list[list[int]], shape: tuple[int, int]) -> Tensor:
-    flat = constant(x, [k for row in numbers for k in row], xgrad.int64)
+    flat = constant(x, [k for row in numbers for k in row], ops.int64)
     return xp.reshape(xp.take(x, flat, axis=0), shape)  # type: ignore[no-any-return]
 
 

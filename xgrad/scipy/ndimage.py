@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import xgrad
-
+from .. import ops
 from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating
 
@@ -46,7 +45,7 @@ def padded(xp: Any, x: Tensor, axis: int, before: int, after: int, mode: str, cv
         left, right = (xp.zeros(size, dtype=x.dtype, device=x.device) + cval for size in sizes)
         return xp.concat([left, x, right], axis=axis)  # type: ignore[no-any-return]
     places = [_folded(k, n, mode) for k in range(-before, n + after)]
-    return xp.take(x, constant(x, places, xgrad.int64), axis=axis)  # type: ignore[no-any-return]
+    return xp.take(x, constant(x, places, ops.int64), axis=axis)  # type: ignore[no-any-return]
 
 
 def _mode(name: str, mode: str) -> str:
@@ -375,7 +374,7 @@ def map_coordinates(
         key, weight, inside = [], None, None
         for axis, (n, k) in enumerate(zip(x.shape, corner)):
             low = xp.floor(at[axis, ...]) if order else xp.floor(at[axis, ...] + 0.5)
-            place = xp.astype(low, xgrad.int64) + k
+            place = xp.astype(low, ops.int64) + k
             key.append(_folded_places(xp, place, n, beyond))
             w = (at[axis, ...] - low if k else 1 - (at[axis, ...] - low)) if order else xp.ones_like(low)
             weight = w if weight is None else weight * w

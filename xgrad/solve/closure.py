@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from ..backend.dtypes import dtype_of
 from ..backend.find import raw_namespace
 from ..engine.backward import pullback
-from ..engine.call import attach
+from ..engine.call import record
 from ..errors import GradientError
+from ..graph import memory
 from ..graph.declare import Op
-from ..graph.node import OUTPUT, Node, next_age
+from ..graph.node import Node, Output, Several
 from ..graph.recording import mode, recording
 from ..graph.walks import frontier
 from ..tensor.tensor import Tensor, wrap
@@ -27,27 +28,27 @@ class Recording:
     """
 
     def __init__(self, f: Callable[[], Sequence[Tensor]]) -> None:
-        start = next_age()
+        start = memory.next_age()
         with recording(mode.get() or True):
             self.results = list(f())
-        found = frontier((y for y in self.results if y._node is not None), start)
-        self.outside = list(dict.fromkeys(cast(Node, n.parents[0]) if n.op is OUTPUT else n for n in found))
+        found = frontier((y._node for y in self.results if y._node is not None), start)
+        self.outside = list(dict.fromkeys(n.call if isinstance(n, Output) else n for n in found))
 
     def depends_only_on(self, known: Iterable[Node | None], what: str) -> None:
         """Raise if a call depends on other nodes, which a first call did not meet."""
         met = {*known}
         if lost := [node for node in self.outside if node not in met]:
             raise GradientError(
-                f"{what}: the function used a tensor that requires grad ({lost[0].op.name} at {lost[0].line}), but not in its "
+                f"{what}: the function used a tensor that requires grad ({lost[0].name} at {lost[0].line}), but not in its "
                 "first call, so that its gradient would be lost; use it in every call, times zero where it has no part"
             )
 
 
 def parts(node: Node) -> list[tuple[int | None, Any, Any]]:
     """The number, shape and dtype of each floating output of a node; the number of a single one is None."""
-    if not isinstance(node.shape, list):
+    if not isinstance(node, Several):
         return [(None, node.shape, node.dtype)]
-    return [(k, s, d) for k, (s, d) in enumerate(zip(node.shape, node.dtype)) if dtype_of(d).inexact]
+    return [(k, shape, dtype) for k, (shape, dtype) in enumerate(node.parts) if dtype_of(dtype).inexact]
 
 
 def put_back(
@@ -73,8 +74,9 @@ def put_back(
     made: Op[..., Any] = Op(lambda xp, *arrays, rule: arrays)
     made.name = name
     made.vjp(arrays=lambda g, y, rule: rule(g, y))
-    parents = [n if k is None else Node(OUTPUT, (n,), k, s, d) for n in outside for k, s, d in parts(n)]
-    return attach(made, parents, (None, rule, tuple(data), None), data, ())
+    parents = [Output(n, k, s, d) if isinstance(n, Several) and k is not None else n for n in outside for k, s, d in parts(n)]
+    tensors, _ = record(made, parents, (None, rule, tuple(data), None), tuple(data), ())
+    return list(tensors)
 
 
 def pulled(ys: Sequence[Tensor], gs: Sequence[Tensor], nodes: Sequence[Node]) -> list[Tensor]:

@@ -239,12 +239,12 @@ def argmin(
 
     Notes
     -----
-    It is ``xgrad.transforms.argmin``: the standard gives the name ``xgrad.argmin`` to the index of a smallest element.
+    It is ``xgrad.solve.argmin``: the standard gives the name ``xgrad.argmin`` to the index of a smallest element.
 
     Examples
     --------
     >>> import numpy as np, xgrad
-    >>> from xgrad.transforms import argmin
+    >>> from xgrad.solve import argmin
     >>> ridge = lambda x, a: xgrad.sum((x - 1.0) ** 2) + a * xgrad.sum(x**2)
     >>> xgrad.jacobian(lambda a: argmin(ridge, np.zeros(2), a))(1.0)
     array([-0.25, -0.25])
@@ -386,7 +386,7 @@ def _iterate(given: Unknown, apply: Map, tol: float | None, maxiter: int) -> lis
     x = wrap(packing.pack(given.data()))
     change = size = float("nan")
     for _ in range(maxiter):
-        before, x = x, wrap(packing.backend.settled(flat(x)._data))
+        before, x = x, wrap(packing.backend.computed(flat(x)._data))
         change, size = _norm(x._data - before._data), _norm(x._data)
         if change <= enough * size or not size < float("inf"):
             break

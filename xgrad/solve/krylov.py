@@ -17,7 +17,7 @@ def cg(apply: Callable[[Any], Any], b: Any, tol: float, maxiter: int) -> Any:
     most `tol` times that of zero, after `maxiter` products, or where the map turns out not to be positive.
     """
     xp = raw_namespace(b)
-    settled = xp.__backend__.settled
+    settled = xp.__backend__.computed
     x, r, p = xp.zeros_like(b), b, b
     rr = _dot(xp, r, r)
     enough = tol**2 * rr
@@ -61,7 +61,7 @@ def _minimal_residual(xp: Any, apply: Callable[[Any], Any], v: Any, norm: float,
     """The vector in the Krylov space of the unit vector `v` that leaves least of ``norm * v``."""
     import numpy
 
-    settled = xp.__backend__.settled
+    settled = xp.__backend__.computed
     basis = v[None, :]
     rotations: list[tuple[float, float]] = []
     triangle, target = numpy.zeros((steps + 1, steps)), numpy.zeros(steps + 1)

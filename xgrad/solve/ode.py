@@ -440,9 +440,9 @@ def _step(
     for a, c in zip(table.a, table.c[1:]):
         slopes.append(flow(clock.at(i, t + c * h), y + length * (a @ xp.stack(slopes))))
     new = y + length * (table.b @ xp.stack(slopes))
-    new = wrap(clock.backend.settled(new._data), new._node)
+    new = wrap(clock.backend.computed(new._data), new._node)
     there = flow(clock.at(i, t + h), new)
-    there = wrap(clock.backend.settled(there._data), there._node)
+    there = wrap(clock.backend.computed(there._data), there._node)
     return new, there, table.xp.stack([k._data for k in (*slopes, there)])
 
 

@@ -70,7 +70,7 @@ def minimize(
     scipy.optimize.OptimizeResult
         SciPy's own, in which `x`, and the gradient `jac` if there is one (``"trust-constr"`` calls it `grad`), are nested as
         `x0`, of its dtypes, backend and device; Tensors where those were Tensors. Nothing is recorded: see
-        `xgrad.transforms.argmin` for a minimum to differentiate.
+        `xgrad.solve.argmin` for a minimum to differentiate.
 
     Raises
     ------

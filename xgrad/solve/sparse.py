@@ -343,7 +343,7 @@ class _Products:
         if made.outside and mode.get():
             one = made.outside[0]
             raise GradientError(
-                f"{self.what}: the function uses a tensor that requires grad ({one.op.name} at {one.line}), but no gradient "
+                f"{self.what}: the function uses a tensor that requires grad ({one.name} at {one.line}), but no gradient "
                 "flows through the SciPy array that is returned; detach the tensor, or make the call under xgrad.no_grad()"
             )
         self.m = made.results[0].size

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..backend.find import inexact, raw_namespace
 from ..errors import NotBatchable
-from ..graph.recording import batches
+from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor, wrap
 from ..transforms.call import dtype_name, is_number, kind_of, like, plain, renewed
 from ..tree import flatten
@@ -31,7 +31,7 @@ class Unknown:
     """What `x` is in the function `what`, where it is called `name`; `args` are the other arguments."""
 
     def __init__(self, what: str, name: str, x: Any, args: Sequence[Any] = ()) -> None:
-        if batches.get():
+        if interpreters.get():
             raise NotBatchable(
                 what,
                 "it goes on until values say that it is done, and each example has values of its own; call it in a loop over "

@@ -30,5 +30,5 @@ def tensor_repr(x: Tensor) -> str:
         if x.backend != "numpy":
             told.append(f"backend={x.backend!r}")
         if x._node is not None:
-            told.append("requires_grad=True" if x.is_leaf else f"op={x._node.op.name!r}")
+            told.append("requires_grad=True" if x.is_leaf else f"op={x._node.name!r}")
     return f"{kind}({', '.join(told)})"

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from ..backend.dtypes import Array
 from ..backend.find import backend_of, is_numpy_scalar
 from ..backend.select import current_backend
 from ..errors import GradientError
 from ..graph import views
+from ..graph.annotations import ARRAY
+from ..graph.names import public
 from ..graph.node import Node
-from .methods import Methods
+from .functions import Functions
+from .operators import OPERANDS, Operators
+from .writing import Writing
 
 __all__ = ["ArrayLike", "Tensor", "wrap"]
 
 
-# ------------------------------------------------------------------------------------------------------------- Tensor
-
-
-class Tensor(Methods):
+class Tensor(Operators, Functions, Writing):
     """An array that remembers how it was made.
 
     Parameters
@@ -50,10 +51,13 @@ class Tensor(Methods):
     """
 
     __slots__ = ("__weakref__", "_data", "_grad", "_name", "_node", "_view")
+    __array_priority__ = 1000
+    _annotates = ARRAY
+    _prints_facts = True  # whether dtype, backend and gradient are shown
     _data: Array
     _node: Node | None
     _view: views.View | None
-    _grad: Tensor | None  # set on leaves alone, by `leaves`
+    _grad: Tensor | None  # set on leaves alone, by their node
     _name: str | None
 
     def __init__(
@@ -77,10 +81,14 @@ class Tensor(Methods):
             self.requires_grad_()
 
 
-ArrayLike: TypeAlias = Tensor | Any
+OPERANDS.add(Tensor)
+public(Tensor)
+
+ArrayLike: TypeAlias = Annotated[Tensor | Any, ARRAY]
 """A Tensor, an array of any backend, or a Python scalar."""
 
 
+@public
 def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> Tensor:
     """A Tensor around `data`, made by `node`."""
     out = cls.__new__(cls)

@@ -10,9 +10,6 @@ outside that requires grad comes back as a Tensor that requires grad in any case
 from __future__ import annotations
 
 from ..engine.watch import once_differentiable
-from ..solve.implicit import argmin, fixed_point, linear_solve, root
-from ..solve.ode import odeint
-from ..solve.quadrature import quad
 from .checkpoint import checkpoint
 from .custom import custom_jvp, custom_vjp
 from .gradients import grad, stop_gradient, value_and_grad, vjp
@@ -21,7 +18,6 @@ from .tangents import ggnvp, hvp, jvp, linearize
 from .vmap import vmap
 
 __all__ = [
-    "argmin", "checkpoint", "custom_jvp", "custom_vjp", "fixed_point", "ggnvp", "grad", "hessian", "hvp", "jacfwd",
-    "jacobian", "jacrev", "jvp", "linear_solve", "linearize", "odeint", "once_differentiable", "quad", "root",
-    "stop_gradient", "value_and_grad", "vjp", "vmap",
+    "checkpoint", "custom_jvp", "custom_vjp", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
+    "linearize", "once_differentiable", "stop_gradient", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -12,11 +12,11 @@ from ..backend.dtypes import complex128, dtype_of, float64
 from ..backend.find import backend_of, inexact, is_numpy_scalar, raw_namespace
 from ..backend.protocol import Backend
 from ..backend.select import current_backend
-from ..engine import hooks
+from ..engine.watch import visit
 from ..engine.backward import pullback
 from ..errors import GradientError
 from ..graph.memory import copied
-from ..graph.node import ARGUMENT, Node, node_of
+from ..graph.node import Input, node_of
 from ..graph.recording import mode, recording
 from ..graph.walks import reaches_outside
 from ..interpreters.batch.backend import enclosed
@@ -140,7 +140,7 @@ def walk(
     nodes = [node_of(x) for x in xs]
     starts = gs if record else [g._data for g in gs]
     found = pullback(ys, starts, inputs=nodes, retain_graph=retain, create_graph=record, linked=linked)
-    found = {n: g if n.extra is None else hooks.attend(n, g) for n, g in found.items()}
+    found = {n: g if n.notes is None else visit(n, g) for n, g in found.items()}
     return handed_out([found.get(n) for n in nodes], xs, starts, record)
 
 
@@ -170,7 +170,7 @@ def renewed(what: str, name: str, x: Any) -> Tensor:
             f"{what}: {name} is of dtype {dtype_name(data)}, and only floating arrays have derivatives; convert it with "
             "xgrad.astype(x, xgrad.float64), or leave it out of argnums"
         )
-    return wrap(data, Node(ARGUMENT, (parent,), (None, None, None), data.shape, data.dtype))
+    return wrap(data, Input(parent, data.shape, data.dtype))
 
 
 def _copied(x: Any) -> Any:
@@ -214,7 +214,7 @@ def _result(what: str, name: str, y: Any, like: Tensor) -> Tensor:
 
 def plain(data: Any, kind: Any) -> Any:
     """A raw array, or a Python or NumPy scalar where that is what was given; a Tensor of what belongs to a batch."""
-    if raw_namespace(data).__backend__.depth:
+    if raw_namespace(data).__backend__.level:
         return wrap(data)
     if isinstance(kind, type) and issubclass(kind, (float, complex, *_numpy_scalars())) and data.shape == ():
         number = raw_namespace(data).__backend__.to_numpy(data).item()

@@ -10,13 +10,14 @@ from .. import random
 from ..backend.dtypes import dtype_of
 from ..backend.find import inexact, raw_namespace
 from ..engine.backward import pullback
-from ..engine.call import attach, class_of
+from ..engine.call import class_of, record
 from ..engine.forward import pushforward
 from ..errors import GradientError
+from ..graph import memory
 from ..graph.declare import Op
-from ..graph.node import Leaf, Node, next_age
-from ..graph.recording import batches, mode, recording
-from ..graph.walks import frontier
+from ..graph.node import Leaf, Node, node_of
+from ..graph.recording import interpreters, mode, recording
+from ..graph.walks import ancestors, frontier
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
 from .call import called
@@ -75,11 +76,11 @@ class _Checkpoint(Transformed):
         leaves, given = flatten([*args, *options.values()])
         segment = _Segment(self.f, given, leaves, len(args), tuple(options))
         arrays = [x._data for x in leaves if isinstance(x, Tensor)]
-        start = next_age()
+        start = memory.next_age()
         result = segment.first(arrays, [*args, *options.values()])
         ys, structure = flatten(result)
         segment.at = [k for k, y in enumerate(ys) if isinstance(y, Tensor) and y._node is not None and inexact(y._data)]
-        segment.outside = frontier([ys[k] for k in segment.at], start)
+        segment.outside = frontier([node_of(ys[k]) for k in segment.at], start)
         if not segment.outside:
             return result
         captured = [owner._data for owner in segment.captured()]
@@ -89,7 +90,7 @@ class _Checkpoint(Transformed):
         segment.steps = steps([ys[k] for k in segment.at], start)
         segment.prints = [Print(v) for v in data]
         saved = (None, segment, [*arrays, *captured], None, None)
-        for k, y in zip(segment.at, attach(_CHECKPOINT, segment.outside, saved, data, arrays, class_of(leaves))):
+        for k, y in zip(segment.at, record(_CHECKPOINT, segment.outside, saved, tuple(data), arrays, class_of(leaves))[0]):
             ys[k] = y
         return structure.unflatten(ys)
 
@@ -109,7 +110,7 @@ class _Segment:
         self.f, self.given, self.count, self.names = f, given, count, names
         self.places = [(k, x._node, type(x)) for k, x in enumerate(leaves) if isinstance(x, Tensor)]
         self.leaves = [None if isinstance(x, Tensor) else x for x in leaves]
-        self.state, self.draws, self.batches = random.get_state(), random.Draws(), batches.get()
+        self.state, self.draws, self.batches = random.get_state(), random.Draws(), interpreters.get()
 
     def first(self, arrays: Sequence[Any], given: Sequence[Any]) -> Any:
         """Call the function for the first time; `given` are the arguments as a user gave them."""
@@ -152,13 +153,13 @@ class _Segment:
                 f"checkpoint: a tensor that {name} uses was given other values after the call, so the gradient would be wrong; "
                 "call backward before, or change a copy"
             )
-        start = next_age()
-        token = batches.set(self.batches)  # a walk back may be that of a batch of cotangents; the call was none
+        start = memory.next_age()
+        token = interpreters.set(self.batches)  # a walk back may be that of a batch of cotangents; the call was none
         try:
             with random.replaying(self.state), self.draws.repeated(), undone(self.changes), recording(mode.get() or True):
                 results = self._results(flatten(self.run(arrays))[0])
         finally:
-            batches.reset(token)
+            interpreters.reset(token)
         facts = [(y.shape, y._data.dtype) for y in results]
         if facts != self.facts:
             told = ""
@@ -168,12 +169,12 @@ class _Segment:
             raise GradientError(
                 f"checkpoint: {name} returned something else when it was called again with the same arguments{told}"
             )
-        outside = frontier([y for y in results if y._node is not None], start)
+        outside = frontier([y._node for y in results if y._node is not None], start)
         if changed := set(outside) ^ set(self.outside):
             node = changed.pop()
             raise GradientError(
                 f"checkpoint: {name} used other tensors that require grad when it was called again with the same arguments "
-                f"({node.op.name} at {node.line} was used once, but not both times), so the gradient would be wrong"
+                f"({node.name} at {node.line} was used once, but not both times), so the gradient would be wrong"
             )
         if difference := self._difference(steps(results, start), results):
             raise GradientError(
@@ -217,7 +218,7 @@ class Print:
     __slots__ = ("parts",)
 
     def __init__(self, x: Any) -> None:
-        while raw_namespace(x).__backend__.depth:  # of all examples
+        while raw_namespace(x).__backend__.level:  # of all examples
             x = x.payload._data
         xp = raw_namespace(x)
         flat = xp.reshape(x, (-1,))
@@ -287,7 +288,8 @@ class Step:
     __slots__ = ("constants", "name", "where")
 
     def __init__(self, node: Node) -> None:
-        op, saved = node.op, node.saved
+        op: Any = node.op
+        saved = node.saved
         self.name, self.where = op.name, node.where
         self.constants: list[Any] = []
         if op.sequence or type(saved) is not tuple:
@@ -303,16 +305,10 @@ class Step:
 
 def steps(ys: Sequence[Tensor], start: int) -> list[Step]:
     """The calls after `start` that made `ys`, in their order."""
-    found = [y._node for y in ys if y._node is not None]
-    seen = set(found)
-    for node in found:  # grows while it is walked
-        for parent in node.parents:
-            if parent is not None and parent.age >= start and parent not in seen:
-                seen.add(parent)
-                found.append(parent)
+    nodes = ancestors((y._node for y in ys if y._node is not None), since=start)
     taken: list[Step] = []
-    for node in sorted(found, key=lambda node: node.age):
-        if node.age >= start and node.op.rules:
+    for node in sorted(nodes, key=lambda node: node.age):
+        if node.age >= start and node.op is not None:
             taken.append(Step(node))
             if node.op is _CHECKPOINT and type(node.saved) is tuple:
                 taken += node.saved[1].steps

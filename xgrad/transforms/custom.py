@@ -16,11 +16,11 @@ from typing import Any
 from .. import random
 from ..backend.dtypes import dtype_of
 from ..backend.find import backend_of, inexact, is_numpy_scalar, raw_namespace
-from ..engine.call import attach, class_of
+from ..engine.call import class_of, record
 from ..engine.watch import changed, followed, is_once, look, nearby, replayed, sealed
 from ..errors import GradientError
 from ..graph.declare import Op
-from ..graph.recording import batches, mode, recording
+from ..graph.recording import interpreters, mode, recording
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
 from .call import dtype_name, is_number, kind_of, nested, renewed, walk, zeros
@@ -72,12 +72,12 @@ class _Custom:
             raise TypeError(f"{self.name}: give all arguments by position")
         if not mode.get():
             return self.untracked(args)
-        if batches.get():
+        if interpreters.get():
             args = level(args)
         arguments = Arguments(args)
         if arguments.tracked:
             return self.record(arguments)
-        return Lowered(self, args)() if batches.get() and is_lowered(args) else self.untracked(args)
+        return Lowered(self, args)() if interpreters.get() and is_lowered(args) else self.untracked(args)
 
     def untracked(self, args: Sequence[Any]) -> Any:
         """What the function returns, of the kinds that a call in a graph returns: Tensors, if an argument is one."""
@@ -111,7 +111,7 @@ class _Custom:
     def outputs(self, arguments: Arguments, ys: Sequence[Tensor], at: Sequence[int]) -> list[Any]:
         """The arrays of the floating outputs; in a batch, with a graph inside that knows of the rule."""
         args = arguments.rebuild(arguments.detached())
-        if not batches.get() or not is_lowered(args):
+        if not interpreters.get() or not is_lowered(args):
             return [ys[k]._data for k in at]
         made = flatten(Lowered(self, args)())[0]
         return [made[k]._data for k in at]
@@ -140,7 +140,7 @@ class _Custom:
             if isinstance(y, Tensor) and y._node is not None:
                 raise GradientError(
                     f"{self.name}: {what} used a tensor that requires grad and is not among the arguments "
-                    f"({y._node.op.name} at {y._node.line}); its gradient would be lost: make it an argument, or use "
+                    f"({y._node.name} at {y._node.line}); its gradient would be lost: make it an argument, or use "
                     "xgrad.stop_gradient"
                 )
 
@@ -310,7 +310,7 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
         y = tuple(data) if call.outputs else None
         inputs = arguments.arrays
         arguments.arrays = []
-        for k, out in zip(at, attach(self.op, arguments.nodes, (kept, call, y, None), data, inputs, arguments.cls)):
+        for k, out in zip(at, record(self.op, arguments.nodes, (kept, call, y, None), tuple(data), inputs, arguments.cls)[0]):
             ys[k] = out
         return structure.unflatten(ys)
 
@@ -522,7 +522,9 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
         data = self.outputs(arguments, ys, at)
         arrays, arguments.arrays = arguments.arrays, []
         call = _Transposed(self, arguments, state, structure, at, [(v.shape, v.dtype) for v in data])
-        for k, out in zip(at, attach(self.op, arguments.nodes, (arrays, call, None, None), data, arrays, arguments.cls)):
+        for k, out in zip(
+            at, record(self.op, arguments.nodes, (arrays, call, None, None), tuple(data), arrays, arguments.cls)[0]
+        ):
             ys[k] = out
         return structure.unflatten(ys)
 

@@ -1,6 +1,6 @@
 """A call, within `vmap`, of a function with a derivative rule of its own: as one call on the whole batch, by the same rule.
 
-Gradients from outside of the batch go through the graph of payloads (see `xgrad.batching`). There the function must be one
+Gradients from outside of the batch go through the graph of payloads (see `xgrad.interpreters.batch`). There the function must be one
 node too, with its own rule, or else they would go through its parts.
 """
 
@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import xgrad
-
+from .. import ops
 from ..backend.find import inexact, raw_namespace
-from ..graph.recording import batches
+from ..graph.recording import interpreters
 from ..interpreters.batch.arrays import Batched, in_graph
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
@@ -25,13 +24,13 @@ def level(args: Sequence[Any]) -> tuple[Any, ...]:
     """The arguments with all of their tensors in the same batch."""
     parts = [flatten(arg) for arg in args]
     backends = [raw_namespace(x._data).__backend__ for leaves, _ in parts for x in leaves if isinstance(x, Tensor)]
-    deepest = max(backends, key=lambda backend: backend.depth, default=None)
-    if deepest is None or not deepest.depth:
+    deepest = max(backends, key=lambda backend: backend.level, default=None)
+    if deepest is None or not deepest.level:
         return tuple(args)
 
     def inside(x: Any) -> Any:
-        lower = isinstance(x, Tensor) and raw_namespace(x._data).__backend__.depth < deepest.depth
-        return wrap(deepest.enclose(x)) if lower else x
+        lower = isinstance(x, Tensor) and raw_namespace(x._data).__backend__.level < deepest.level
+        return wrap(deepest.lift(x)) if lower else x
 
     return tuple(structure.unflatten(map(inside, leaves)) for leaves, structure in parts)
 
@@ -51,7 +50,7 @@ class Lowered:
         self.leaves = [x for leaves, _ in parts for x in leaves]
         self.at = [k for k, x in enumerate(self.leaves) if isinstance(x, Tensor) and inexact(x._data)]
         self.cls: type[Batched] = type(self.leaves[self.at[0]]._data)
-        self.active = batches.get()[: self.cls.backend.depth]
+        self.active = interpreters.get()[: self.cls.backend.level]
         self.batch = self.active[-1]
         self.result: Structure  # that of the result, its leaves, and which of them are floating
         self.outputs: list[Any] = []
@@ -61,20 +60,20 @@ class Lowered:
         on_batch = type(self.function)(self.run)
         on_batch.name = on_batch.op.name = self.function.name
         self.function.lower(on_batch, self)
-        token = batches.set(self.active[:-1])
+        token = interpreters.set(self.active[:-1])
         try:
             found = on_batch(*(self.leaves[k]._data.payload for k in self.at))
         finally:
-            batches.reset(token)
+            interpreters.reset(token)
         return self.given_back(found)
 
     @contextmanager
     def within(self) -> Iterator[None]:
-        token = batches.set(self.active)
+        token = interpreters.set(self.active)
         try:
             yield
         finally:
-            batches.reset(token)
+            interpreters.reset(token)
 
     def arguments(self, payloads: Sequence[Any], leaves: Sequence[Any] | None = None) -> tuple[Any, ...]:
         """The arguments, of these payloads and else of `leaves`."""
@@ -90,7 +89,7 @@ class Lowered:
     def payloads(self, leaves: Sequence[Any]) -> tuple[Tensor, ...]:
         """What is inside of tensors, with the axis of the batch."""
         data = (x._data if isinstance(x, Tensor) and isinstance(x._data, self.cls) else x for x in leaves)
-        return tuple(_full(self.cls.backend.enclose(x), self.batch) for x in data)
+        return tuple(_full(self.cls.backend.lift(x), self.batch) for x in data)
 
     def taken(self, result: Any) -> tuple[Tensor, ...]:
         """The payloads of the floating outputs."""
@@ -137,7 +136,7 @@ class Lowered:
         if d is None:
             return None
         (payload,) = self.payloads([d])
-        return payload if x.batch is not None else xgrad.sum(payload, axis=0)
+        return payload if x.batch is not None else ops.sum(payload, axis=0)
 
     def pushed(self, primals: Any, tangents: Any) -> Any:
         """What the rule of a `custom_jvp` is on the batch."""
@@ -146,10 +145,8 @@ class Lowered:
             result, change = self.function.rule(self.arguments(primals), self.arguments(tangents, still))
             made = self.taken(result)
             parts = self.result.flatten_up_to(change, f"{self.function.name}: the tangent that its rule returned")
-            return made, self.payloads(
-                [xgrad.zeros_like(self.outputs[k]) if parts[k] is None else parts[k] for k in self.floating]
-            )
+            return made, self.payloads([ops.zeros_like(self.outputs[k]) if parts[k] is None else parts[k] for k in self.floating])
 
 
 def _full(x: Batched, batch: Any) -> Tensor:
-    return x.payload if x.batch is not None else xgrad.broadcast_to(x.payload, (batch.size, *x.shape))
+    return x.payload if x.batch is not None else ops.broadcast_to(x.payload, (batch.size, *x.shape))

@@ -10,8 +10,8 @@ from ..backend.find import raw_namespace
 from ..engine.backward import pullback
 from ..engine.forward import pushforward
 from ..errors import GradientError, NotBatchable
-from ..graph.recording import batches, mode, recording
-from ..graph.walks import all_nodes, route
+from ..graph.recording import interpreters, mode, recording
+from ..graph.walks import ancestors, route
 from ..interpreters.batch.arrays import Batch
 from ..interpreters.batch.backend import backend_on, base_of
 from ..ops.data_type import astype
@@ -160,7 +160,7 @@ class _Products:
     def block(self, y: Tensor, x: Tensor, name: str, part: list[Tensor]) -> Tensor:
         """The derivative of `y` by `x`, made of what belongs to 1 and what belongs to i: of the precision of `x`."""
         dtype = x._data.dtype
-        with recording(self.record or (bool(batches.get()) and mode.get())):
+        with recording(self.record or (bool(interpreters.get()) and mode.get())):
             if _is_complex(y) and _is_complex(x):
                 _refuse_unless_holomorphic(self.call, name, part[0]._data, part[1]._data, y.size, x.size)
                 # The derivative by z alone, whose own derivative is right even if that by conj(z) is zero just here.
@@ -186,7 +186,7 @@ class _Products:
         if at.size == 0:
             return [_zeros(x, 0) for x in of]
         step = self.chunk_size or self.most()
-        with recording(self.record or (bool(batches.get()) and mode.get())):  # in an outer batch, there are graphs in arrays
+        with recording(self.record or (bool(interpreters.get()) and mode.get())):  # in an outer batch, there are graphs in arrays
             try:
                 found = [
                     self.together(at, of, walk, scale, start, min(step, at.size - start)) for start in range(0, at.size, step)
@@ -200,18 +200,19 @@ class _Products:
     ) -> list[Tensor]:
         """What one walk makes of some of the unit vectors."""
         batch = Batch(count, "same")  # what a rule draws again, as that of a checkpoint, is what was drawn
-        token = batches.set((*batches.get(), batch))
+        token = interpreters.set((*interpreters.get(), batch))
         try:
             made = walk(_units(at, start, batch, scale))
         finally:
-            batches.reset(token)
+            interpreters.reset(token)
         return [_zeros(x, count) if d is None else _unwrapped(d._data, count, self.record) for d, x in zip(made, of)]
 
     def most(self) -> int:
         """How many unit vectors to take at a time, so that as many copies of the largest array of the graph are in bounds."""
         largest = max((x.size for x in (*self.call.tensors, *self.call.results)), default=1)
-        for node in all_nodes(self.call.results, self.call.nodes):
-            largest = max(largest, *map(math.prod, node.shape if isinstance(node.shape, list) else [node.shape]))
+        roots = [y._node for y in self.call.results if y._node is not None]
+        for node in ancestors(roots, frozenset(self.call.nodes)):
+            largest = max(largest, *(math.prod(shape) for shape, _ in node.outputs))
         return max(1, LIMIT // (8 * max(largest, 1)))
 
 
@@ -231,7 +232,7 @@ def _scales(x: Tensor) -> list[complex]:
 def _refuse_what_cannot_fit(what: str, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> None:
     """Raise if the Jacobian is larger than the memory of the device that it would live on."""
     backends = [raw_namespace(x._data).__backend__ for x in xs]
-    copies = math.prod(batch.size for batch in batches.get()[: max((backend.depth for backend in backends), default=0)])
+    copies = math.prod(batch.size for batch in interpreters.get()[: max((backend.level for backend in backends), default=0)])
     pairs = [(y, x) for y in ys for x in xs]
     needed = copies * sum(y.size * x.size * max(y.dtype.bits, x.dtype.bits) // 8 for y, x in pairs)
     memory = base_of(xs[0]._data).memory(xs[0].device) if needed > SMALL else None
@@ -261,7 +262,7 @@ def _in_words(count: float) -> str:
 
 def _refuse_unless_holomorphic(call: Call, name: str, one: Any, other: Any, m: int, n: int) -> None:
     """Raise unless `other`, what i times a change makes, is i times `one`, what the change makes: raw arrays of m by n."""
-    while raw_namespace(one).__backend__.depth:  # of every example at once
+    while raw_namespace(one).__backend__.level:  # of every example at once
         one, other = one.payload._data, other.payload._data
         if one.shape != other.shape:  # one may be the same for all examples
             deeper = max(len(one.shape), len(other.shape))
@@ -298,7 +299,7 @@ def _units(x: Tensor, start: int, batch: Batch, scale: complex) -> Tensor:
     base = base_of(x._data)
     units = base.xp.eye(batch.size, x.size, k=start, dtype=x._data.dtype, device=x.device)
     units = units if scale == 1 else units * scale
-    return wrap(backend_on(base, batch.depth).cls(wrap(base.xp.reshape(units, (batch.size, *x.shape))), batch))
+    return wrap(backend_on(base, batch.level).cls(wrap(base.xp.reshape(units, (batch.size, *x.shape))), batch))
 
 
 def _unwrapped(x: Any, count: int, record: bool) -> Tensor:

@@ -169,7 +169,7 @@ class State:
                 self._add("generator", x)
             elif not is_numpy_scalar(x) and hasattr(x, "dtype") and backend_of(x) is not None:
                 backend = raw_namespace(x).__backend__
-                if backend.mutable and backend.at_hand(x) and len(x.shape) and 0 < _size(x) <= SMALL:
+                if backend.mutable and backend.cheap_to_read(x) and len(x.shape) and 0 < _size(x) <= SMALL:
                     self._add("values", x)
             waiting += inside[::-1]
 

@@ -10,7 +10,7 @@ from ..backend.dtypes import dtype_of
 from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..backend.select import current_backend
 from ..errors import GradientError, NotBatchable
-from ..graph.recording import batches, mode
+from ..graph.recording import interpreters, mode
 from ..interpreters.batch.arrays import Batch
 from ..interpreters.batch.backend import BatchBackend, backend_on, base_of
 from ..ops.manipulation import broadcast_to, moveaxis
@@ -98,11 +98,11 @@ class _Vmap(Transformed):
         batch = Batch(next(iter(found.values())), self.randomness)
         take = functools.partial(_take, batch)
         given = [_visit(arg, spec, f"argument {i}", "in_axes", take) for i, (arg, spec) in enumerate(zip(args, axes))]
-        token = batches.set((*batches.get(), batch))
+        token = interpreters.set((*interpreters.get(), batch))
         try:
             result = self.f(*given, **options)
         finally:
-            batches.reset(token)
+            interpreters.reset(token)
         tensors = any(isinstance(x, Tensor) for x in flatten(list(args))[0])
         return _visit(result, self.out_axes, "the result", "out_axes", functools.partial(_give, batch, tensors), every=True)
 
@@ -149,7 +149,7 @@ def _take(batch: Batch, x: Any, axis: int, name: str) -> Tensor:
     """`x` as `f` gets it: without its batch axis."""
     payload = wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x)
     payload = payload if axis == 0 else moveaxis(payload, axis, 0)
-    return wrap(backend_on(base_of(payload._data), batch.depth).cls(payload, batch))
+    return wrap(backend_on(base_of(payload._data), batch.level).cls(payload, batch))
 
 
 def _give(batch: Batch, tensors: bool, y: Any, axis: int | None, name: str) -> Any:
@@ -164,7 +164,7 @@ def _give(batch: Batch, tensors: bool, y: Any, axis: int | None, name: str) -> A
         y = wrap(y)
     data = y._data
     own: Batch | None = None
-    if raw_namespace(data).__backend__.depth >= batch.depth:
+    if raw_namespace(data).__backend__.level >= batch.level:
         if y._node is not None:
             raise GradientError(
                 f"vmap: {name} requires grad within the function, where a tensor was made a leaf, and its graph cannot leave; "

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast
 
 from ...errors import NoValue
-from ...graph.recording import batches
+from ...graph.recording import interpreters
 from ...tensor.tensor import Tensor
-from .backend import BatchBackend
 
 __all__ = ["Batch", "Batched", "in_graph", "innermost"]
 
@@ -21,16 +20,16 @@ __all__ = ["Batch", "Batched", "in_graph", "innermost"]
 class Batch:
     """One axis that is hidden: how long it is, and how many there are with it."""
 
-    __slots__ = ("depth", "randomness", "size")
+    __slots__ = ("level", "randomness", "size")
 
     def __init__(self, size: int, randomness: str = "error") -> None:
         self.size, self.randomness = size, randomness
-        self.depth = len(batches.get()) + 1
+        self.level = len(interpreters.get()) + 1
 
 
 def innermost() -> Batch | None:
     """The batch whose function is being called, in this thread or task."""
-    active = batches.get()
+    active = interpreters.get()
     return cast(Batch, active[-1]) if active else None
 
 
@@ -41,7 +40,7 @@ class Batched:
     """
 
     __slots__ = ("batch", "dtype", "payload", "shape")
-    backend: ClassVar[BatchBackend]
+    backend: ClassVar[Any]
     __array_ufunc__ = None  # NumPy's arrays leave operators to us
     __hash__ = None  # type: ignore[assignment]
 

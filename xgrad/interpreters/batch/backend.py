@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 import types
 from collections.abc import Callable
 from typing import Any, cast
 
 from ...backend.dtypes import DType
-from ...backend.find import backends_by_type, batched_namespaces, raw_namespace
+from ...backend.find import backends_by_type, lifted_namespaces, raw_namespace
 from ...backend.protocol import Backend
 from ...graph.declare import Op
 from ...graph.names import registry
 from ...tensor.tensor import Tensor, wrap
 from ..operators import with_operators
+from . import functions, run
 from .arrays import Batched, innermost
 
 __all__ = ["BatchBackend", "backend_on", "base_of", "enclosed"]
 
 
 class BatchBackend(Backend):
-    """The backend of batched arrays of one library, at one depth. What it does not know of a batch it asks the library."""
+    """The backend of batched arrays of one library, at one level. What it does not know of a batch it asks the library."""
 
     mutable = False
     writes_in_order = True  # what is done with a payload says so itself
 
-    def __init__(self, base: Backend, depth: int) -> None:
+    def __init__(self, base: Backend, level: int) -> None:
         super().__init__()
-        self.base, self.depth, self.name = base, depth, base.name
-        self.cls = cast(type[Batched], type(f"Batched{depth}", (Batched,), {"__slots__": (), "backend": self}))
-        backends_by_type[self.cls], batched_namespaces[self.cls] = self, self.xp
-        self._forwards: dict[Op[..., Any], Callable[..., Any]] = {}
+        self.base, self.level, self.name = base, level, base.name
+        self.cls = cast(type[Batched], type(f"Batched{level}", (Batched,), {"__slots__": (), "backend": self}))
+        backends_by_type[self.cls], lifted_namespaces[self.cls] = self, self.xp
+        self._functions: dict[Op[..., Any], Callable[..., Any]] = {}
 
     def _build(self) -> types.ModuleType:
-        xp: types.ModuleType = _interpreter().namespace(self)
+        xp: types.ModuleType = run.namespace(self)
         self._xp = xp
         with_operators(self.cls, xp)
         return xp
@@ -44,20 +44,20 @@ class BatchBackend(Backend):
         if isinstance(x, Tensor) or not hasattr(x, "dtype"):
             return False
         other: Backend = raw_namespace(x).__backend__
-        return other.name == self.name and other.depth <= self.depth
+        return other.name == self.name and other.level <= self.level
 
-    def enclose(self, x: Any) -> Batched:
+    def lift(self, x: Any) -> Batched:
         """`x` from outside of the batch, a Tensor or an array, as it is for every example."""
         if x.__class__ is self.cls:
             return x
         # An object of our own, since a Tensor can be rebound to another value.
         return self.cls(wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x), None)
 
-    def forward(self, made: Op[..., Any]) -> Callable[..., Any]:
-        found = self._forwards.get(made)
-        if found is None:
-            found = self._forwards[made] = _interpreter().forward(self, made)
-        return found
+    def run(self, op: Op[..., Any]) -> Callable[..., Any]:
+        function = self._functions.get(op)
+        if function is None:
+            function = self._functions[op] = run.forward(self, op)
+        return function
 
     def detach(self, x: Any) -> Batched:
         return self.cls(x.payload.detach(), x.batch)
@@ -70,7 +70,7 @@ class BatchBackend(Backend):
     def dtype_of(self, native: Any) -> DType:
         return self.base.dtype_of(native)
 
-    def admit(self, x: Any) -> None:
+    def check(self, x: Any) -> None:
         pass
 
     def version(self) -> str:
@@ -86,17 +86,17 @@ class BatchBackend(Backend):
         return x._no_value()
 
     def from_numpy(self, x: Any, device: Any = None) -> Any:
-        return self.enclose(self.base.from_numpy(x, device))
+        return self.lift(self.base.from_numpy(x, device))
 
     def from_python(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
-        return self.enclose(self.base.from_python(x, dtype, device))
+        return self.lift(self.base.from_python(x, dtype, device))
 
     def from_scalar(self, x: Any, like: Any) -> Any:
-        return super().from_scalar(x, None if like is None else self.enclose(like))
+        return super().from_scalar(x, None if like is None else self.lift(like))
 
-    def at_hand(self, x: Any) -> bool:
+    def cheap_to_read(self, x: Any) -> bool:
         inner = x.payload._data
-        found: bool = raw_namespace(inner).__backend__.at_hand(inner)
+        found: bool = raw_namespace(inner).__backend__.cheap_to_read(inner)
         return found
 
     def holds(self, x: Any) -> bool:
@@ -111,7 +111,7 @@ class BatchBackend(Backend):
     def special(self, name: str) -> Callable[..., Any] | None:
         if name not in registry:
             return None
-        found: Callable[..., Any] = _interpreter().elementwise(self, registry[name])
+        found: Callable[..., Any] = functions.elementwise(self, registry[name])
         return found  # which asks the library itself
 
     def get_item(self, x: Any, key: Any) -> Any:
@@ -128,12 +128,12 @@ _backends: dict[tuple[Backend, int], BatchBackend] = {}
 _making = threading.RLock()
 
 
-def backend_on(base: Backend, depth: int) -> BatchBackend:
-    """The backend of arrays of the library `base` with `depth` hidden axes, the same object each time."""
-    found = _backends.get((base, depth))
+def backend_on(base: Backend, level: int) -> BatchBackend:
+    """The backend of arrays of the library `base` with `level` hidden axes, the same object each time."""
+    found = _backends.get((base, level))
     if found is None:
         with _making:
-            found = _backends.get((base, depth)) or _backends.setdefault((base, depth), BatchBackend(base, depth))
+            found = _backends.get((base, level)) or _backends.setdefault((base, level), BatchBackend(base, level))
     return found
 
 
@@ -146,10 +146,6 @@ def base_of(x: Any) -> Backend:
 def enclosed(x: Tensor) -> Tensor:
     """`x` as a Tensor of the batch whose function is being called; `x` itself if it is one, or if there is no batch."""
     batch = innermost()
-    if batch is None or raw_namespace(x._data).__backend__.depth >= batch.depth:
+    if batch is None or raw_namespace(x._data).__backend__.level >= batch.level:
         return x
-    return wrap(backend_on(base_of(x._data), batch.depth).enclose(x))
-
-
-def _interpreter() -> Any:
-    return importlib.import_module(".interpreter", __package__)  # which needs all of xgrad
+    return wrap(backend_on(base_of(x._data), batch.level).lift(x))

@@ -13,20 +13,15 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import xgrad
-
+from ... import linalg, ops
 from ...errors import NotBatchable
 from ...graph.declare import Op
-from ...graph.names import registry
-from ...ops import elementwise as chapter
+from ...graph.names import registry, xg
 from ...ops.parts.axes import axis_from_0
 from ...tensor.tensor import Tensor
 from .arrays import Batch, Batched
-from .backend import BatchBackend
 
-__all__ = ["ELEMENTWISE", "RULES", "elementwise", "full"]
-
-__xgrad__ = True  # an error names the user's line instead of one of ours; this module is imported late
+__all__ = ["RULES", "elementwise", "full"]
 
 RULES: dict[str, Callable[..., Any]] = {}
 """By its name on the namespace (``"sum"``, ``"linalg.inv"``): a function of the backend and the function's arguments."""
@@ -62,14 +57,14 @@ def spread(x: Batched, ndim: int) -> Tensor:
     missing = ndim - len(x.shape)
     if x.batch is None or missing <= 0:
         return x.payload
-    return xgrad.reshape(x.payload, (x.batch.size, *(1,) * missing, *x.shape))
+    return ops.reshape(x.payload, (x.batch.size, *(1,) * missing, *x.shape))
 
 
 def full(x: Batched, batch: Batch | None) -> Tensor:
     """The payload of `x` with the axis of `batch`, whether or not it differs from one example to another."""
     if batch is None or x.batch is not None:
         return x.payload
-    return xgrad.broadcast_to(x.payload, (batch.size, *x.shape))
+    return ops.broadcast_to(x.payload, (batch.size, *x.shape))
 
 
 def like(x: Batched, payload: Any) -> Any:
@@ -96,16 +91,16 @@ def every(axis: Any, x: Batched) -> tuple[int, ...]:
 
 def function(name: str) -> Callable[..., Any]:
     """xgrad's function of this name on the namespace."""
-    found: Any = functools.reduce(getattr, name.split("."), xgrad)
+    found: Any = functools.reduce(getattr, name.split("."), xg)
     return found  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------------- elementwise
 
 
-def elementwise(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
+def elementwise(backend: Any, made: Op[..., Any]) -> Callable[..., Any]:
     """The rule of an op on single elements of its arguments, which broadcast."""
-    call, cls, enclose = made.call, backend.cls, backend.enclose
+    call, cls, enclose = made.call, backend.cls, backend.lift
 
     def run(*args: Any) -> Any:
         batch, ndim, ragged = None, -1, False
@@ -134,91 +129,88 @@ def elementwise(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]
     return pair if len(made.names) == 2 == len(made.arrays) else run
 
 
-ELEMENTWISE = (*chapter.__all__, "where", "zero_where_not", "erf", "relu", "sigmoid", "softplus")
-
-
 @rule("clip")
-def clip(backend: BatchBackend, x: Any, /, min: Any = None, max: Any = None) -> Any:
+def clip(backend: Any, x: Any, /, min: Any = None, max: Any = None) -> Any:
     given = [x, *(v for v in (min, max) if v is not None)]
     bounds = ["min" * (min is not None), "max" * (max is not None)]
 
     def call(x: Any, *limits: Any) -> Any:
-        return xgrad.clip(x, **dict(zip(filter(None, bounds), limits)))
+        return ops.clip(x, **dict(zip(filter(None, bounds), limits)))
 
     stand_in: Any = types.SimpleNamespace(call=call, names=(), arrays=())
     return elementwise(backend, stand_in)(*given)
 
 
 @rule("astype")
-def astype(backend: BatchBackend, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    x = backend.enclose(x)
-    return like(x, xgrad.astype(x.payload, dtype, copy=copy, device=device))
+def astype(backend: Any, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    x = backend.lift(x)
+    return like(x, ops.astype(x.payload, dtype, copy=copy, device=device))
 
 
 # --------------------------------------------------------------------------------------------- reductions, along an axis
 
 
 @rule("sum", "prod", "max", "min", "mean", "var", "std", "all", "any", "count_nonzero", "linalg.vector_norm")
-def reduce(name: str, backend: BatchBackend, x: Any, /, *, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
-    x = backend.enclose(x)
+def reduce(name: str, backend: Any, x: Any, /, *, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    x = backend.lift(x)
     if x.batch is None:
         return like(x, function(name)(x.payload, axis=axis, keepdims=keepdims, **options))
     if x.ndim == 0 and axis in (None, ()):  # no library agrees with another on a reduction along no axis
-        column = xgrad.reshape(x.payload, (x.batch.size, 1))
+        column = ops.reshape(x.payload, (x.batch.size, 1))
         return like(x, function(name)(column, axis=1, **options))
     return like(x, function(name)(x.payload, axis=every(axis, x), keepdims=keepdims, **options))
 
 
 @rule("argmax", "argmin")
-def search(name: str, backend: BatchBackend, x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
-    x = backend.enclose(x)
+def search(name: str, backend: Any, x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
+    x = backend.lift(x)
     if axis is not None or x.batch is None:
         return like(x, function(name)(x.payload, axis=None if axis is None else at(axis, x), keepdims=keepdims))
-    found = function(name)(xgrad.reshape(x.payload, (x.batch.size, x.size)), axis=1)
-    return like(x, xgrad.reshape(found, (x.batch.size, *(1,) * x.ndim)) if keepdims else found)
+    found = function(name)(ops.reshape(x.payload, (x.batch.size, x.size)), axis=1)
+    return like(x, ops.reshape(found, (x.batch.size, *(1,) * x.ndim)) if keepdims else found)
 
 
 @rule("sort", "argsort")
-def sort(name: str, backend: BatchBackend, x: Any, /, *, axis: int = -1, **options: Any) -> Any:
-    x = backend.enclose(x)
+def sort(name: str, backend: Any, x: Any, /, *, axis: int = -1, **options: Any) -> Any:
+    x = backend.lift(x)
     return like(x, function(name)(x.payload, axis=at(axis_from_0(name, axis, x.ndim), x), **options))
 
 
 @rule("cumulative_sum", "cumulative_prod")
-def accumulate(name: str, backend: BatchBackend, x: Any, /, *, axis: int | None = None, **options: Any) -> Any:
-    x = backend.enclose(x)
+def accumulate(name: str, backend: Any, x: Any, /, *, axis: int | None = None, **options: Any) -> Any:
+    x = backend.lift(x)
     if axis is None and x.ndim != 1:
         raise ValueError(f"{name}: x has {x.ndim} axes, so axis must be given; it may be left out only for one axis")
     return like(x, function(name)(x.payload, axis=at(axis_from_0(name, axis or 0, x.ndim), x), **options))
 
 
 @rule("fft.fft", "fft.ifft", "fft.rfft", "fft.irfft", "fft.hfft", "fft.ihfft")
-def transform(name: str, backend: BatchBackend, x: Any, /, *, axis: int = -1, **options: Any) -> Any:
-    x = backend.enclose(x)
+def transform(name: str, backend: Any, x: Any, /, *, axis: int = -1, **options: Any) -> Any:
+    x = backend.lift(x)
     return like(x, function(name)(x.payload, axis=at(axis, x), **options))
 
 
 @rule("fft.fftn", "fft.ifftn", "fft.rfftn", "fft.irfftn", "fft.fftshift", "fft.ifftshift")
-def transforms(name: str, backend: BatchBackend, x: Any, /, *, axes: Any = None, **options: Any) -> Any:
-    x = backend.enclose(x)
+def transforms(name: str, backend: Any, x: Any, /, *, axes: Any = None, **options: Any) -> Any:
+    x = backend.lift(x)
     return like(x, function(name)(x.payload, axes=every(axes, x), **options))
 
 
 @rule("flip")
-def flip(backend: BatchBackend, x: Any, /, *, axis: Any = None) -> Any:
-    x = backend.enclose(x)
-    return like(x, xgrad.flip(x.payload, axis=every(axis, x)) if x.ndim else x.payload)
+def flip(backend: Any, x: Any, /, *, axis: Any = None) -> Any:
+    x = backend.lift(x)
+    return like(x, ops.flip(x.payload, axis=every(axis, x)) if x.ndim else x.payload)
 
 
 @rule("roll")
-def roll(backend: BatchBackend, x: Any, /, shift: Any, *, axis: Any = None) -> Any:
-    x = backend.enclose(x)
+def roll(backend: Any, x: Any, /, shift: Any, *, axis: Any = None) -> Any:
+    x = backend.lift(x)
     if axis is None and x.batch is not None:
-        flat = xgrad.roll(xgrad.reshape(x.payload, (x.batch.size, x.size)), shift, axis=1)
-        return like(x, xgrad.reshape(flat, x.payload.shape))
+        flat = ops.roll(ops.reshape(x.payload, (x.batch.size, x.size)), shift, axis=1)
+        return like(x, ops.reshape(flat, x.payload.shape))
     if isinstance(axis, (tuple, list)):
-        return like(x, xgrad.roll(x.payload, shift, axis=every(axis, x)))
-    return like(x, xgrad.roll(x.payload, shift, axis=None if axis is None else at(axis, x)))
+        return like(x, ops.roll(x.payload, shift, axis=every(axis, x)))
+    return like(x, ops.roll(x.payload, shift, axis=None if axis is None else at(axis, x)))
 
 
 # ---------------------------------------------------------------------------------------------------------- manipulation
@@ -234,51 +226,51 @@ def sized(shape: Any, size: int) -> tuple[int, ...]:
 
 
 @rule("reshape")
-def reshape(backend: BatchBackend, x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
-    x = backend.enclose(x)
+def reshape(backend: Any, x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
+    x = backend.lift(x)
     shape = sized(shape, x.size)
     if math.prod(shape) != x.size:
         raise ValueError(f"reshape: an array of shape {tuple(x.shape)} cannot have shape {shape}")
-    return like(x, xgrad.reshape(x.payload, shape if x.batch is None else (x.batch.size, *shape), copy=copy))
+    return like(x, ops.reshape(x.payload, shape if x.batch is None else (x.batch.size, *shape), copy=copy))
 
 
 @rule("expand_dims")
-def expand_dims(backend: BatchBackend, x: Any, /, axis: Any = 0) -> Any:
-    x = backend.enclose(x)
-    return like(x, xgrad.expand_dims(x.payload, axis=every(axis, x)))
+def expand_dims(backend: Any, x: Any, /, axis: Any = 0) -> Any:
+    x = backend.lift(x)
+    return like(x, ops.expand_dims(x.payload, axis=every(axis, x)))
 
 
 @rule("squeeze")
-def squeeze(backend: BatchBackend, x: Any, /, axis: Any) -> Any:
-    x = backend.enclose(x)
-    return like(x, xgrad.squeeze(x.payload, axis=every(axis, x)))
+def squeeze(backend: Any, x: Any, /, axis: Any) -> Any:
+    x = backend.lift(x)
+    return like(x, ops.squeeze(x.payload, axis=every(axis, x)))
 
 
 @rule("permute_dims")
-def permute_dims(backend: BatchBackend, x: Any, /, axes: tuple[int, ...]) -> Any:
-    x = backend.enclose(x)
+def permute_dims(backend: Any, x: Any, /, axes: tuple[int, ...]) -> Any:
+    x = backend.lift(x)
     order = tuple(a % max(x.ndim, 1) for a in axes)
-    return like(x, xgrad.permute_dims(x.payload, order if x.batch is None else (0, *(a + 1 for a in order))))
+    return like(x, ops.permute_dims(x.payload, order if x.batch is None else (0, *(a + 1 for a in order))))
 
 
 @rule("moveaxis")
-def moveaxis(backend: BatchBackend, x: Any, source: Any, destination: Any, /) -> Any:
-    x = backend.enclose(x)
-    return like(x, xgrad.moveaxis(x.payload, every(source, x), every(destination, x)))
+def moveaxis(backend: Any, x: Any, source: Any, destination: Any, /) -> Any:
+    x = backend.lift(x)
+    return like(x, ops.moveaxis(x.payload, every(source, x), every(destination, x)))
 
 
 @rule("broadcast_to")
-def broadcast_to(backend: BatchBackend, x: Any, /, shape: tuple[int, ...]) -> Any:
-    x = backend.enclose(x)
+def broadcast_to(backend: Any, x: Any, /, shape: tuple[int, ...]) -> Any:
+    x = backend.lift(x)
     shape = tuple(shape)
     if x.batch is None:
-        return like(x, xgrad.broadcast_to(x.payload, shape))
-    return like(x, xgrad.broadcast_to(spread(x, len(shape)), (x.batch.size, *shape)))
+        return like(x, ops.broadcast_to(x.payload, shape))
+    return like(x, ops.broadcast_to(spread(x, len(shape)), (x.batch.size, *shape)))
 
 
 @rule("concat", "stack")
-def join(name: str, backend: BatchBackend, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
-    xs = [backend.enclose(x) for x in arrays]
+def join(name: str, backend: Any, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
+    xs = [backend.lift(x) for x in arrays]
     batch = joint(xs)
     if axis is None:
         xs, axis = [RULES["reshape"](backend, x, (-1,)) for x in xs], 0
@@ -287,49 +279,49 @@ def join(name: str, backend: BatchBackend, arrays: Sequence[Any], /, *, axis: in
 
 
 @rule("unstack")
-def unstack(backend: BatchBackend, x: Any, /, *, axis: int = 0) -> Any:
-    x = backend.enclose(x)
-    return like(x, xgrad.unstack(x.payload, axis=at(axis_from_0("unstack", axis, x.ndim), x)))
+def unstack(backend: Any, x: Any, /, *, axis: int = 0) -> Any:
+    x = backend.lift(x)
+    return like(x, ops.unstack(x.payload, axis=at(axis_from_0("unstack", axis, x.ndim), x)))
 
 
 @rule("tile")
-def tile(backend: BatchBackend, x: Any, repetitions: tuple[int, ...], /) -> Any:
-    x = backend.enclose(x)
+def tile(backend: Any, x: Any, repetitions: tuple[int, ...], /) -> Any:
+    x = backend.lift(x)
     times = tuple(repetitions)
     if x.batch is None:
-        return like(x, xgrad.tile(x.payload, times))
+        return like(x, ops.tile(x.payload, times))
     times = (1,) * (x.ndim - len(times)) + times
-    return like(x, xgrad.tile(spread(x, len(times)), (1, *times)))
+    return like(x, ops.tile(spread(x, len(times)), (1, *times)))
 
 
 @rule("repeat")
-def repeat(backend: BatchBackend, x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
-    x, repeats = backend.enclose(x), repeats._data if isinstance(repeats, Tensor) else repeats
+def repeat(backend: Any, x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
+    x, repeats = backend.lift(x), repeats._data if isinstance(repeats, Tensor) else repeats
     if isinstance(repeats, Batched):
         if repeats.batch is not None:
             raise NotBatchable("repeat", "the shape of its result depends on the values of repeats, which differ in the batch")
         repeats = repeats.payload
     if axis is None:
         x, axis = RULES["reshape"](backend, x, (-1,)), 0
-    return like(x, xgrad.repeat(x.payload, repeats, axis=at(axis, x)))
+    return like(x, ops.repeat(x.payload, repeats, axis=at(axis, x)))
 
 
 @rule("tril", "triu", "matrix_transpose", "linalg.matrix_transpose", "linalg.cholesky", "linalg.det", "linalg.diagonal",
       "linalg.eig", "linalg.eigh", "linalg.eigvals", "linalg.eigvalsh", "linalg.inv", "linalg.matrix_power", "linalg.qr",
       "linalg.slogdet", "linalg.svd", "linalg.svdvals")  # fmt: skip
-def on_matrices(name: str, backend: BatchBackend, x: Any, /, *args: Any, **options: Any) -> Any:
+def on_matrices(name: str, backend: Any, x: Any, /, *args: Any, **options: Any) -> Any:
     """Functions of the matrices in the last two axes."""
-    x = backend.enclose(x)
+    x = backend.lift(x)
     if x.ndim < 2:
         raise ValueError(f"{name}: x has shape {tuple(x.shape)}; a matrix has two axes at least")
     return like(x, function(name)(x.payload, *args, **options))
 
 
 @rule("linalg.pinv", "linalg.matrix_rank")
-def with_tolerance(name: str, backend: BatchBackend, x: Any, /, *, rtol: Any = None) -> Any:
+def with_tolerance(name: str, backend: Any, x: Any, /, *, rtol: Any = None) -> Any:
     if not hasattr(rtol, "dtype"):
         return on_matrices(name, backend, x, **({} if rtol is None else {"rtol": rtol}))
-    x, rtol = backend.enclose(x), backend.enclose(rtol)
+    x, rtol = backend.lift(x), backend.lift(rtol)
     batch = joint([x, rtol])
     return backend.cls(function(name)(full(x, batch), rtol=full(rtol, batch)), batch)
 
@@ -338,56 +330,56 @@ def with_tolerance(name: str, backend: BatchBackend, x: Any, /, *, rtol: Any = N
 
 
 @rule("matmul")
-def matmul(backend: BatchBackend, x1: Any, x2: Any, /) -> Any:
-    a, b = backend.enclose(x1), backend.enclose(x2)
+def matmul(backend: Any, x1: Any, x2: Any, /) -> Any:
+    a, b = backend.lift(x1), backend.lift(x2)
     p, q = a.ndim, b.ndim
     batch = joint([a, b])
     if batch is None or not p or not q or a.shape[-1] != b.shape[max(q - 2, 0)]:  # wrong shapes raise in terms of their own
         if batch is not None:
             raise ValueError(f"matmul: x1 has shape {tuple(a.shape)} but x2 is {tuple(b.shape)}; their inner axes must be equal")
-        return backend.cls(xgrad.matmul(a.payload, b.payload), None)
+        return backend.cls(ops.matmul(a.payload, b.payload), None)
     return backend.cls(_product(a, b, p, q), batch)
 
 
 def _product(a: Batched, b: Batched, p: int, q: int) -> Tensor:
     """The payload of ``a @ b``: as one product of matrices if it can be, else as a stack of them."""
     if b.batch is None and (q == 1 or (p == 1 and q == 2)):
-        return xgrad.matmul(a.payload, b.payload)  # the vectors of a batch are the rows of a matrix
+        return ops.matmul(a.payload, b.payload)  # the vectors of a batch are the rows of a matrix
     if a.batch is None and q == 1 and p <= 2:
-        return xgrad.matmul(b.payload, a.payload if p == 1 else xgrad.matrix_transpose(a.payload))
+        return ops.matmul(b.payload, a.payload if p == 1 else ops.matrix_transpose(a.payload))
     if p == 1 == q:
-        return xgrad.vecdot(xgrad.conj(a.payload), b.payload)
+        return ops.vecdot(ops.conj(a.payload), b.payload)
     if b.batch is None and q == 2:
-        rows = xgrad.reshape(a.payload, (math.prod(a.payload.shape[:-1]), a.shape[-1]))
-        return xgrad.reshape(xgrad.matmul(rows, b.payload), (*a.payload.shape[:-1], b.shape[-1]))
+        rows = ops.reshape(a.payload, (math.prod(a.payload.shape[:-1]), a.shape[-1]))
+        return ops.reshape(ops.matmul(rows, b.payload), (*a.payload.shape[:-1], b.shape[-1]))
     ndim = max(p, q, 2)
     left, right = a.payload, b.payload
     if p == 1:
-        left = xgrad.reshape(left, (*left.shape[:-1], *(1,) * (ndim - 1 if a.batch is not None else 1), left.shape[-1]))
+        left = ops.reshape(left, (*left.shape[:-1], *(1,) * (ndim - 1 if a.batch is not None else 1), left.shape[-1]))
     else:
         left = spread(a, ndim)
     if q == 1:
         ones = (1,) * (ndim - 2 if b.batch is not None else 0)
-        right = xgrad.reshape(right, (*right.shape[:-1], *ones, right.shape[-1], 1))
+        right = ops.reshape(right, (*right.shape[:-1], *ones, right.shape[-1], 1))
     else:
         right = spread(b, ndim)
-    made = xgrad.matmul(left, right)
-    return xgrad.squeeze(made, axis=-2 if p == 1 else -1) if 1 in (p, q) else made
+    made = ops.matmul(left, right)
+    return ops.squeeze(made, axis=-2 if p == 1 else -1) if 1 in (p, q) else made
 
 
 @rule("vecdot")
-def vecdot(backend: BatchBackend, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    a, b = backend.enclose(x1), backend.enclose(x2)
+def vecdot(backend: Any, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    a, b = backend.lift(x1), backend.lift(x2)
     ndim = max(a.ndim, b.ndim)
     if axis >= 0 and a.ndim != b.ndim:  # counted from the front, it is another place in either
         a, b, axis = RULES["moveaxis"](backend, a, axis, -1), RULES["moveaxis"](backend, b, axis, -1), -1
     axis = axis if axis < 0 else axis - ndim
-    return backend.cls(xgrad.vecdot(spread(a, ndim), spread(b, ndim), axis=axis), joint([a, b]))
+    return backend.cls(ops.vecdot(spread(a, ndim), spread(b, ndim), axis=axis), joint([a, b]))
 
 
 @rule("tensordot")
-def tensordot(backend: BatchBackend, x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    a, b = backend.enclose(x1), backend.enclose(x2)
+def tensordot(backend: Any, x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    a, b = backend.lift(x1), backend.lift(x2)
     batch = joint([a, b])
     if isinstance(axes, int):
         ours: Sequence[int] = range(a.ndim - axes, a.ndim)
@@ -403,26 +395,26 @@ def tensordot(backend: BatchBackend, x1: Any, x2: Any, /, *, axes: Any = 2) -> A
                 raise ValueError(f"tensordot: axis {i} of x1 {tuple(a.shape)} and {j} of x2 {tuple(b.shape)} differ in length")
             right[j] = left[i]
         out = [c for c in left if c not in right] + [c for c in right if c not in left]
-        return backend.cls(xgrad.einsum(f"Z{''.join(left)},Z{''.join(right)}->Z{''.join(out)}", a.payload, b.payload), batch)
-    made = xgrad.tensordot(a.payload, b.payload, axes=(every(ours, a), every(theirs, b)))
-    return backend.cls(made if b.batch is None else xgrad.moveaxis(made, a.ndim - len(ours), 0), batch)
+        return backend.cls(ops.einsum(f"Z{''.join(left)},Z{''.join(right)}->Z{''.join(out)}", a.payload, b.payload), batch)
+    made = ops.tensordot(a.payload, b.payload, axes=(every(ours, a), every(theirs, b)))
+    return backend.cls(made if b.batch is None else ops.moveaxis(made, a.ndim - len(ours), 0), batch)
 
 
 @rule("linalg.solve")
-def solve(backend: BatchBackend, x1: Any, x2: Any, /) -> Any:
-    a, b = backend.enclose(x1), backend.enclose(x2)
+def solve(backend: Any, x1: Any, x2: Any, /) -> Any:
+    a, b = backend.lift(x1), backend.lift(x2)
     batch, vector = joint([a, b]), b.ndim == 1
     if a.batch is None and b.batch is not None and a.ndim == 2 and b.ndim <= 2:  # one factorization for all
         n = b.shape[0]
-        columns = xgrad.reshape(xgrad.moveaxis(b.payload, 0, -1), (n, b.batch.size * b.size // max(n, 1)))
-        found = xgrad.reshape(xgrad.linalg.solve(a.payload, columns), (*b.shape, b.batch.size))
-        return backend.cls(xgrad.moveaxis(found, -1, 0), batch)
+        columns = ops.reshape(ops.moveaxis(b.payload, 0, -1), (n, b.batch.size * b.size // max(n, 1)))
+        found = ops.reshape(linalg.solve(a.payload, columns), (*b.shape, b.batch.size))
+        return backend.cls(ops.moveaxis(found, -1, 0), batch)
     if vector:
         b = RULES["expand_dims"](backend, b, -1)
     ndim = max(a.ndim, b.ndim)
     left, right = (x if x.batch is not None else backend.cls(full(x, batch), batch) for x in (a, b))
-    found = xgrad.linalg.solve(spread(left, ndim), spread(right, ndim))
-    return backend.cls(xgrad.squeeze(found, axis=-1) if vector else found, batch)
+    found = linalg.solve(spread(left, ndim), spread(right, ndim))
+    return backend.cls(ops.squeeze(found, axis=-1) if vector else found, batch)
 
 
 # -------------------------------------------------------------------------------------------------------------- indexing
@@ -431,9 +423,9 @@ def solve(backend: BatchBackend, x1: Any, x2: Any, /) -> Any:
 class Key:
     """An index taken apart: first a grid of integers, slices and None, then arrays of integers along some of its axes."""
 
-    def __init__(self, backend: BatchBackend, x: Batched, key: Any) -> None:
+    def __init__(self, backend: Any, x: Batched, key: Any) -> None:
         parts = list(key) if isinstance(key, tuple) else [key]
-        parts = [backend.enclose(part) if hasattr(part, "dtype") else part for part in parts]
+        parts = [backend.lift(part) if hasattr(part, "dtype") else part for part in parts]
         parts = [number for part in parts for number in self._numbers(part)]
         used = sum(part is not None and part is not Ellipsis for part in parts)
         rest = [slice(None)] * (x.ndim - used)
@@ -472,7 +464,7 @@ class Key:
             raise NotBatchable(
                 "x[mask]", "the shape of the result depends on values, which differ in the batch; use xgrad.where(mask, x, 0)"
             )
-        return [part.__class__(number, None) for number in xgrad.nonzero(part.payload)]
+        return [part.__class__(number, None) for number in ops.nonzero(part.payload)]
 
     def indices(self, x: Batched) -> tuple[tuple[Any, ...], int]:
         """What the payload of `x`, its axes in the order of `front`, is indexed with; how many axes that makes of one."""
@@ -490,10 +482,10 @@ class Key:
 
     def front(self, x: Batched) -> Tensor:
         """The payload of `x` with the axes that arrays index right after the batch's."""
-        return xgrad.moveaxis(x.payload, every(self.axes, x), every(range_tuple(len(self.axes)), x))
+        return ops.moveaxis(x.payload, every(self.axes, x), every(range_tuple(len(self.axes)), x))
 
     def back(self, x: Batched, payload: Tensor) -> Tensor:
-        return xgrad.moveaxis(payload, every(range_tuple(len(self.axes)), x), every(self.axes, x))
+        return ops.moveaxis(payload, every(range_tuple(len(self.axes)), x), every(self.axes, x))
 
 
 def range_tuple(n: int) -> tuple[int, ...]:
@@ -511,29 +503,29 @@ def grid_of(x: Batched, key: Any) -> Any:
 
 
 @rule("get_item")
-def get_item(backend: BatchBackend, x: Any, key: Any, /) -> Any:
-    x = backend.enclose(x)
+def get_item(backend: Any, x: Any, key: Any, /) -> Any:
+    x = backend.lift(x)
     if is_basic(key):
-        return like(x, xgrad.getitem(x.payload, grid_of(x, key)))
+        return like(x, ops.getitem(x.payload, grid_of(x, key)))
     k = Key(backend, x, key)
-    grid = x if k.plain else like(x, xgrad.getitem(x.payload, grid_of(x, k.grid)))
+    grid = x if k.plain else like(x, ops.getitem(x.payload, grid_of(x, k.grid)))
     if not k.arrays:
         return grid
     index, ndim = k.indices(grid)
-    made = backend.cls(xgrad.getitem(k.front(grid), index), k.batch)
+    made = backend.cls(ops.getitem(k.front(grid), index), k.batch)
     moved = range_tuple(ndim)
-    return like(made, xgrad.moveaxis(made.payload, every(moved, made), every(tuple(i + k.place for i in moved), made)))
+    return like(made, ops.moveaxis(made.payload, every(moved, made), every(tuple(i + k.place for i in moved), made)))
 
 
 @rule("set_item", "scatter_add")
-def write(name: str, backend: BatchBackend, x: Any, key: Any, value: Any, /) -> Any:
-    x, value = backend.enclose(x), backend.enclose(value)
+def write(name: str, backend: Any, x: Any, key: Any, value: Any, /) -> Any:
+    x, value = backend.lift(x), backend.lift(value)
     mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
     differs = isinstance(mask, Batched) and mask.batch is not None and backend.dtype_of(mask.dtype).kind == "bool"
     if differs and name == "set_item" and value.size == 1:
         wide = RULES["reshape"](backend, mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))
         return backend.xp.where(wide, RULES["reshape"](backend, value, ()), x)
-    put = xgrad.setitem if name == "set_item" else xgrad.scatter_add
+    put = ops.setitem if name == "set_item" else ops.scatter_add
     if is_basic(key):
         batch = joint([x, value])
         there = backend.cls(full(x, batch), batch)
@@ -545,17 +537,17 @@ def write(name: str, backend: BatchBackend, x: Any, key: Any, value: Any, /) -> 
     there = backend.cls(full(x, batch), batch)
     if not k.arrays:
         return write(name, backend, there, tuple(k.grid), value)
-    grid = there if k.plain else like(there, xgrad.getitem(there.payload, grid_of(there, k.grid)))
+    grid = there if k.plain else like(there, ops.getitem(there.payload, grid_of(there, k.grid)))
     index, ndim = k.indices(grid)
     moved = range_tuple(ndim)
     value = backend.cls(_fitting(value, ndim + grid.ndim - len(k.axes)), value.batch)
     if value.ndim > k.place:  # else it broadcasts along these axes
         wide = RULES["reshape"](backend, value, (1,) * (ndim + grid.ndim - len(k.axes) - value.ndim) + tuple(value.shape))
-        order = xgrad.moveaxis(wide.payload, every(tuple(i + k.place for i in moved), wide), every(moved, wide))
+        order = ops.moveaxis(wide.payload, every(tuple(i + k.place for i in moved), wide), every(moved, wide))
         value = like(wide, order)
     made = k.back(grid, put(k.front(grid), index, value.payload))
     if not k.plain:
-        made = xgrad.setitem(there.payload, grid_of(there, k.grid), made)
+        made = ops.setitem(there.payload, grid_of(there, k.grid), made)
     return like(there, made)
 
 
@@ -563,31 +555,31 @@ def _fitting(value: Batched, ndim: int) -> Tensor:
     """The payload of `value` so that it broadcasts to a place of `ndim` axes, behind the batch's."""
     if value.ndim > ndim:  # leading axes of length one, which the place does not have
         shape = value.shape[value.ndim - ndim :]
-        return xgrad.reshape(value.payload, shape if value.batch is None else (value.batch.size, *shape))
+        return ops.reshape(value.payload, shape if value.batch is None else (value.batch.size, *shape))
     return spread(value, ndim)
 
 
 @rule("take_along_axis")
-def take_along_axis(backend: BatchBackend, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
-    x, indices = backend.enclose(x), backend.enclose(indices)
+def take_along_axis(backend: Any, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+    x, indices = backend.lift(x), backend.lift(indices)
     if x.ndim != indices.ndim:
         raise ValueError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have the same number")
     batch, axis = joint([x, indices]), axis_from_0("take_along_axis", axis, x.ndim)
     if batch is None:
-        return like(x, xgrad.take_along_axis(x.payload, indices.payload, axis=axis))
-    return backend.cls(xgrad.take_along_axis(full(x, batch), full(indices, batch), axis=axis + 1), batch)
+        return like(x, ops.take_along_axis(x.payload, indices.payload, axis=axis))
+    return backend.cls(ops.take_along_axis(full(x, batch), full(indices, batch), axis=axis + 1), batch)
 
 
 # ------------------------------------------------------------------------------------------------------------- searching
 
 
 @rule("searchsorted")
-def searchsorted(backend: BatchBackend, x1: Any, x2: Any, /, *, side: Any = "left", sorter: Any = None) -> Any:
-    x1, x2 = backend.enclose(x1), backend.enclose(x2)
+def searchsorted(backend: Any, x1: Any, x2: Any, /, *, side: Any = "left", sorter: Any = None) -> Any:
+    x1, x2 = backend.lift(x1), backend.lift(x2)
     if sorter is not None:
         x1 = backend.xp.take(x1, sorter, axis=0)
     if x1.batch is None:
-        return like(x2, xgrad.searchsorted(x1.payload, x2.payload, side=side))
+        return like(x2, ops.searchsorted(x1.payload, x2.payload, side=side))
     xp, v = backend.xp, RULES["expand_dims"](backend, x2, -1)  # no library searches many arrays: count what is smaller
     beyond = x1 >= v if side == "left" else x1 > v
     if backend.dtype_of(x1.dtype).inexact:  # NaN comes last, and nothing is beyond it
@@ -596,10 +588,10 @@ def searchsorted(backend: BatchBackend, x1: Any, x2: Any, /, *, side: Any = "lef
 
 
 @rule("isin")
-def isin(backend: BatchBackend, x1: Any, x2: Any, /, *, invert: bool = False) -> Any:
-    x1, x2 = backend.enclose(x1), backend.enclose(x2)
+def isin(backend: Any, x1: Any, x2: Any, /, *, invert: bool = False) -> Any:
+    x1, x2 = backend.lift(x1), backend.lift(x2)
     if x2.batch is None:
-        return like(x1, xgrad.isin(x1.payload, x2.payload, invert=invert))
+        return like(x1, ops.isin(x1.payload, x2.payload, invert=invert))
     found = backend.xp.any(RULES["expand_dims"](backend, x1, -1) == RULES["reshape"](backend, x2, (-1,)), axis=-1)
     return ~found if invert else found
 
@@ -608,8 +600,8 @@ VALUES = "the shape of its result depends on the values of its argument, which d
 
 
 @rule("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values")
-def by_value(name: str, backend: BatchBackend, x: Any, /) -> Any:
-    x = backend.enclose(x)
+def by_value(name: str, backend: Any, x: Any, /) -> Any:
+    x = backend.lift(x)
     if x.batch is not None:
         advice = "use xgrad.where(x != 0, a, b)" if name == "nonzero" else "compare with xgrad.sort(x)"
         raise NotBatchable(name, f"{VALUES}; {advice}, or call it in a loop over the examples")
@@ -620,32 +612,28 @@ def by_value(name: str, backend: BatchBackend, x: Any, /) -> Any:
 
 
 @rule("zeros", "ones", "full", "empty", "eye", "arange", "linspace", "fft.fftfreq", "fft.rfftfreq")
-def create(name: str, backend: BatchBackend, *args: Any, **options: Any) -> Any:
+def create(name: str, backend: Any, *args: Any, **options: Any) -> Any:
     made = functools.reduce(getattr, name.split("."), backend.base.xp)(*args, **options)
-    return backend.enclose(made)
+    return backend.lift(made)
 
 
 @rule("zeros_like", "ones_like", "empty_like", "full_like")
-def create_like(
-    name: str, backend: BatchBackend, x: Any, /, *value: Any, dtype: Any = None, device: Any = None, **options: Any
-) -> Any:
+def create_like(name: str, backend: Any, x: Any, /, *value: Any, dtype: Any = None, device: Any = None, **options: Any) -> Any:
     device = x.device if device is None and isinstance(x, Batched) else device
     kind = x.dtype if dtype is None else dtype
-    return backend.enclose(
-        getattr(backend.base.xp, name.removesuffix("_like"))(tuple(x.shape), *value, dtype=kind, device=device)
-    )
+    return backend.lift(getattr(backend.base.xp, name.removesuffix("_like"))(tuple(x.shape), *value, dtype=kind, device=device))
 
 
 @rule("asarray")
-def asarray(backend: BatchBackend, x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+def asarray(backend: Any, x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
     if not isinstance(x, Batched):
-        return backend.enclose(backend.base.xp.asarray(x, dtype=dtype, device=device, copy=copy))
-    x = backend.enclose(x)
-    payload = x.payload if dtype is None else xgrad.astype(x.payload, dtype, copy=False)
+        return backend.lift(backend.base.xp.asarray(x, dtype=dtype, device=device, copy=copy))
+    x = backend.lift(x)
+    payload = x.payload if dtype is None else ops.astype(x.payload, dtype, copy=False)
     payload = payload if device is None else payload.to_device(device)
     return like(x, registry["clone"].call(payload) if copy and payload is x.payload else payload)
 
 
 @rule("result_type")
-def result_type(backend: BatchBackend, /, *given: Any) -> Any:
+def result_type(backend: Any, /, *given: Any) -> Any:
     return backend.base.xp.result_type(*(x.dtype if isinstance(x, Batched) else x for x in given))

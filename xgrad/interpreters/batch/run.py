@@ -13,38 +13,35 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-import xgrad
-
+from ... import ops
 from ...backend.dtypes import DType
 from ...engine.arguments import put
 from ...engine.backward import fit, item_rules
-from ...engine.call import general
+from ...engine.call import general_call
 from ...errors import NotBatchable, NoValue
 from ...graph.declare import Op
 from ...graph.names import registry
 from ...graph.recording import mode, recording
 from ...tensor.tensor import ArrayLike, Tensor, wrap
 from .arrays import Batch, Batched, in_graph
-from .backend import BatchBackend
-from .functions import ELEMENTWISE, RULES, elementwise, full
+from .functions import RULES, elementwise, full
 
 __all__ = ["forward", "namespace"]
-
-__xgrad__ = True  # see `rules`
 
 FACTS = ("isdtype", "can_cast", "finfo", "iinfo", "e", "inf", "nan", "newaxis", "pi")
 
 
-def namespace(backend: BatchBackend) -> types.ModuleType:
+def namespace(backend: Any) -> types.ModuleType:
     """The namespace of batched arrays: the functions that have rules, and any other op composed of these."""
-    xp = types.ModuleType(f"xgrad.raw.{backend.name}.batched{backend.depth}")
+    xp = types.ModuleType(f"xgrad.raw.{backend.name}.batched{backend.level}")
     parts = {name: types.ModuleType(f"{xp.__name__}.{name}") for name in ("linalg", "fft", "special")}
     base = backend.base.xp
     facts = [*FACTS, *(dtype.name for dtype in DType._by_name.values())]
     xp.__dict__.update({name: getattr(base, name) for name in facts if hasattr(base, name)})
     xp.__dict__.update(__backend__=backend, **parts)
-    for name in ELEMENTWISE:
-        setattr(xp, name, elementwise(backend, registry[name]))
+    for op in registry.values():
+        if op.is_own and op.is_elementwise:
+            setattr(xp, op.name, elementwise(backend, op))
     for dotted, made in RULES.items():
         part, _, name = dotted.rpartition(".")
         setattr(parts.get(part, xp), name, functools.partial(made, backend))
@@ -59,27 +56,24 @@ def namespace(backend: BatchBackend) -> types.ModuleType:
 
 # ----------------------------------------------------------------------------------------------------- ops without a rule
 
-THROUGH = frozenset({"getitem", "gather", "setitem", "scatter_add", "to_device", "new_zeros"})
-"""Ops that are written as a call of one function that has a rule here."""
-
 _composing: ContextVar[frozenset[tuple[int, str]]] = ContextVar("xgrad_composing", default=frozenset())
 
 
-def forward(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
+def forward(backend: Any, made: Op[..., Any]) -> Callable[..., Any]:
     """What an op does to batched arrays: a function of the namespace and of all its parameters in order."""
-    if made.name in THROUGH:
+    if made.passes_through:
         return made.forward
-    if made.pointwise or made.name in ELEMENTWISE or (made.pushes and all(p and p.kind == "elementwise" for p in made.pushes)):
+    if made.is_elementwise or (made.pushes and all(push and push.way == "elementwise" for push in made.pushes)):
         single = elementwise(backend, made)
         return lambda xp, *values: single(*values)
     own = registry.get(made.name) is made
     for name in (made.name, f"linalg.{made.name}", f"fft.{made.name}"):
         if own and name in RULES:
             return _with_keywords(made, functools.partial(RULES[name], backend))
-    if made.kind == "composite":
+    if made.derivative == "composite":
         return made.forward
     composition = _guarded(backend, made) if own else made.forward
-    if made.kind in ("none", "zero"):
+    if made.derivative in ("none", "zero"):
         return _unrecorded(composition)
     return functools.partial(_as_one, backend, made, composition)
 
@@ -101,9 +95,9 @@ def _unrecorded(composition: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _guarded(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
+def _guarded(backend: Any, made: Op[..., Any]) -> Callable[..., Any]:
     """The op as it is written, unless that leads back to itself: then it is a function of the library."""
-    key = (backend.depth, made.name)
+    key = (backend.level, made.name)
 
     def run(xp: Any, *values: Any) -> Any:
         outer = _composing.get()
@@ -122,13 +116,13 @@ def _guarded(backend: BatchBackend, made: Op[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _as_one(backend: BatchBackend, made: Op[..., Any], composition: Callable[..., Any], xp: Any, *values: Any) -> Any:
+def _as_one(backend: Any, made: Op[..., Any], composition: Callable[..., Any], xp: Any, *values: Any) -> Any:
     """An op with derivative rules of its own, written as a composition of others: in the graph of payloads it is one op.
 
     Its own rules know what the composition does not: how ties are shared, what is finite where parts are not.
     """
     given = values[made.arrays[0]] if made.sequence else [values[i] for i in made.arrays]
-    items = [backend.enclose(v) if hasattr(v, "dtype") else v for v in given]
+    items = [backend.lift(v) if hasattr(v, "dtype") else v for v in given]
     tracked = tuple(isinstance(x, Batched) and in_graph(x.payload) for x in items)
     if not any(tracked) or not mode.get():
         return composition(xp, *values)
@@ -143,7 +137,7 @@ class _Call:
 
     def __init__(
         self,
-        backend: BatchBackend,
+        backend: Any,
         made: Op[..., Any],
         composition: Callable[..., Any],
         values: list[Any],
@@ -166,7 +160,7 @@ class _Call:
     def run(self, payloads: Sequence[Any]) -> tuple[Any, ...]:
         y = self.composition(self.backend.xp, *self.parameters(payloads)[0])
         self.kind = type(y) if isinstance(y, (tuple, list)) else None
-        outputs = [self.backend.enclose(v) for v in (y if self.kind else [y])]
+        outputs = [self.backend.lift(v) for v in (y if self.kind else [y])]
         self.batches = [v.batch for v in outputs]
         return tuple(v.payload._data for v in outputs)
 
@@ -198,7 +192,7 @@ class _Call:
                 d = fit(xp, d, item)
             payload = full(d, item.batch)
             if item.batch is None and d.batch is not None:
-                payload = xgrad.sum(payload, axis=0)
+                payload = ops.sum(payload, axis=0)
             found.append(payload if isinstance(g[0], Tensor) else payload._data)
         return found
 
@@ -214,15 +208,15 @@ def _one(xp: Any, payloads: Sequence[ArrayLike], call: Any) -> tuple[Tensor, ...
 _ONE: Op[..., Any] = Op(_one)
 _ONE.name = "batched"
 _ONE.vjp(payloads=lambda g, payloads, y, call: call.pull(g, payloads, y))
-_ONE.call = general(_ONE)
+_ONE.call = general_call(_ONE)
 
 
-def _named(backend: BatchBackend, module: types.ModuleType, name: str) -> Any:
+def _named(backend: Any, module: types.ModuleType, name: str) -> Any:
     """An op as a function of the namespace, looked up for the first time."""
     if name not in registry:
         raise AttributeError(f"{module.__name__} has no {name!r}")
     made = registry[name]
-    run, signature = backend.forward(made), inspect.signature(made.source)
+    run, signature = backend.run(made), inspect.signature(made.source)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(backend.xp, *args, **kwargs)

@@ -133,7 +133,7 @@ def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -
 # --------------------------------------------------------------------------------------------------------------- roots
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def cbrt(xp: Any, x: ArrayLike, /) -> Tensor:
     """The real cube root, also of negative numbers.
@@ -154,7 +154,6 @@ def cbrt(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 cbrt.vjp(x=lambda g, y: g / (3 * (y * y)))
-cbrt.elementwise()
 
 
 # ---------------------------------------------------------------------------------------------------------------- sinc
@@ -174,7 +173,7 @@ def sinc(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.sinc_jn(0, x)
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def spherical_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
     """The spherical Bessel function of the first kind and of order `n`; that of order 0 is ``sin(x) / x``.
 
@@ -237,7 +236,6 @@ def _spherical_jn_x(xp: Any, g: Any, n: int, x: Any) -> Any:
 
 
 spherical_jn.holomorphic(x=_spherical_jn_x)
-spherical_jn.elementwise()
 
 
 def _turns(xp: Any, x: Any) -> tuple[Any, Any]:
@@ -259,7 +257,7 @@ def _cos_pi(xp: Any, x: Any) -> Any:
     return xp.sin((0.5 - xp.where(part < 0, -r, r)) * math.pi)
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def sinc_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
     """The spherical Bessel function of ``pi x`` and of order `n`, which for the order 0 is `sinc`.
 
@@ -280,13 +278,12 @@ def _sinc_jn_x(xp: Any, g: Any, n: int, x: Any) -> Any:
 
 
 sinc_jn.holomorphic(x=_sinc_jn_x)
-sinc_jn.elementwise()
 
 
 # -------------------------------------------------------------------------------------------------- steps and remainders
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def heaviside(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The step: 0 where `x1` is negative, 1 where it is positive, `x2` where it is zero.
@@ -306,10 +303,9 @@ heaviside.vjp(
     x1=lambda xp, g: xp.zeros_like(g),
     x2=lambda xp, g, x1: xp.zero_where_not(g, x1 == 0),
 )
-heaviside.elementwise()
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def fmod(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """Remainder of the division rounded towards zero, with the sign of `x1`; `remainder` has that of `x2`.
@@ -325,7 +321,6 @@ def fmod(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 fmod.vjp(x1=lambda g: g, x2=lambda xp, g, x1, x2: -g * xp.trunc(x1 / x2))
-fmod.elementwise()
 
 
 # ----------------------------------------------------------------------------------------------------------------- NaN

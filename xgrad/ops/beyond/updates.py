@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ...backend.find import device_of, raw_namespace
-from ...backend.protocol import may_repeat
+from ...backend.portable import may_repeat
 from ...engine.define import composite, op
 from ...engine.namespaces import namespace
 from ...graph.kinds import takes_real
@@ -30,7 +30,7 @@ def _item(xp: Any, x: Any, key: Any) -> Any:
     return x[_raw_key(key)] if isinstance(x, Tensor) else xp.get_item(x, _raw_key(key))
 
 
-@op
+@op(passes_through=True)
 def scatter_add(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     """A copy of `x` with `value` added at ``x[key]``; a position that `key` names twice is added to twice.
 

@@ -17,7 +17,7 @@ __all__ = ["elu", "erf", "gelu", "leaky_relu", "logsigmoid", "relu", "sigmoid", 
 # ---------------------------------------------------------------------------------------------------------- activations
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def relu(xp: Any, x: ArrayLike, /) -> Tensor:
     """``max(x, 0)``.
@@ -32,7 +32,6 @@ def relu(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 relu.vjp(x=lambda xp, g, y: xp.zero_where_not(g, y > 0))
-relu.elementwise()
 
 
 def _check_number(name: str, parameter: str, value: Any, otherwise: str) -> None:
@@ -44,7 +43,7 @@ def _check_number(name: str, parameter: str, value: Any, otherwise: str) -> None
         )
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def leaky_relu(xp: Any, x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor:
     """`x` where it is positive, else `negative_slope` times `x`.
@@ -60,10 +59,9 @@ def leaky_relu(xp: Any, x: ArrayLike, /, negative_slope: float = 0.01) -> Tensor
 
 
 leaky_relu.vjp(x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
-leaky_relu.elementwise()
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     """`x` where it is positive, else ``alpha * (exp(x) - 1)``.
@@ -79,10 +77,9 @@ def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
 
 
 elu.vjp(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (xp.exp(xp.where(x > 0, xp.zeros_like(x), x)) * alpha)))
-elu.elementwise()
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     """``1 / (1 + exp(-x))``, precise in both tails.
 
@@ -96,7 +93,7 @@ def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.where(xp.real(x) > 0, xp.ones_like(e), e) / (e + 1)
 
 
-@op
+@op(elementwise=True)
 def sigmoid_slope(xp: Any, x: ArrayLike, /) -> Tensor:
     """The derivative of `sigmoid`, precise in both tails.
 
@@ -112,12 +109,10 @@ def sigmoid_slope(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 sigmoid_slope.holomorphic(x=lambda xp, g, x, y: -g * (y * xp.tanh(0.5 * x)))
-sigmoid_slope.elementwise()
 sigmoid.holomorphic(x=lambda xp, g, x: g * xp.sigmoid_slope(x))
-sigmoid.elementwise()
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
     """``log(1 + exp(x))``, a smooth `relu`.
@@ -132,7 +127,6 @@ def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 softplus.vjp(x=lambda xp, g, x: g * xp.sigmoid(x))
-softplus.elementwise()
 
 
 @composite
@@ -163,7 +157,7 @@ def _erf_terms(dtype: Any) -> tuple[int, float, int]:
     return (18, 0.5, 12) if "64" in str(dtype) else (10, 0.75, 6)
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def erf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to `x`.
@@ -216,10 +210,9 @@ def _bell(xp: Any, x: Any) -> Any:
 
 
 erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * _bell(xp, x)))
-erf.elementwise()
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The standard normal distribution function, ``erfc(-x / sqrt(2)) / 2``, precise in the left tail too.
 
@@ -241,7 +234,6 @@ def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 normal_cdf.vjp(x=lambda xp, g, x: g * (_bell(xp, x * math.sqrt(0.5)) * (1 / math.sqrt(2 * math.pi))))
-normal_cdf.elementwise()
 
 
 @composite

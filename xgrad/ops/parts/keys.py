@@ -49,7 +49,7 @@ def _raw_part(x: Array, part: Any) -> Any:
         part = backend.from_python(list(part), None if len(part) else "int64", backend.device(x))
     elif (other := raw_namespace(part).__backend__) is not backend:
         if other.name == backend.name:
-            return backend.enclose(part)
+            return backend.lift(part)
         if other.name != "numpy":
             raise TypeError(
                 f"x[key]: x is on backend {backend.name!r} but the key is an array of {other.name!r}; "
@@ -125,7 +125,7 @@ def _check_kind(x: Array, value: Any) -> None:
 def places(x: Array, key: Any) -> Array:
     """The positions, in row-major order, of the elements that ``x[key]`` names, in its shape; an array like `x`."""
     xp = raw_namespace(x)
-    return xp.asarray(xp.__backend__.numbers(x, key))
+    return xp.asarray(xp.__backend__.flat_positions(x, key))
 
 
 def last_writes(x: Array, key: Any, value: Array) -> Array:

@@ -72,8 +72,7 @@ def function(forward: Any = None, /, *, own: bool = True) -> Any:
 
     run.__doc__ = _documented(forward, names)
     run.__dict__["asks"] = own
-    made: Any = op(override=True)(run)
-    made.op.pointwise = True
+    made: Any = op(override=True, elementwise=True)(run)
 
     made.vjp, made.holomorphic = functools.partial(_declare, made.op, "vjp"), functools.partial(_declare, made.op, "holomorphic")
     return made

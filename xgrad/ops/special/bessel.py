@@ -512,7 +512,7 @@ def expi(xp: Any, x: ArrayLike, /) -> Tensor:
 expi.holomorphic(x=lambda xp, g, x: g * xp.special.expi_derivative(x, 1))
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def expi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     """The derivative of order `n` of `expi`: that of order ``n - 1`` of ``exp(x) / x``.
 
@@ -551,7 +551,6 @@ def expi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
 
 expi_derivative.holomorphic(x=lambda xp, g, x, n: g * xp.special.expi_derivative(x, n + 1))
-expi_derivative.elementwise()
 
 
 @function

@@ -139,7 +139,7 @@ def _psi_x(xp: Any, g: Any, x: Any) -> Any:
 psi.holomorphic(x=_psi_x)
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 def psi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     """The derivative of order `n` of the digamma function, of complex numbers too, which `polygamma` does not take.
 
@@ -190,7 +190,6 @@ def psi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
 
 psi_derivative.holomorphic(x=lambda xp, g, x, n: g * xp.special.psi_derivative(x, n + 1))
-psi_derivative.elementwise()
 
 
 @functools.cache
@@ -456,7 +455,7 @@ poch.vjp(
 # ------------------------------------------------------------------------------------------------------- the zeta function
 
 
-@op(override=True)
+@op(override=True, elementwise=True)
 @takes_real
 def zeta(xp: Any, x: ArrayLike, q: ArrayLike | None = None, /) -> Tensor:
     """The zeta function of Riemann, or with `q` that of Hurwitz: the sum of ``(k + q)**-x`` over `k` from 0.
@@ -568,5 +567,4 @@ def _zeta_q(xp: Any, g: Any, x: Any, q: Any) -> Any:
 
 
 zeta.vjp(x=_zeta_rule, q=_zeta_q)
-zeta.elementwise()
 zetac.vjp(x=lambda xp, g, x: g * _riemann_x(xp, x))

@@ -1,0 +1,143 @@
+"""Leaving xgrad: to NumPy, to Python's numbers, to other libraries, to print and to files."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Self, SupportsIndex, cast
+
+from ..backend.dtypes import check_fits
+from ..backend.find import raw_namespace
+from ..errors import GradientError
+from ..graph.kinds import refuse_complex
+from ..graph.names import xg
+from ..graph.recording import is_grad_enabled
+from .conversions import is_explicit
+from .gradients import Gradients
+from .printing import tensor_repr
+
+__all__ = ["Leaving"]
+
+
+class Leaving(Gradients):
+    """What takes values out of a graph; an array that requires grad does not leave it silently."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def numpy(self) -> Any:
+        """A NumPy array with these values, copied to the host."""
+        self._refuse("numpy()")
+        return raw_namespace(self._data).__backend__.to_numpy(self._data)
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python scalar."""
+        if self.size != 1:
+            raise ValueError(f"item: only a tensor of one element is a scalar, this one has shape {self.shape}")
+        return raw_namespace(self._data).__backend__.to_numpy(self._data).item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python scalars."""
+        return raw_namespace(self._data).__backend__.to_numpy(self._data).tolist()
+
+    def _refuse(self, what: str) -> None:
+        if self._node is not None:
+            raise GradientError(
+                f"{what}: this tensor requires grad, and the array would leave its graph silently; use x.detach().numpy()"
+            )
+
+    def _check_number(self, what: str) -> None:
+        # NumPy's a[i] = x calls float(x) from C: what it stores would have no gradient.
+        if self._node is not None and is_grad_enabled() and not is_explicit(sys._getframe(2)):
+            raise GradientError(
+                f"{what}: this tensor requires grad, and the number would leave its graph silently: an assignment into an array, "
+                "or a library that computes with numbers, asked for it. To keep the gradient, build the array with "
+                "xgrad.stack([...]), or write into a = xgrad.zeros(...); for the number alone use x.item()"
+            )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._refuse("numpy.asarray(x)")
+        import numpy
+
+        if copy is False and self.backend != "numpy":
+            raise ValueError(f"numpy.asarray(x, copy=False): x lives on backend {self.backend!r} and must be copied")
+        if dtype is not None and self.dtype.kind == "complex floating" and numpy.dtype(dtype).kind in "biuf":
+            check_fits("numpy.asarray(x)", self.dtype, numpy.dtype(dtype))
+        host = self.data if self.backend == "numpy" else self.numpy()
+        return numpy.array(host, dtype=dtype, copy=copy)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        self._refuse("x.__dlpack__()")
+        wishes = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        return self.data.__dlpack__(**{name: wish for name, wish in wishes.items() if wish is not None})
+
+    def __dlpack_device__(self) -> Any:
+        return self.data.__dlpack_device__()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **arguments: Any) -> Any:
+        return xg.array_ufunc(ufunc, method, inputs, arguments)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return xg.array_function(function, args, kwargs)
+
+    def __cupy_override_elementwise_kernel__(self, kernel: Any, *args: Any, **kwargs: Any) -> Any:
+        return xg.cupy_kernel(kernel, args, kwargs)
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __int__(self) -> int:
+        refuse_complex("int(x)", x=self)
+        return int(self._data)
+
+    def __float__(self) -> float:
+        self._check_number("float(x)")
+        refuse_complex("float(x)", x=self)
+        return float(self._data)
+
+    def __complex__(self) -> complex:
+        self._check_number("complex(x)")
+        return complex(self._data)
+
+    def __index__(self) -> int:
+        return cast(SupportsIndex, raw_namespace(self._data).__backend__.as_array(self._data)).__index__()
+
+    def __format__(self, spec: str) -> str:
+        if spec and self.size == 1:
+            return format(self.item(), spec)
+        return format(str(self), spec)
+
+    def __repr__(self) -> str:
+        return tensor_repr(self)
+
+    def __copy__(self) -> Self:
+        return self if self._node is not None and not self.is_leaf else self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if not self.is_leaf:
+            return xg.positive(self)  # stays in the graph
+        xp = raw_namespace(self._data)
+        return type(self)._restore(xp.asarray(self._data, copy=True), self._node is not None, self._name, self.grad)
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise GradientError("pickling: this tensor is part of a graph, which cannot be pickled; use x.detach()")
+        return type(self)._restore, (self.data, self._node is not None, self._name, self.grad)
+
+    @classmethod
+    def _restore(cls, data: Any, requires_grad: bool, name: str | None, grad: Any) -> Self:
+        made = xg.wrap(data, None, cls)
+        made._name = name
+        if requires_grad:
+            made.requires_grad_()
+            made.grad = grad
+        return made
+
+    @classmethod
+    def _recorded(cls, out: Any, node: Any, given: Any) -> None:
+        """Called when a call on tensors of this subclass, with the array arguments `given`, was recorded."""
