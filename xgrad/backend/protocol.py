@@ -41,6 +41,10 @@ class Backend:
     """Whether ``x[key] = value`` changes the array in place."""
     level: int = 0
     """0 for a library. Else the place in the stack of interpreters of the one that arrays of this type belong to."""
+    cls: Any = None
+    """The class of the arrays, if `level` is not 0."""
+    graph_inside: bool = True
+    """Whether `lift` puts the graph of a Tensor inside the array. If not, the Tensor around the array keeps its node."""
     writes_in_order: bool = False
     """Whether the last value wins where `set_item` is given several for one element. If not, they are made equal first."""
     weak_scalars: bool = False

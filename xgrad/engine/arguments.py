@@ -38,10 +38,11 @@ def open_arguments(op: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[A
         lifted = [(None, None) if v is None and op.optional else unwrap(v) for v in given]
     items, nodes = [a for a, _ in lifted], [n for _, n in lifted]
     xp = agree(op, items if op.key_at is None else [*items, *in_key(values[op.key_at])])
-    if xp.__backend__.level:  # what comes from outside of the batch keeps its node, but inside
+    backend = xp.__backend__
+    if backend.level:
         for k, item in enumerate(items):
             if hasattr(item, "dtype") and raw_namespace(item) is not xp:
-                items[k], nodes[k] = xp.__backend__.lift(given[k]), None
+                items[k], nodes[k] = backend.lift(given[k]), None if backend.graph_inside else nodes[k]
     return values, given, items, nodes, xp
 
 
