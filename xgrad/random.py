@@ -18,8 +18,8 @@ from .backend.protocol import Backend
 from .backend.scopes import Scope
 from .backend.select import current_backend
 from .graph.recording import interpreters
-from .interpreters.batch.backend import Batch, backend_on
-from .interpreters.interpreter import base_of
+from .interpreters.batch.arrays import Batch
+from .interpreters.batch.backend import backend_on, base_of
 from .tensor.tensor import Tensor, wrap
 
 __all__ = [

@@ -12,8 +12,8 @@ from ..engine.forward import pushforward
 from ..errors import GradientError, NotBatchable
 from ..graph.recording import interpreters, mode, recording
 from ..graph.walks import ancestors, route
-from ..interpreters.batch.backend import Batch, backend_on
-from ..interpreters.interpreter import base_of
+from ..interpreters.batch.arrays import Batch
+from ..interpreters.batch.backend import backend_on, base_of
 from ..ops.data_type import astype
 from ..ops.elementwise import conj
 from ..ops.manipulation import broadcast_to, concat, moveaxis, reshape, stack

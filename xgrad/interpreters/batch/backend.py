@@ -1,4 +1,4 @@
-"""The interpreter of a call of `vmap`, and the backend of its arrays."""
+"""The backend of arrays with a hidden batch axis."""
 
 from __future__ import annotations
 
@@ -11,30 +11,11 @@ from ...backend.protocol import Backend
 from ...graph.declare import Op
 from ...graph.names import registry
 from ...tensor.tensor import Tensor, wrap
-from ..interpreter import Interpreter, LiftedBackend, base_of, lifted
+from ..interpreter import LiftedBackend, base_of, lifted
 from . import functions, run
-from .arrays import Batched
+from .arrays import Batch, Batched
 
-__all__ = ["Batch", "BatchBackend", "backend_on", "base_of", "enclosed"]
-
-
-class Batch(Interpreter):
-    """The interpreter of one call of a function under `vmap`, and the batch axis that its arrays hide.
-
-    Parameters
-    ----------
-    size : int
-        The length of the axis.
-    randomness : {"error", "different", "same"}
-        As in `vmap`.
-    """
-
-    def __init__(self, size: int, randomness: str = "error") -> None:
-        super().__init__()
-        self.size, self.randomness = size, randomness
-
-    def backend(self, base: Backend) -> BatchBackend:
-        return BatchBackend.at(base, self.level)
+__all__ = ["BatchBackend", "backend_on", "base_of", "enclosed"]
 
 
 class BatchBackend(LiftedBackend):
@@ -97,4 +78,5 @@ class BatchBackend(LiftedBackend):
         return self.xp.scatter_add(x, key, value)
 
 
+Batch.backend_class = BatchBackend
 backend_on, enclosed = BatchBackend.at, lifted

@@ -21,7 +21,9 @@ from ..interpreter import LiftedBackend
 from .arrays import Batched
 from .payloads import common_batch, like, payload_axes, payload_axis, rule, with_batch, with_ndim, xgrad_function
 
-__all__ = ["elementwise", "expand_dims", "reshape"]
+__all__ = ["elementwise", "expand_dims", "full", "reshape"]
+
+full = with_batch
 
 
 # ----------------------------------------------------------------------------------------------------------- elementwise
