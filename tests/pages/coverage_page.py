@@ -17,11 +17,11 @@ import xgrad
 from xgrad.graph.declare import Op
 from xgrad.graph.names import registry
 
-from . import standard
-from .conftest import SLOW, chosen, statuses
-from .driver import ROWS
+from ..harness import standard
+from ..harness.backends import SLOW, chosen, statuses
+from ..harness.driver import ROWS
 
-PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
+PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 CHECKS = {"test_value_and_derivatives": "values", "test_forward_mode": "forward"}
 
 Found = dict[tuple[str, str, str, str], tuple[str, str]]  # (check, row, backend, dtype) -> (outcome, reason)

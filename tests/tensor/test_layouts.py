@@ -16,7 +16,7 @@ import xgrad
 from xgrad import Tensor
 from xgrad.backend import find_backend
 
-from .conftest import SLOW
+from ..harness.backends import SLOW
 from .test_writing import ALL, HOST, KEYS, LAZY, last_writes, weights
 
 SHAPE = HOST.shape

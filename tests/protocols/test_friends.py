@@ -20,7 +20,7 @@ import xgrad
 from xgrad import Tensor
 from xgrad.testing import check_grads
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(5)
 M, N, V = RNG.normal(size=(3, 4)), RNG.normal(size=(2, 3)), RNG.normal(size=5)
 SPREAD = RNG.permutation(12).reshape(3, 4) / 4 + 0.1
@@ -109,7 +109,7 @@ def sklearn_outcomes() -> dict[str, str]:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     paths = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
     environment = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": paths}
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).parent / "scipy" / "sklearn_calls.py")]
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).parents[1] / "scipy" / "sklearn_calls.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)

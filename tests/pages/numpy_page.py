@@ -1,4 +1,4 @@
-"""Which of NumPy's functions Tensors take: the list in docs/coming-from-numpy.md, which ``python -m tests.numpy_page`` writes."""
+"""Write the list of NumPy's functions that Tensors take in docs/coming-from-numpy.md: ``python -m tests.pages.numpy_page``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xgrad.protocols.numpy_ufuncs import takes_ufunc
 
 __all__ = ["covered", "dispatched", "table"]
 
-PAGE = Path(__file__).parents[1] / "docs" / "coming-from-numpy.md"
+PAGE = Path(__file__).parents[2] / "docs" / "coming-from-numpy.md"
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 PARTS: dict[str, Any] = {"": np, "linalg.": np.linalg, "fft.": np.fft}
 ELSEWHERE = {"": "numpy", "linalg.": "numpy.linalg", "fft.": "numpy.fft"}

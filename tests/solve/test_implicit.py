@@ -11,9 +11,9 @@ import pytest
 
 import xgrad
 from xgrad import Tensor, fixed_point, grad, hessian, jacobian, jvp, linear_solve, root
+from xgrad.solve import argmin
 from xgrad.solve.krylov import cg, gmres
 from xgrad.testing import check_grads
-from xgrad.solve import argmin
 
 rng = np.random.default_rng(3)
 A = rng.normal(size=(4, 4)) + 4 * np.eye(4)

@@ -17,9 +17,9 @@ from xgrad.graph.declare import Op
 from xgrad.graph.names import registry
 from xgrad.tensor.tensor import ArrayLike
 
-from .driver import NO_TORCH
-from .forward import without_rules
-from .forward_page import PAGE, page
+from ..harness.driver import NO_TORCH
+from ..harness.forward import without_rules
+from ..pages.forward_page import PAGE, page
 
 X, V, W = np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.3, -0.7]), np.array([0.2, 0.9, 0.4])
 
@@ -123,7 +123,7 @@ def needed(made: Op[..., Any]) -> list[set[str]]:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text() == page(), "docs/forward-mode.md is stale: run python -m tests.forward_page"
+    assert PAGE.read_text() == page(), "docs/forward-mode.md is stale: run python -m tests.pages.forward_page"
 
 
 # ------------------------------------------------------------------------------------------------------------- the walk

@@ -14,7 +14,7 @@ import pytest
 import xgrad
 from xgrad import GradientError, Tensor
 
-from .driver import ROWS, host, several
+from ..harness.driver import ROWS, host, several
 
 BACK: dict[str, Callable[[Any], Any]] = {  # the argument itself
     "asarray": lambda x: xgrad.asarray(x),

@@ -15,7 +15,7 @@ import xgrad
 from xgrad.backend import find_backend
 from xgrad.engine.backward import pullback
 
-from .driver import ROWS, Case, call, cotangent
+from ..harness.driver import ROWS, Case, call, cotangent
 
 MODERATE = (0.0, -0.0, 1e-8, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 10.0, 37.0, 100.0)
 EXTREMES = {

@@ -1,4 +1,4 @@
-"""Reference values of the special functions and their derivatives, from mpmath. ``python -m tests.special_references [name ...]``.
+"""Reference values of the special functions and their derivatives, from mpmath. ``python -m tests.harness.special_references [name ...]``.
 
 Each case is a function of `xgrad.special`, what it is in mpmath, and the points where it is tried: extremes, edges between one
 formula and another, and some in between. Of each argument that a function is differentiable by, the first and the second
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from mpmath import mp, mpf
 
-DATA = Path(__file__).parent / "data" / "special_references.json"
+DATA = Path(__file__).parents[1] / "data" / "special_references.json"
 
 Point = tuple[float, ...]
 

@@ -18,10 +18,10 @@ import pytest
 import xgrad
 from xgrad.backend import BackendError, find_backend
 
-from .conftest import statuses
+from ..harness.backends import statuses
 
-ROOT = Path(__file__).parents[1]
-TINY = Path(__file__).parent / "data" / "tiny_backend"
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).parents[1] / "data" / "tiny_backend"
 
 
 def python(code: str, *paths: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,9 @@ from xgrad.backend import find_backend
 from xgrad.engine.namespaces import namespace
 from xgrad.graph.names import registry
 
-from .conftest import device_of
-from .driver import ROWS, close, host, several
-from .table import Row
+from ..harness.backends import device_of
+from ..harness.driver import ROWS, close, host, several
+from ..table import Row
 
 BATCH = 3
 

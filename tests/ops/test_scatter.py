@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import xgrad
 
-from .conftest import SLOW
+from ..harness.backends import SLOW
 
 UPDATES: dict[str, Callable[[float, float], float]] = {
     "set": lambda old, new: new,

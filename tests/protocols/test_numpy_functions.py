@@ -16,7 +16,7 @@ import xgrad
 from xgrad import GradientError, Tensor
 from xgrad.protocols.numpy_functions import FUNCTIONS
 
-from .numpy_page import covered, dispatched, table
+from ..pages.numpy_page import covered, dispatched, table
 
 X = np.array([[0.57, -1.23, 2.14], [1.58, 0.81, -0.32]])
 M = np.array([[3.0, 0.5, -0.2], [0.4, 2.0, 0.7], [-0.6, 0.3, 1.5]])
@@ -318,11 +318,11 @@ def test_on_other_backends(xp: Any) -> None:
 
 
 def test_the_page_lists_what_is_covered() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "coming-from-numpy.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "coming-from-numpy.md").read_text(encoding="utf-8")
     version = ".".join(np.__version__.split(".")[:2])
     if f"NumPy {version} " not in page:
         pytest.skip(f"the page was written with another NumPy than {version}")
-    assert table() in page, "docs/coming-from-numpy.md is stale: run python -m tests.numpy_page"
+    assert table() in page, "docs/coming-from-numpy.md is stale: run python -m tests.pages.numpy_page"
 
 
 S = np.array([[1.5, 3.0], [2.0, 5.25]])

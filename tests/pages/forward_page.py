@@ -1,4 +1,4 @@
-"""Write docs/forward-mode.md: by what each op has forward mode. ``python -m tests.forward_page``; a test compares."""
+"""Write docs/forward-mode.md: by what each op has forward mode. ``python -m tests.pages.forward_page``; a test compares."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import xgrad
 from xgrad.graph.declare import Op
 from xgrad.graph.names import registry
 
-PAGE = Path(__file__).parents[1] / "docs" / "forward-mode.md"
+PAGE = Path(__file__).parents[2] / "docs" / "forward-mode.md"
 
 HEAD = """# Forward mode: by what each op has it
 
-Written by `python -m tests.forward_page`, not by hand; a test compares it with the ops that there are.
+Written by `python -m tests.pages.forward_page`, not by hand; a test compares it with the ops that there are.
 
 `jvp`, `linearize`, `hvp` and `jacfwd` push tangents through the graph that a call left. How a change of an argument changes
 the output is, argument by argument:

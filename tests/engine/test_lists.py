@@ -13,7 +13,7 @@ import pytest
 import xgrad
 from xgrad import Tensor
 
-from .driver import ROWS, host, several
+from ..harness.driver import ROWS, host, several
 
 OPERATORS: list[Callable[[Any, Any], Any]] = [
     operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow, operator.matmul,

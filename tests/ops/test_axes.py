@@ -16,7 +16,7 @@ import pytest
 import xgrad
 from xgrad import GradientError, Tensor
 
-from .conftest import SLOW
+from ..harness.backends import SLOW
 
 SHAPES: list[tuple[int, ...]] = [(), (0,), (1,), (3,), (0, 3), (3, 0), (1, 1), (2, 3)]
 LEFT_OUT = object()

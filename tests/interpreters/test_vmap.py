@@ -13,7 +13,7 @@ from xgrad import Tensor, checkpoint, grad, hessian, hvp, jacfwd, jacobian, jacr
 from xgrad.backend import find_backend
 from xgrad.engine.namespaces import namespace
 
-from .conftest import device_of
+from ..harness.backends import device_of
 
 rng = np.random.default_rng(0)
 XS, WS, A = rng.normal(size=(5, 3)), rng.normal(size=(4, 3)), rng.normal(size=(4, 3))

@@ -19,8 +19,8 @@ from xgrad.backend import find_backend
 from xgrad.engine.backward import pullback
 from xgrad.engine.namespaces import namespace
 
+from ..table import Row, all_rows
 from . import forward
-from .table import Row, all_rows
 
 try:
     import torch

@@ -1,4 +1,4 @@
-"""Write docs/special.md: where each special function comes from, by what it is differentiable. ``python -m tests.special_page``.
+"""Write docs/special.md: where each special function and its derivatives come from. ``python -m tests.pages.special_page``.
 
 A test compares the page with the functions that there are. Which of a library's functions are used is found out by calling
 each, with SciPy out of reach; CuPy, which needs a GPU for that, is played by NumPy with the functions that CuPy has.
@@ -16,14 +16,14 @@ import xgrad
 from xgrad.backend import find_backend
 from xgrad.graph.declare import Op
 
-from .table import Row
-from .table.special import OWN, ROWS
+from ..table import Row
+from ..table.special import OWN, ROWS
 
-PAGE = Path(__file__).parents[1] / "docs" / "special.md"
+PAGE = Path(__file__).parents[2] / "docs" / "special.md"
 
 HEAD = """# Special functions
 
-Written by `python -m tests.special_page`, not by hand; a test compares it with the functions that there are.
+Written by `python -m tests.pages.special_page`, not by hand; a test compares it with the functions that there are.
 
 `xgrad.special`, and `xp.special` of each backend's namespace, has the functions that SciPy dispatches on, under SciPy's names and
 signatures: with `SCIPY_ARRAY_API=1`, `scipy.special.gammaln(x)` of a Tensor is `xgrad.special.gammaln(x)`.

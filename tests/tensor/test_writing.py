@@ -2,7 +2,7 @@
 
 Values are NumPy's own. Gradients of programs are compared with the complex step, which NumPy takes by running the same program on
 complex numbers: it is exact, and knows nothing of xgrad. Those that PyTorch can run are compared with it too, in
-`tests/test_views.py`.
+`tests/graph/test_views.py`.
 """
 
 from __future__ import annotations
