@@ -19,7 +19,7 @@ from xgrad.graph.recording import interpreters
 from xgrad.interpreters.interpreter import Interpreter, LiftedBackend, lifted
 from xgrad.tensor.tensor import wrap
 
-from ..conftest import device_of
+from ..harness.backends import device_of
 
 rng = np.random.default_rng(0)
 XS, W, A = rng.normal(size=(5, 3)), rng.normal(size=3), rng.normal(size=(4, 3))
@@ -47,6 +47,10 @@ class Array:
         return self.backend.get_item(self, key)
 
 
+def is_array(x: Any) -> bool:
+    return hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type)
+
+
 def _raw(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
@@ -65,7 +69,7 @@ class CountingBackend(LiftedBackend):
         """`y` with each array in it as one of this level."""
         if isinstance(y, (tuple, list)):
             return type(y)(*map(self.closed, y)) if hasattr(y, "_fields") else type(y)(map(self.closed, y))
-        return self.lift(y) if hasattr(y, "shape") and hasattr(y, "dtype") and not isinstance(y, type) else y
+        return self.lift(y) if is_array(y) else y
 
     def to_numpy(self, x: Any) -> Any:
         inner = _raw(x.payload)
@@ -165,7 +169,7 @@ class OutsideBackend(CountingBackend):
             if isinstance(x, (tuple, list)):
                 for part in x:
                     yield from arrays(part)
-            elif hasattr(x, "shape") and hasattr(x, "dtype"):
+            elif is_array(x):
                 yield x
 
         def function(*args: Any, **options: Any) -> Any:
