@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad import Tensor, grad, hessian, jacobian, jvp, vmap
+from xgrad import Tensor, grad, hessian, jvp, vmap
 from xgrad.backend import Backend, find_backend, raw_namespace
 from xgrad.graph.names import registry
 from xgrad.graph.recording import interpreters
@@ -99,25 +99,22 @@ class InsideBackend(CountingBackend):
 
     def namespace(self) -> types.ModuleType:
         xp = types.ModuleType(f"counted{self.level}")
-        others = {"get_item": "getitem", "set_item": "setitem"}
-
-        def named(name: str) -> Any:
-            if name not in registry:  # a dtype, a constant, or a function that makes arrays
-                value = getattr(self.base.xp, name)
-                if not callable(value) or isinstance(value, type):
-                    return value
-                return lambda *args, **options: self.closed(value(*opened(args), **options))
-            function = getattr(xgrad, others.get(name, name), None) or registry[name].call
-            return lambda *args, **options: self.closed(function(*opened(args), **options))
-
-        for name, other in others.items():
-            setattr(xp, name, functools.partial(self._on_payloads, getattr(xgrad, other)))
-        xp.__dict__["__backend__"] = self
-        xp.__getattr__ = named  # type: ignore[method-assign]
+        for part in ("linalg", "fft"):
+            setattr(xp, part, types.ModuleType(part))
+            getattr(xp, part).__getattr__ = lambda name, part=part: self._on_payloads(getattr(getattr(xgrad, part), name))
+        for name, hook in {"getitem": "get_item", "setitem": "set_item", "scatter_add": "scatter_add"}.items():
+            setattr(xp, hook, self._on_payloads(getattr(xgrad, name)))
+        xp.__dict__.update(__backend__=self, __getattr__=self._look_up)
         return xp
 
-    def _on_payloads(self, function: Callable[..., Any], *args: Any) -> Any:
-        return self.closed(function(*opened(args)))
+    def _look_up(self, name: str) -> Any:
+        if name in registry:
+            return self._on_payloads(getattr(xgrad, name, registry[name].call))
+        value = getattr(self.base.xp, name)  # a dtype, a constant, or a function that makes arrays
+        return self._on_payloads(value) if callable(value) and not isinstance(value, type) else value
+
+    def _on_payloads(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **options: self.closed(function(*opened(args), **options))
 
     def lift(self, x: Any) -> Any:
         if x.__class__ is self.cls:
@@ -127,7 +124,12 @@ class InsideBackend(CountingBackend):
     def run(self, op: Any) -> Callable[..., Any]:
         def run(xp: Any, *values: Any) -> Any:
             COUNTS[self.level, op.name] += 1
-            return self.closed(op.call(*opened(values)))
+            payloads = list(opened(values))
+            if op.key_at is not None:  # an index has raw arrays in it
+                key = values[op.key_at]
+                parts = tuple(_raw(opened(_raw(part))) for part in (key if isinstance(key, tuple) else (key,)))
+                payloads[op.key_at] = parts if isinstance(key, tuple) else parts[0]
+            return self.closed(op.call(*payloads))
 
         return run
 
@@ -286,33 +288,37 @@ def test_within_vmap_and_vmap_within(f: Any, counted: Any) -> None:
 
 
 def test_what_is_captured_keeps_its_graph(counted: Any) -> None:
-    def f(x: Any) -> Any:  # both w are of the lower level
-        inner = lambda w: grad(lambda v: xgrad.sum(counted(lambda u: xgrad.sin(w * u) * w)(v)))(x) if False else None
-        assert inner is not None
-        return grad(lambda w: xgrad.sum(xgrad.sin(w * x) * w))(Tensor(W))
+    w = Tensor(W)
+    one = lambda x: grad(lambda w: xgrad.sum(xgrad.sin(w * x) * w))(w)
+    close(counted(one)(XS[0]), one(Tensor(XS[0])))
+    both = lambda x: grad(lambda w: xgrad.sum(vmap(lambda u: xgrad.sin(w * u))(XS) * x))(w)
+    close(counted(both)(XS[0]), both(Tensor(XS[0])))
+    close(vmap(counted(both))(XS), [both(Tensor(x)) for x in XS])
 
-    close(counted(f)(XS[0]), grad(lambda w: xgrad.sum(xgrad.sin(w * XS[0]) * w))(W))
-    close(counted(lambda x: jacobian(lambda w: w * xgrad.sum(w * x))(Tensor(W)))(XS[0]), np.outer(W, XS[0]) + np.eye(3) * (W @ XS[0]))
+
+@pytest.mark.parametrize("counted", [InsideBackend], indirect=True)
+@each
+def test_gradients_from_outside_go_through_payloads(f: Any, counted: Any) -> None:
+    w = Tensor(XS[0], requires_grad=True)
+    counted(lambda x: f(x * w))(XS[1]).backward()
+    close(w.grad, grad(lambda w: f(w * XS[1]))(XS[0]))
+    close(hessian(counted(f))(XS[0]), hessian(f)(XS[0]))
+    for derivative in (grad(f), hessian(f)):
+        squares = [lambda x, g=g: xgrad.sum(g(x) ** 2) for g in (counted(derivative), derivative)]
+        close(grad(squares[0])(XS[0]), grad(squares[1])(XS[0]))
 
 
-def test_gradients_from_outside_go_through_payloads() -> None:
-    def transform(f: Callable[..., Any]) -> Callable[..., Any]:
-        def run(x: Any) -> Any:
-            token = interpreters.set((*interpreters.get(), Counting(InsideBackend)))
-            try:
-                return f(lifted(x))._data.payload
-            finally:
-                interpreters.reset(token)
+def test_random_numbers(counted: Any) -> None:
+    xgrad.random.seed(0)
+    wanted = xgrad.random.normal((3,), dtype="float64") + XS[0]
+    xgrad.random.seed(0)
+    close(counted(lambda x: x + xgrad.random.normal((3,), dtype="float64"))(XS[0]), wanted)
+    drawn = vmap(counted(lambda x: x + xgrad.random.normal((3,), dtype="float64")), randomness="different")(0 * XS)
+    assert len(np.unique(drawn)) == 15
 
-        return run
 
-    for f in FUNCTIONS:
-        close(grad(transform(f))(XS[0]), grad(f)(XS[0]))
-        close(hessian(transform(f))(XS[0]), hessian(f)(XS[0]))
-        close(grad(lambda x, f=f: xgrad.sum(transform(grad(f))(x) ** 2))(XS[0]), grad(lambda x, f=f: xgrad.sum(grad(f)(x) ** 2))(XS[0]))
-        w = Tensor(XS[0], requires_grad=True)
-        transform(lambda x, f=f: f(x * w))(Tensor(XS[1])).backward()
-        close(w.grad, grad(lambda w, f=f: f(w * XS[1]))(XS[0]))
+def test_vmap_of_what_is_captured_stays_at_the_level(counted: Any) -> None:
+    close(counted(lambda x: xgrad.sum(vmap(lambda v: x * v)(XS)))(XS[0]), np.sum(XS[0] * XS))
 
 
 def test_every_backend(counted: Any, backend: str) -> None:
