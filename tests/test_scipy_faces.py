@@ -243,7 +243,7 @@ def test_ends_of_interpolants_mean_what_they_mean_to_scipy() -> None:
     for wrong in ({"fill_value": "extra"}, {"fill_value": (1.0, 2.0, 3.0)}, {"fill_value": [1.0, 2.0]}):
         with pytest.raises((ValueError, NotImplementedError), match="fill_value"):
             interpolate.interp1d(x, y, **wrong)
-    with pytest.raises(ValueError, match="extrapolate='yes' is none of"):
+    with pytest.raises(ValueError, match="extrapolate='yes' is not one of"):
         interpolate.CubicSpline(x, y, extrapolate="yes")
     with pytest.raises(ValueError, match="bc_type='natural' is for k=3"):
         interpolate.make_interp_spline(x, y, 1, bc_type="natural")

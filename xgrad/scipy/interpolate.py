@@ -61,7 +61,7 @@ class CubicHermiteSpline:
     def _set(self, x: Tensor, y: Tensor, axis: int, extrapolate: bool | str | None) -> None:
         name = type(self).__name__
         if extrapolate not in (None, True, False, "periodic"):
-            raise ValueError(f"{name}: extrapolate={extrapolate!r} is none of True, False, None, 'periodic'")
+            raise ValueError(f"{name}: extrapolate={extrapolate!r} is not one of True, False, None, 'periodic'")
         if x.ndim != 1 or x.shape[0] < 2:
             raise ValueError(f"{name}: x has shape {x.shape}; it must have one axis, of two elements or more")
         if not y.ndim or y.shape[axis] != x.shape[0]:
@@ -138,7 +138,7 @@ class CubicSpline(CubicHermiteSpline):
         xp, x, y = floating(x, y)
         self._set(x, y, axis, extrapolate)
         if bc_type not in ("not-a-knot", "natural", "clamped", "periodic"):
-            raise ValueError(f"CubicSpline: bc_type={bc_type!r} is none of 'not-a-knot', 'natural', 'clamped', 'periodic'")
+            raise ValueError(f"CubicSpline: bc_type={bc_type!r} is not one of 'not-a-knot', 'natural', 'clamped', 'periodic'")
         if bc_type == "periodic" and not bool(xp.all(self.values[0] == self.values[-1])):
             raise ValueError("CubicSpline: with bc_type 'periodic', the first and the last value must be the same")
         self.periodic = extrapolate == "periodic" or (extrapolate is None and bc_type == "periodic")

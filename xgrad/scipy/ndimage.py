@@ -51,7 +51,7 @@ def padded(xp: Any, x: Tensor, axis: int, before: int, after: int, mode: str, cv
 def _mode(name: str, mode: str) -> str:
     mode = _ALIKE.get(mode, mode)
     if mode not in _MODES:
-        raise ValueError(f"{name}: mode={mode!r} is none of {', '.join(map(repr, _MODES))}")
+        raise ValueError(f"{name}: mode={mode!r} is not one of {', '.join(map(repr, _MODES))}")
     return mode
 
 

@@ -50,7 +50,7 @@ def convolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "
     Tensor([1., 2., 4.])
     """
     if method not in ("auto", "direct", "fft"):
-        raise ValueError(f"convolve: method={method!r} is none of 'auto', 'direct', 'fft'")
+        raise ValueError(f"convolve: method={method!r} is not one of 'auto', 'direct', 'fft'")
     return fftconvolve(in1, in2, mode)
 
 
@@ -65,7 +65,7 @@ def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full") -> Tensor:
     if x.ndim != y.ndim:
         raise ValueError(f"convolve: in1 has {x.ndim} axes and in2 {y.ndim}; they must have as many")
     if mode not in ("full", "same", "valid"):
-        raise ValueError(f"convolve: mode={mode!r} is none of 'full', 'same', 'valid'")
+        raise ValueError(f"convolve: mode={mode!r} is not one of 'full', 'same', 'valid'")
     if mode == "valid" and all(a <= b for a, b in zip(x.shape, y.shape)):
         x, y = y, x
     if mode == "valid" and not all(a >= b for a, b in zip(x.shape, y.shape)):
@@ -129,7 +129,7 @@ def convolve2d(in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: str
         raise ValueError(f"convolve2d: in1 and in2 must have two axes; their shapes are {x.shape} and {y.shape}")
     modes = {"fill": "constant", "wrap": "wrap", "symm": "reflect"}
     if boundary not in modes:
-        raise ValueError(f"convolve2d: boundary={boundary!r} is none of 'fill', 'wrap', 'symm'")
+        raise ValueError(f"convolve2d: boundary={boundary!r} is not one of 'fill', 'wrap', 'symm'")
     if mode == "valid" or (boundary == "fill" and fillvalue == 0):
         return fftconvolve(x, y, mode)
     full = x
@@ -340,7 +340,7 @@ def _extended(xp: Any, x: Tensor, padtype: str | None, length: int) -> Tensor:
     elif padtype == "constant":
         left, right = first + 0 * left, last + 0 * right
     elif padtype != "even":
-        raise ValueError(f"filtfilt: padtype={padtype!r} is none of 'odd', 'even', 'constant', None")
+        raise ValueError(f"filtfilt: padtype={padtype!r} is not one of 'odd', 'even', 'constant', None")
     return xp.concat([left, x, right], axis=-1)  # type: ignore[no-any-return]
 
 
@@ -394,7 +394,7 @@ def detrend(data: ArrayLike, axis: int = -1, type: str = "linear") -> Tensor:
     """
     xp, x = floating(data)
     if type not in ("linear", "constant", "l", "c"):
-        raise ValueError(f"detrend: type={type!r} is none of 'linear', 'constant'")
+        raise ValueError(f"detrend: type={type!r} is not one of 'linear', 'constant'")
     x = xp.moveaxis(x, axis, -1)
     n = x.shape[-1]
     y = x - xp.mean(x, axis=-1, keepdims=True)
