@@ -268,7 +268,7 @@ def _final_state(xp: Any, b: Tensor, a: Tensor, x: Tensor, y: Tensor, initial: T
     states = []
     for m in range(order):
         state = initial[..., m + length] if m + length < order else xp.zeros_like(initial[..., 0])
-        for k in range(m + 1, min(order, m + length) + 1):  # delay m holds terms k of the last k - m elements
+        for k in range(m + 1, min(order, m + length) + 1):  # delay m has the k-m-th element from the end, times coefficient k
             last = length - (k - m)
             state = state + b[k] * x[..., last] - a[k] * y[..., last]
         states.append(state)
