@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from . import standard
+from .harness import standard
 
 ROOT = Path(__file__).parent.parent
 QUOTES = [

@@ -90,19 +90,27 @@ def pull_tensors(
             if node.op is None:
                 node.pass_on(g, cotangents, leaves)
                 continue
-            check(node, memory.last_write)
-            xp, g = _opened(node, g)
-            saved, conj = saved_tensors(node, linked), _conjugate(node.op, node, xp)
-            g = g if conj is None else conj(g)
-            for parent, rule in _rules(node, _within(node.parents, within), xp, g, saved):
-                if parent is not None:
-                    d = (rule if node.op.is_own else watched(node.op.name, rule))(xp, g, saved)
-                    cotangents.add(parent, fit(xp, d if conj is None else conj(d), parent))
+            for parent, d in _pulled(node, g, within, linked):
+                cotangents.add(parent, d)
             if free:
                 node.saved = None
     except Exception as error:
-        raise _explained(error, node)
+        _explain(error, node)
+        raise
     return leaves
+
+
+def _pulled(node: Node, g: Any, within: Collection[Node] | None, linked: bool) -> Iterator[tuple[Node, Any]]:
+    """Each parent of the call `node` with its cotangent, given the cotangent `g` of the output."""
+    op: Any = node.op
+    check(node, memory.last_write)
+    xp, g = _opened(node, g)
+    saved, conj = saved_tensors(node, linked), _conjugate(op, node, xp)
+    g = g if conj is None else conj(g)
+    for parent, rule in _rules(node, _within(node.parents, within), xp, g, saved):
+        if parent is not None:
+            d = (rule if op.is_own else watched(op.name, rule))(xp, g, saved)
+            yield parent, fit(xp, d if conj is None else conj(d), parent)
 
 
 def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collection[Node] | None, free: bool) -> dict[Node, Any]:
@@ -161,7 +169,8 @@ def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collectio
             if free:
                 node.saved = None
     except Exception as error:
-        raise _explained(error, node)
+        _explain(error, node)
+        raise
     return leaves
 
 
@@ -204,10 +213,9 @@ def pullback(
     return leaves if inputs is None else {n: cotangents.complete(n) for n in inputs if n in cotangents}
 
 
-def _explained(error: Exception, node: Node | None) -> Exception:
+def _explain(error: Exception, node: Node | None) -> None:
     if node is not None and not isinstance(error, GradientError):
         error.add_note(f"in the gradient of {node.name}, called at {node.line}")
-    return error
 
 
 def check(node: Node, last_write: int) -> None:

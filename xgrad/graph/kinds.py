@@ -1,7 +1,7 @@
-"""Which kinds of numbers a function takes, and what it says to others.
+"""Functions of real numbers: how they refuse complex arguments.
 
-Functions that are written for real numbers (an order, a sign, a fractional power) give nonsense for complex ones. They declare
-``@takes_real`` below ``@op`` or ``@composite``, and then refuse complex arrays before anything is computed.
+Functions that need an order, a sign or a fractional power give wrong values for complex numbers. They declare ``@takes_real``
+below ``@op`` or ``@composite``, and then refuse complex arrays before anything is computed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _complex: dict[Any, dict[Any, bool]] = {}  # by namespace, since dtypes of diffe
 
 
 def is_complex(xp: Any, x: Any) -> bool:
-    """Whether `x`, an array or a Python scalar, is complex. Remembered by dtype, which is many times faster than asking."""
+    """Whether `x`, an array or a Python scalar, is complex. The answer is cached by dtype."""
     known = _complex.get(xp)
     if known is None:
         known = _complex[xp] = {bool: False, int: False, float: False, complex: True, type(None): False}
@@ -43,7 +43,7 @@ def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds:
     Parameters
     ----------
     forward : callable
-        A function of a namespace and arrays; which parameters those are is read as ``@op`` reads it.
+        A function of a namespace and arrays; parameters are recognized as by ``@op``.
     but : tuple of str
         Arrays that may be complex.
     kinds : str
@@ -72,7 +72,7 @@ def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
                         raise _error(name, kinds, argument, item)
             return body(xp, *given, **named)
 
-    elif len(parameters) == 1 == len(arrays):  # the usual cases, without the packing of arguments
+    elif len(parameters) == 1 == len(arrays):  # the usual cases, without packing arguments
         real: Any = None  # the dtype of the last call
 
         def check(xp: Any, x: Any, /) -> Any:  # type: ignore[misc]

@@ -1,19 +1,16 @@
-"""How a Tensor prints."""
+"""The text that a Tensor prints as."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..backend.dtypes import bool_, get_default_dtype, int64
 from ..backend.find import raw_namespace
 
-if TYPE_CHECKING:
-    from .tensor import Tensor
-
 __all__ = ["tensor_repr"]
 
 
-def tensor_repr(x: Tensor) -> str:
+def tensor_repr(x: Any) -> str:
     """The values as NumPy prints them, and whatever of dtype, backend and gradient is not the usual."""
     import numpy
 
