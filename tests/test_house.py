@@ -105,8 +105,11 @@ xgrad.linalg
 xgrad.special
 xgrad.interpreters
 xgrad.interpreters.operators
+xgrad.interpreters.interpreter
 xgrad.interpreters.batch.arrays
+xgrad.interpreters.batch.payloads
 xgrad.interpreters.batch.functions
+xgrad.interpreters.batch.indexing
 xgrad.interpreters.batch.run
 xgrad.interpreters.batch.backend
 xgrad.interpreters.batch
