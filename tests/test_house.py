@@ -105,8 +105,11 @@ xgrad.linalg
 xgrad.special
 xgrad.interpreters
 xgrad.interpreters.operators
+xgrad.interpreters.interpreter
 xgrad.interpreters.batch.arrays
+xgrad.interpreters.batch.payloads
 xgrad.interpreters.batch.functions
+xgrad.interpreters.batch.indexing
 xgrad.interpreters.batch.run
 xgrad.interpreters.batch.backend
 xgrad.interpreters.batch
@@ -263,7 +266,11 @@ def test_each_name_that_the_object_looks_up_exists() -> None:
     users = {}
     for module in MODULES:
         tree = tree_of(module)
-        used = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "xg"}
+        used = {
+            n.attr
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "xg"
+        }
         if used:
             users[module] = used
             assert not [name for name in used if not hasattr(xg, name)], f"{module} looks up a name that does not exist"

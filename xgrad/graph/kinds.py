@@ -27,10 +27,10 @@ def is_complex(xp: Any, x: Any) -> bool:
     if known is None:
         known = _complex[xp] = {bool: False, int: False, float: False, complex: True, type(None): False}
     dtype = getattr(x, "dtype", x.__class__)
-    found = known.get(dtype)
-    if found is None:
-        found = known[dtype] = bool(xp.isdtype(dtype, "complex floating"))
-    return found
+    answer = known.get(dtype)
+    if answer is None:
+        answer = known[dtype] = bool(xp.isdtype(dtype, "complex floating"))
+    return answer
 
 
 @overload
@@ -63,14 +63,14 @@ def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
 
     if any(read[i] == "sequence" for i in arrays):
 
-        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
-            values = signature.bind(xp, *given, **named).arguments
+        def check(xp: Any, /, *arguments: Any, **named: Any) -> Any:
+            values = signature.bind(xp, *arguments, **named).arguments
             for i, argument in arrays.items():
                 x = values.get(argument, ())
                 for item in x if read[i] == "sequence" and x is not None else (x,):
                     if is_complex(xp, item):
                         raise _error(name, kinds, argument, item)
-            return body(xp, *given, **named)
+            return body(xp, *arguments, **named)
 
     elif len(parameters) == 1 == len(arrays):  # the usual cases, without packing arguments
         real: Any = None  # the dtype of the last call
@@ -94,12 +94,12 @@ def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
 
     else:
 
-        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
+        def check(xp: Any, /, *arguments: Any, **named: Any) -> Any:
             for i, argument in arrays.items():
-                x = given[i] if i < len(given) else named.get(argument)
+                x = arguments[i] if i < len(arguments) else named.get(argument)
                 if is_complex(xp, x):
                     raise _error(name, kinds, argument, x)
-            return body(xp, *given, **named)
+            return body(xp, *arguments, **named)
 
     checked = functools.wraps(forward)(check)
     checked.real_only = frozenset(arrays.values())  # type: ignore[attr-defined]
