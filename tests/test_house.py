@@ -102,6 +102,7 @@ xgrad.ops.special
 xgrad.ops
 xgrad.fft
 xgrad.linalg
+xgrad.special.sums
 xgrad.special
 xgrad.interpreters
 xgrad.interpreters.operators
@@ -113,6 +114,13 @@ xgrad.interpreters.batch.indexing
 xgrad.interpreters.batch.run
 xgrad.interpreters.batch.backend
 xgrad.interpreters.batch
+xgrad.protocols.numpy_names
+xgrad.protocols.numpy_table
+xgrad.protocols.numpy_reductions
+xgrad.protocols.numpy_elementwise
+xgrad.protocols.numpy_shapes
+xgrad.protocols.numpy_indexing
+xgrad.protocols.numpy_linear_algebra
 xgrad.protocols.numpy_functions
 xgrad.protocols.numpy_ufuncs
 xgrad.protocols.cupy_kernels
