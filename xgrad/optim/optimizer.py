@@ -111,20 +111,24 @@ class Optimizer:
         """Move every parameter that has a gradient."""
         index = -1
         for group in self.groups:
+            if not isinstance(group["lr"], (float, int)):
+                group["lr"] = float(group["lr"])  # a 0-d array, from `tree.unflatten`
             rule = self._rule(group)
             numbers: dict[str, float] = {}
             numbers_of = 0  # the step that they belong to
             for p in group["params"]:
                 index += 1
-                if p._node is None or p._node.grad is None:
+                grad = None if p._node is None else p._node.grad
+                if grad is None:
                     continue
                 state = self._state_of(index, p, rule)
-                state.own(p)
+                if not state.owned:
+                    state.own(p)
                 state.step += 1
                 if state.step != numbers_of:
-                    numbers, numbers_of = rule.numbers_at(state.step), state.step
+                    numbers, numbers_of = rule.numbers(state.step, **rule.options), state.step
                 memory.own(p)
-                _move(p, p._node.grad._data, state, rule, numbers)
+                _move(p, grad._data, state, rule, numbers)
 
     def _rule(self, group: Mapping[str, Any]) -> Rule:
         return self.make_rule(**{name: value for name, value in group.items() if name != "params"})
@@ -281,11 +285,13 @@ def _move(p: Tensor, g: Any, state: _ParameterState, rule: Rule, numbers: Mappin
         new, new_arrays = array, arrays
     else:
         new, *new_arrays = rule.kernel(xp, array, g, *arrays, **numbers)
-    for tensor, old, replacement in zip((p, *state.arrays), (array, *arrays), (new, *new_arrays)):
-        if replacement is not old:
-            memory.assign(tensor, replacement)
+    for tensor, new_array in zip(state.arrays, new_arrays):
+        if new_array is not tensor._data:
+            memory.assign(tensor, new_array)
     if new is array:
         memory.mark(array, memory.next_age())
+    else:
+        memory.assign(p, new)
 
 
 def _rows(x: Any, budget: int) -> int:

@@ -59,11 +59,6 @@ class Rule(NamedTuple):
     numbers: Callable[..., dict[str, float]]
     kernel: Callable[..., tuple[Array, ...]]
 
-    def numbers_at(self, step: int) -> dict[str, float]:
-        """The numbers of the step `step` as Python floats, also if an option is a 0-d array."""
-        numbers = self.numbers(step, **self.options)
-        return {name: x if isinstance(x, (float, int)) else float(x) for name, x in numbers.items()}
-
     def init(self, p: Array) -> tuple[Array, ...]:
         """The state of a parameter before its first step: zeros of its shape and dtype; float32 for half precision.
 
@@ -98,7 +93,8 @@ class Rule(NamedTuple):
         """
         xp, dtype = raw_namespace(p), p.dtype
         copies = [xp.asarray(widened(xp, a), copy=True) for a in (p, *state)]
-        new, *new_state = self.kernel(xp, copies[0], widened(xp, g), *copies[1:], **self.numbers_at(step))
+        numbers = self.numbers(step, **self.options)
+        new, *new_state = self.kernel(xp, copies[0], widened(xp, g), *copies[1:], **numbers)
         return new if new.dtype == dtype else xp.astype(new, dtype), tuple(new_state)
 
 

@@ -49,7 +49,8 @@ def _numbers(step: int, *, lr: float, momentum: float, dampening: float, nestero
 
 
 def _plain(xp: Any, p: Any, g: Any, *, lr: float, weight_decay: float | None = None) -> tuple[Any, ...]:
-    g = _decayed(p, g, weight_decay)
+    if weight_decay is not None:
+        g = g + weight_decay * p
     p -= lr * g
     return (p,)
 
@@ -57,7 +58,8 @@ def _plain(xp: Any, p: Any, g: Any, *, lr: float, weight_decay: float | None = N
 def _momentum(
     xp: Any, p: Any, g: Any, b: Any, *, lr: float, momentum: float, gain: float, weight_decay: float | None = None
 ) -> tuple[Any, ...]:
-    g = _decayed(p, g, weight_decay)
+    if weight_decay is not None:
+        g = g + weight_decay * p
     b *= momentum
     b += gain * g
     p -= lr * b
@@ -67,12 +69,9 @@ def _momentum(
 def _nesterov(
     xp: Any, p: Any, g: Any, b: Any, *, lr: float, momentum: float, gain: float, weight_decay: float | None = None
 ) -> tuple[Any, ...]:
-    g = _decayed(p, g, weight_decay)
+    if weight_decay is not None:
+        g = g + weight_decay * p
     b *= momentum
     b += gain * g
     p -= lr * (g + momentum * b)
     return p, b
-
-
-def _decayed(p: Any, g: Any, weight_decay: float | None) -> Any:
-    return g if weight_decay is None else g + weight_decay * p
