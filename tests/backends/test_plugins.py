@@ -15,7 +15,7 @@ import xgrad
 from xgrad.backend import Backend, BackendError, DType, backend_of, find_backend, raw_namespace
 from xgrad.backend import ForeignBackend as _Foreign
 
-from ..conftest import statuses
+from ..harness.backends import statuses
 from .calls import CALLS
 
 NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...backend.dtypes import Array
 from ...backend.find import is_numpy_scalar, raw_namespace
-from ...engine.arguments import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
+from ...engine.sequences import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
 from ...engine.namespaces import namespace
 from ...tensor.tensor import Tensor, wrap
 
