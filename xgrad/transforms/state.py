@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
+from ..graph import memory
 from ..graph.node import Leaf
 from ..tensor.tensor import Tensor
 
@@ -103,7 +104,8 @@ def _write_dict(owner: Any, held: Any) -> None:
 
 
 def _write_tensor(owner: Any, held: Any) -> None:
-    owner._data, owner._node, owner._view = held
+    array, owner._node, owner._view = held
+    memory.assign(owner, array)
 
 
 def _write_values(owner: Any, held: Any) -> None:
