@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from ..engine.define import op
 from ..graph.kinds import is_complex, takes_real
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.special import described, one_where, outward
+from .parts.safe import one_where, outward
+from .parts.texts import takes
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
@@ -25,33 +25,6 @@ __all__ = [
     "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "square", "sqrt", "subtract", "tan", "tanh",
     "trunc", "zero_where_not",
 ]  # fmt: skip
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
-    """Write the sections that all of these docstrings would repeat: what `kinds` of arrays go in, and what comes out."""
-
-    def write(forward: F) -> F:
-        names = [name for name in forward.__annotations__ if name not in ("xp", "return")]
-        arrays, several = ", ".join(names), len(names) > 1
-        dtype = gives or ("the dtype that they promote to" if several else "the dtype of `x`")
-        size = "the shape that they broadcast to" if several else "the shape of `x`"
-        scalars = "arrays or Python scalars, at least one array" if several else "array"
-        told, example = described(forward)
-        forward.__doc__ = (
-            f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {arrays} : {scalars}\n        Of {kinds} data type.\n\n"
-            f"    Returns\n    -------\n    Tensor\n        Of {size} and of {dtype}.\n\n"
-        )
-        if several:
-            forward.__doc__ += (
-                "    Raises\n    ------\n    ValueError\n        If the shapes do not broadcast.\n"
-                "    TypeError\n        If the dtypes do not promote, or the arrays are of different backends.\n\n"
-            )
-        forward.__doc__ += f"    Examples\n    --------\n    >>>{example}"
-        return forward
-
-    return write
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic

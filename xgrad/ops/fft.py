@@ -17,7 +17,7 @@ from ..backend.dtypes import get_default_dtype
 from ..engine.define import op
 from ..engine.namespaces import creates
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.axes import check_axis
+from .parts.axes import axes_from_0, check_axis
 
 __all__ = [
     "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",
@@ -69,26 +69,26 @@ def _several(name: str, x: Any, s: Axes, axes: Axes, norm: str, *, half: bool = 
     check_axis(name, *(axes or ()))
     if any(not -len(shape) <= i < len(shape) for i in axes or ()):
         raise ValueError(f"{name}: x has shape {shape}, but the axes are {tuple(axes or ())}")
-    found = _axes(axes, len(shape))
-    if len(set(found)) != len(found):
+    if len({i % len(shape) for i in axes or ()}) != len(axes or ()):
         raise ValueError(f"{name}: axes={axes} names an axis twice")
-    if not found:
+    along = _from_0(axes, len(shape))
+    if not along:
         raise ValueError(f"{name}: there is no axis to transform along; x has shape {shape} and axes={axes}")
-    lengths = list(s or (-1,) * len(found))
-    for k, i in enumerate(found):
+    lengths = list(s or (-1,) * len(along))
+    for k, i in enumerate(along):
         if lengths[k] == -1:
-            lengths[k] = 2 * (shape[i] - 1) if half and k == len(found) - 1 else shape[i]
+            lengths[k] = 2 * (shape[i] - 1) if half and k == len(along) - 1 else shape[i]
         if lengths[k] < 1:
             raise ValueError(
                 f"{name}: x has shape {shape}, which makes the length along axis {i} {lengths[k]}; a transform needs one at least"
                 if s is None
                 else f"{name}: s={s}; a transform needs one element at least along each axis"
             )
-    return tuple(lengths), found
+    return tuple(lengths), along
 
 
-def _axes(axes: Axes, ndim: int) -> tuple[int, ...]:
-    return tuple(range(ndim)) if axes is None else tuple(i % ndim for i in axes)
+def _from_0(axes: Axes, ndim: int) -> tuple[int, ...]:
+    return axes_from_0(None if axes is None else tuple(axes), ndim)
 
 
 # --------------------------------------------------------------------------------------------------- what the rules share
@@ -432,7 +432,7 @@ def rfftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: 
 
 
 def _rfftn_x(xp: Any, g: Any, x_shape: tuple[int, ...], s: Axes, axes: Axes, norm: str) -> Any:
-    axes = _axes(axes, g.ndim)
+    axes = _from_0(axes, g.ndim)
     last = x_shape[axes[-1]] if s is None or s[-1] == -1 else s[-1]
     lengths = (*(g.shape[i] for i in axes[:-1]), last)
     return _fitted(xp, xp.fft.ifftn(g, s=lengths, axes=axes, norm=DUAL[norm]), x_shape)
@@ -482,7 +482,7 @@ def irfftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm:
 
 
 def _irfftn_x(xp: Any, g: Any, x_shape: tuple[int, ...], axes: Axes, norm: str) -> Any:
-    last = _axes(axes, g.ndim)[-1]
+    last = _from_0(axes, g.ndim)[-1]
     d = xp.fft.rfftn(g, axes=axes, norm=DUAL[norm])
     return _fitted(xp, _mirrored(xp, d, g.shape[last], last), x_shape)
 

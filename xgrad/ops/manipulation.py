@@ -18,26 +18,12 @@ from ..engine.define import composite, op
 from ..graph import views
 from ..graph.names import registry
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.axes import check_axis
+from .parts.axes import check_axis, different_axes
 
 __all__ = [
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis", "permute_dims",
     "repeat", "reshape", "roll", "squeeze", "stack", "tile", "unstack",
 ]  # fmt: skip
-
-
-def _axes(name: str, axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """The axes as non-negative integers, each at most once."""
-    given = axis if isinstance(axis, tuple) else (axis,)
-    if not all(hasattr(a, "__index__") for a in given):
-        raise TypeError(f"{name}: axis must be an integer or a tuple of integers, not {axis!r:.60}")
-    for a in given:
-        if not -ndim <= a < ndim:
-            raise IndexError(f"{name}: axis {a} is out of range for {ndim} axes")
-    axes = tuple(a % ndim for a in given)
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"{name}: an axis is named twice in {axis}")
-    return axes
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
@@ -129,7 +115,7 @@ def expand_dims(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor
     (1, 2, 3, 1)
     """
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
-    new, old = _axes("expand_dims", axis, ndim), iter(x.shape)
+    new, old = different_axes("expand_dims", axis, ndim), iter(x.shape)
     return xp.reshape(x, tuple(1 if a in new else next(old) for a in range(ndim)))
 
 
@@ -171,7 +157,7 @@ def squeeze(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
     >>> xgrad.squeeze(xgrad.ones((1, 3, 1)), axis=(0, 2)).shape
     (3,)
     """
-    gone = _axes("squeeze", axis, x.ndim)
+    gone = different_axes("squeeze", axis, x.ndim)
     for a in gone:
         if x.shape[a] != 1:
             raise ValueError(f"squeeze: axis {a} of x {tuple(x.shape)} has length {x.shape[a]}; only axes of length 1 can go")
@@ -266,7 +252,7 @@ def moveaxis(xp: Any, x: ArrayLike, source: int | tuple[int, ...], destination: 
     >>> xgrad.moveaxis(xgrad.ones((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
-    here, there = _axes("moveaxis", source, x.ndim), _axes("moveaxis", destination, x.ndim)
+    here, there = different_axes("moveaxis", source, x.ndim), different_axes("moveaxis", destination, x.ndim)
     if len(here) != len(there):
         raise ValueError(f"moveaxis: source {source} and destination {destination} must name equally many axes")
     order = [a for a in range(x.ndim) if a not in here]
@@ -541,7 +527,7 @@ def concat(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> 
     if len(arrays) == 0:
         raise ValueError("concat: needs at least one array")
     if axis is not None:
-        _axes("concat", axis, arrays[0].ndim)
+        different_axes("concat", axis, arrays[0].ndim)
     return xp.concat(arrays, axis=axis)
 
 
@@ -638,7 +624,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     >>> xgrad.unstack(xgrad.eye(2))
     (Tensor([1., 0.]), Tensor([0., 1.]))
     """
-    (at,) = _axes("unstack", axis, len(x.shape)) if hasattr(x, "shape") else (axis,)
+    (at,) = different_axes("unstack", axis, len(x.shape)) if hasattr(x, "shape") else (axis,)
     out = unstack_(x, axis=at)
     for i, part in enumerate(out):
         views.link(part, x, registry["getitem"], (((slice(None),) * at + (i,)),))

@@ -6,69 +6,20 @@ Below, ``g`` is the cotangent of the result, ``y`` the result, and ``n`` the num
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from ..backend.dtypes import check_fits
 from ..backend.precision import half, in_float32, norm
 from ..engine.define import op
 from ..graph.kinds import takes_real
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.axes import axes_from_0
-from .parts.special import described
+from .parts.axes import Axes, axes_from_0, count, kept, kept_shape
+from .parts.texts import reduces
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
-Axes: TypeAlias = int | tuple[int, ...] | None
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 # ------------------------------------------------------------------------------------------------ what reductions share
-
-
-def reduces(forward: F) -> F:
-    """Write the sections that the docstrings of all reductions would repeat."""
-    parameters, returned = ["axis", "keepdims"], "the dtype of `x`"
-    told = {
-        "axis": "axis : int or tuple of int, optional\n        The axes to reduce; all of them if not given.",
-        "dtype": "dtype : data type, optional\n        Convert to this data type before reducing.",
-        "correction": "correction : int or float\n        What the divisor is less than ``n``; 1 is Bessel's.",
-        "keepdims": "keepdims : bool\n        Keep the reduced axes, with length one.",
-    }
-    names = forward.__annotations__
-    if "dtype" in names:
-        parameters.insert(1, "dtype")
-        returned = "`dtype`, or else of the dtype of `x`, small integers widened to the default integer"
-    if "correction" in names:
-        parameters.insert(1, "correction")
-        returned = "the real dtype of `x`"
-    text, example = described(forward)
-    options = "\n    ".join(told[name] for name in parameters)
-    forward.__doc__ = (
-        f"{text.rstrip()}\n\n    Parameters\n    ----------\n    x : array\n        Of a numeric data type.\n    {options}\n\n"
-        f"    Returns\n    -------\n    Tensor\n        Of the shape of `x` without the reduced axes, and of {returned}.\n\n"
-        "    Raises\n    ------\n    ValueError or IndexError\n        If `x` has no such axis, or an axis is named twice.\n\n"
-        f"    Examples\n    --------\n    >>>{example}"
-    )
-    return forward
-
-
-places = axes_from_0
-
-
-def count(shape: tuple[int, ...], axis: Axes) -> int:
-    """How many elements are reduced to one."""
-    if axis is None:
-        return math.prod(shape)
-    return math.prod([shape[a] for a in places(axis, len(shape))])
-
-
-def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
-    """`y`, reduced from `shape`, so that it broadcasts with what it was reduced from."""
-    if axis is None or keepdims:
-        return y
-    at = places(axis, len(shape))
-    return xp.reshape(y, tuple(1 if i in at else n for i, n in enumerate(shape)))
 
 
 def spread(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
@@ -229,10 +180,10 @@ def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keep
 def others(xp: Any, x: Any, axis: Axes) -> Any:
     """In place of each element, the product of all others that it is multiplied with."""
     shape, ndim = x.shape, x.ndim
-    at = places(axis, ndim)
-    order = (*(i for i in range(ndim) if i not in at), *at)
+    reduced = axes_from_0(axis, ndim)
+    order = (*(i for i in range(ndim) if i not in reduced), *reduced)
     x = xp.permute_dims(x, order)
-    flat = xp.reshape(x, (*x.shape[: ndim - len(at)], count(shape, axis)))
+    flat = xp.reshape(x, (*x.shape[: ndim - len(reduced)], count(shape, axis)))
     before = xp.cumulative_prod(flat, axis=-1, include_initial=True)[..., :-1]
     after = xp.flip(xp.cumulative_prod(xp.flip(flat, axis=-1), axis=-1, include_initial=True)[..., :-1], axis=-1)
     return xp.permute_dims(xp.reshape(before * after, x.shape), tuple(order.index(i) for i in range(ndim)))
@@ -440,9 +391,9 @@ def variance(xp: Any, x: Any, axis: Axes, correction: float, keepdims: bool) -> 
     if xp.isdtype(x.dtype, "complex floating"):
         return variance(xp, xp.real(x), axis, correction, keepdims) + variance(xp, xp.imag(x), axis, correction, keepdims)
     if count(x.shape, axis) <= correction:
-        at = places(axis, x.ndim)
-        shape = (1 if i in at else n for i, n in enumerate(x.shape) if keepdims or i not in at)
-        return xp.new_zeros(x, tuple(shape)) * math.nan
+        reduced = axes_from_0(axis, x.ndim)
+        shape = kept_shape(x.shape, axis) if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in reduced)
+        return xp.new_zeros(x, shape) * math.nan
     return xp.var(x, axis=axis, correction=correction, keepdims=keepdims)
 
 

@@ -12,7 +12,7 @@ from ...backend.find import device_of
 from ...engine.define import composite, op
 from ...graph.kinds import takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.axes import axis_from_0
+from ..parts.axes import axis_from_0, different_axes
 from ..parts.keys import operand
 
 __all__ = ["convolve", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid"]
@@ -149,11 +149,9 @@ def gradient(
     Tensor([1. , 1.5, 2.5, 3. ])
     """
     ndim = len(operand(f).shape)
-    axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    if any(not -ndim <= a < ndim for a in axes):
-        raise IndexError(f"gradient: axis {axis} is out of bounds for an array of {ndim} axes")
-    if len({a % ndim for a in axes}) < len(axes):
-        raise ValueError(f"gradient: an axis is named twice in {axis}")
+    axes = (
+        tuple(range(ndim)) if axis is None else different_axes("gradient", axis if isinstance(axis, int) else tuple(axis), ndim)
+    )
     steps = spacing or (1.0,)
     single = getattr(steps[0], "ndim", 0) == 0 and not isinstance(steps[0], (list, tuple, range))
     steps = steps * len(axes) if len(steps) == 1 and single else steps

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from ...backend.dtypes import check_fits
 from ...backend.find import device_of, raw_namespace
@@ -16,65 +16,30 @@ from ...backend.precision import half, in_float32, norm, widened
 from ...engine.define import composite
 from ...graph.kinds import refuse_complex, takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.axes import axes_from_0
+from ..parts.axes import Axes, axes_from_0, kept_shape
 from ..parts.keys import operand
-from ..parts.special import described
+from ..parts.texts import reduces_real as reduces
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
     "nanquantile", "nanstd", "nansum", "nanvar", "percentile", "ptp", "quantile",
 ]  # fmt: skip
 
-Axes: TypeAlias = int | tuple[int, ...] | None
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 # ------------------------------------------------------------------------------------------------ what reductions share
 
-_PARAMETERS = {
-    "q": "q : array, float or sequence of float\n        Which {}s, between 0 and {}.",
-    "axis": "axis : int or tuple of int, optional\n        The axes to reduce; all of them if not given.",
-    "dtype": "dtype : data type, optional\n        Convert to this data type before reducing.",
-    "method": 'method : str\n        How to go between two elements: a way of Hyndman and Fan ("linear", "hazen", ...)\n'
-    '        or "lower", "higher", "nearest", "midpoint", all as NumPy has them.',
-    "correction": "correction : int or float\n        What the divisor is less than the number of elements; 1 is Bessel's.",
-    "keepdims": "keepdims : bool\n        Keep the reduced axes, with length one.",
-}
-
-
-def reduces(forward: F) -> F:
-    """Write the sections that the docstrings of all reductions would repeat."""
-    told, example = described(forward)
-    names = [name for name in forward.__annotations__ if name in _PARAMETERS]
-    per_cent = "percentile" in forward.__name__
-    q = _PARAMETERS["q"].format(*(("percentile", 100) if per_cent else ("quantile", 1)))
-    options = "\n    ".join(q if name == "q" else _PARAMETERS[name] for name in names)
-    forward.__doc__ = (
-        f"{told.rstrip()}\n\n    Parameters\n    ----------\n    x : array\n        Of a real data type.\n    {options}\n\n"
-        "    Returns\n    -------\n    Tensor\n        Of the shape of `x` without the reduced axes"
-        f"{', after that of `q`' if 'q' in names else ''}.\n\n"
-        f"    Examples\n    --------\n    >>>{example}"
-    )
-    return forward
-
-
-places = axes_from_0
-
 
 def lined_up(xp: Any, x: Any, axis: Axes) -> Any:
-    """`x` with the axes to reduce made one, the last."""
-    at = places(axis, x.ndim)
-    rest = [i for i in range(x.ndim) if i not in at]
-    moved = xp.permute_dims(x, (*rest, *at))
+    """`x` with the axes to reduce merged into one, the last."""
+    reduced = axes_from_0(axis, x.ndim)
+    rest = [i for i in range(x.ndim) if i not in reduced]
+    moved = xp.permute_dims(x, (*rest, *reduced))
     return xp.reshape(moved, (*moved.shape[: len(rest)], math.prod(moved.shape[len(rest) :])))
 
 
-def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool, lead: int = 0) -> Any:
-    """`y`, reduced from `shape`, with the reduced axes put back if `keepdims`; `lead` axes stand before them."""
-    if not keepdims:
-        return y
-    at = places(axis, len(shape))
-    return xp.reshape(y, (*y.shape[:lead], *(1 if i in at else n for i, n in enumerate(shape))))
+def finished(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool, lead: int = 0) -> Any:
+    """The result `y` of a reduction of `shape`, with the reduced axes if `keepdims`; its first `lead` axes are others."""
+    return xp.reshape(y, (*y.shape[:lead], *kept_shape(shape, axis))) if keepdims else y
 
 
 # ---------------------------------------------------------------------------------------------------- order statistics
@@ -91,7 +56,7 @@ def median(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = Fals
     >>> xgrad.median(xgrad.Tensor([3.0, 1.0, 2.0, 9.0]))
     Tensor(2.5)
     """
-    return kept(xp, _median(xp, lined_up(xp, x, axis)), x.shape, axis, keepdims)
+    return finished(xp, _median(xp, lined_up(xp, x, axis)), x.shape, axis, keepdims)
 
 
 def _median(xp: Any, x: Any) -> Any:
@@ -115,7 +80,7 @@ def nanmedian(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = F
     Tensor(2.0)
     """
     middle = xp.asarray(0.5, dtype=x.dtype, device=device_of(x))
-    return kept(xp, _quantile(xp, lined_up(xp, x, axis), middle, "linear", True), x.shape, axis, keepdims)
+    return finished(xp, _quantile(xp, lined_up(xp, x, axis), middle, "linear", True), x.shape, axis, keepdims)
 
 
 _CONTINUOUS = {  # H. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996: alpha and beta of its types 4-9
@@ -183,7 +148,7 @@ def quantile_(xp: Any, x: ArrayLike, q: ArrayLike, /, axis: Axes, method: str, k
     own, x = x.dtype, widened(xp, x)  # float16 has no numbers for the places beyond 2048
     q = q if q.dtype == x.dtype else xp.astype(q, x.dtype)
     y = _quantile(xp, lined_up(xp, x, axis), q, method, skip)
-    return kept(xp, y if y.dtype == own else xp.astype(y, own), x.shape, axis, keepdims, q.ndim)
+    return finished(xp, y if y.dtype == own else xp.astype(y, own), x.shape, axis, keepdims, q.ndim)
 
 
 def _beside(x: Any, q: Any, whole: int = 1) -> Any:
@@ -418,14 +383,14 @@ def average(xp: Any, x: ArrayLike, /, axis: Axes = None, weights: ArrayLike | No
     if weights is None:
         return xp.mean(x, axis=axis, keepdims=keepdims)
     if tuple(weights.shape) != tuple(x.shape):
-        at = places(axis, x.ndim)
-        if tuple(weights.shape) != tuple(x.shape[i] for i in at):
+        reduced = axes_from_0(axis, x.ndim)
+        if tuple(weights.shape) != tuple(x.shape[i] for i in reduced):
             raise ValueError(
                 f"average: weights have shape {tuple(weights.shape)}; they must have that of x, {tuple(x.shape)}, or that of the "
                 "reduced axes"
             )
-        order = tuple(sorted(range(len(at)), key=lambda k: at[k]))
-        weights = xp.reshape(xp.permute_dims(weights, order), tuple(n if i in at else 1 for i, n in enumerate(x.shape)))
+        order = tuple(sorted(range(len(reduced)), key=lambda k: reduced[k]))
+        weights = xp.reshape(xp.permute_dims(weights, order), tuple(n if i in reduced else 1 for i, n in enumerate(x.shape)))
         weights = xp.broadcast_to(weights, x.shape)
     total = xp.sum(weights, axis=axis, keepdims=keepdims)
     return xp.sum(x * weights, axis=axis, keepdims=keepdims) / total

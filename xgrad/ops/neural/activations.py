@@ -9,7 +9,7 @@ from typing import Any
 from ...engine.define import composite, op
 from ...graph.kinds import takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import outward
+from ..parts.safe import gaussian, outward
 
 __all__ = ["elu", "erf", "gelu", "leaky_relu", "logsigmoid", "relu", "sigmoid", "silu", "softplus"]
 
@@ -203,13 +203,7 @@ def _erf_rest(xp: Any, x: Any) -> Any:
     return 2 * h / math.pi * b * xp.exp(-square) * total - pole
 
 
-def _bell(xp: Any, x: Any) -> Any:
-    """``exp(-x**2)``, in which nothing overflows."""
-    x = xp.clip(x, -30.0, 30.0)
-    return xp.exp(-(x * x))
-
-
-erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * _bell(xp, x)))
+erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * gaussian(xp, x)))
 
 
 @op(override=True, elementwise=True)
@@ -233,7 +227,7 @@ def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.where(small, middle, xp.where(z < 0, 1 - rest, rest))
 
 
-normal_cdf.vjp(x=lambda xp, g, x: g * (_bell(xp, x * math.sqrt(0.5)) * (1 / math.sqrt(2 * math.pi))))
+normal_cdf.vjp(x=lambda xp, g, x: g * (gaussian(xp, x * math.sqrt(0.5)) * (1 / math.sqrt(2 * math.pi))))
 
 
 @composite

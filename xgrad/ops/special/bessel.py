@@ -8,7 +8,8 @@ from typing import Any
 
 from ...engine.define import op
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import derivative, floats, function, missing, one_where, wide
+from ..parts.safe import one_where
+from ..parts.special import derivative, floats, function, missing, wide
 
 __all__ = [
     "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expi_derivative",

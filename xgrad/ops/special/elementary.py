@@ -10,7 +10,8 @@ import math
 from typing import Any
 
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import derivative, function, one_where
+from ..parts.safe import one_where
+from ..parts.special import derivative, function
 
 __all__ = [
     "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "entr", "exp10", "exprel", "exprel_derivative", "huber", "hypot_ratio",

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from ...tensor.tensor import ArrayLike, Tensor
+from ..parts.safe import gaussian
 from ..parts.special import derivative, function, missing
 
 __all__ = ["erfc", "erfcinv", "erfcx", "erfcx_derivative", "erfinv", "inverse_mills_ratio", "log_ndtr", "ndtr", "ndtri"]
@@ -26,13 +27,7 @@ def erfc(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "erfc", x)
 
 
-def _bell(xp: Any, x: Any) -> Any:
-    """``exp(-x**2)``; real numbers are clipped where that is 0, for the square not to overflow."""
-    near = xp.clip(x, -40.0, 40.0) if xp.isdtype(x.dtype, "real floating") else x
-    return xp.exp(-(near * near))
-
-
-erfc.holomorphic(x=lambda xp, g, x: g * (-2 / _ROOT * _bell(xp, x)))
+erfc.holomorphic(x=lambda xp, g, x: g * (-2 / _ROOT * gaussian(xp, x)))
 
 
 @function
@@ -142,7 +137,7 @@ def ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
     return 0.5 * xp.special.erfc(x * -math.sqrt(0.5))
 
 
-ndtr.holomorphic(x=lambda xp, g, x: g * (_bell(xp, x * math.sqrt(0.5)) / math.sqrt(2 * math.pi)))
+ndtr.holomorphic(x=lambda xp, g, x: g * (gaussian(xp, x * math.sqrt(0.5)) / math.sqrt(2 * math.pi)))
 
 
 @function

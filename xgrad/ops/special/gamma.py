@@ -9,7 +9,8 @@ from typing import Any
 from ...engine.define import composite, op
 from ...graph.kinds import takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import derivative, floats, function, missing, one_where, stirling, wide
+from ..parts.safe import one_where, stirling
+from ..parts.special import derivative, floats, function, missing, wide
 
 __all__ = [
     "beta", "betaln", "binom", "gamma", "gammaln", "gammasgn", "loggamma", "multigammaln", "poch", "polygamma",
