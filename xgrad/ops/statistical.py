@@ -1,4 +1,4 @@
-"""Sums, products, extremes and moments, over all axes or some.
+"""Sums, products, extremes and moments over all axes or some of them.
 
 Below, ``g`` is the cotangent of the result, ``y`` the result, and ``n`` the number of elements that are reduced to one.
 """
@@ -23,13 +23,13 @@ __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "s
 
 
 def spread(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
-    """The transpose of a sum: every element gets the cotangent of the sum that it went into."""
+    """The transpose of a sum: every element gets the cotangent of its sum."""
     return xp.broadcast_to(kept(xp, g, x_shape, axis, keepdims), x_shape)
 
 
 @in_float32
 def gathered(xp: Any, t: Any, d: Any, axis: Axes, keepdims: bool) -> Any:
-    """The change of a reduction to real numbers, of which `d` is the gradient: the sum of what its elements make."""
+    """The tangent of a reduction to real numbers with the gradient `d`: the sum of the products with the tangent `t`."""
     return xp.sum(xp.real(xp.conj(d) * t), axis=axis, keepdims=keepdims)
 
 
@@ -72,7 +72,7 @@ def mean(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False)
 
 
 def mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
-    # 1 / n and not n, which float16 may not hold; before it is spread, which is when there is least to multiply
+    # Multiplied by 1 / n, since n may overflow in float16, and before spreading, when there are fewer elements.
     return spread(xp, g * (1 / (count(x_shape, axis) or 1)), x_shape, axis, keepdims)
 
 
@@ -87,10 +87,10 @@ mean.linear()
 @takes_real
 @reduces
 def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The largest element; NaN if one of them is.
+    """The largest element; NaN if an element is NaN.
 
-    The gradient is ``g`` for the largest element. Elements that tie for it share ``g`` evenly, so that none of it is lost;
-    where the result is NaN, all elements do.
+    The gradient is ``g`` for the largest element. Elements that tie share ``g`` evenly; where the result is NaN, all elements
+    share it.
 
     >>> import xgrad
     >>> x = xgrad.Tensor([1.0, 3.0, 3.0], requires_grad=True)
@@ -105,10 +105,10 @@ def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) 
 @takes_real
 @reduces
 def min(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The smallest element; NaN if one of them is.
+    """The smallest element; NaN if an element is NaN.
 
-    The gradient is ``g`` for the smallest element. Elements that tie for it share ``g`` evenly, so that none of it is lost;
-    where the result is NaN, all elements do.
+    The gradient is ``g`` for the smallest element. Elements that tie share ``g`` evenly; where the result is NaN, all elements
+    share it.
 
     >>> import xgrad
     >>> xgrad.min(xgrad.asarray([[1.0, 2.0], [3.0, 0.0]]), axis=1)
@@ -121,7 +121,7 @@ def share(xp: Any, g: Any, beaten: Any, axis: Any) -> Any:
     """The cotangent `g` divided evenly among the elements that are not `beaten`."""
     if axis == () or not beaten.shape:
         return g
-    # Counted in float32 at least: float16 counts no further than 2048.
+    # Counted in float32 at least, since float16 has no integers beyond 2048.
     ties = count(beaten.shape, axis) - xp.count_nonzero(beaten, axis=axis, keepdims=True)
     each = g / xp.astype(ties, xp.result_type(g.dtype, xp.float32))
     return xp.where(beaten, xp.new_zeros(each, ()), each)
@@ -159,8 +159,8 @@ min.jvp(x=min_change)
 def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The product of the elements; 1 if there are none.
 
-    The gradient is ``g`` times the product of all *other* elements: of those before, times those after. There is no
-    division, so it is right where elements are zero, and in every order.
+    The gradient is ``g`` times the product of all *other* elements: the product of those before, times that of those after.
+    There is no division, so it is right where elements are zero, to every order.
 
     >>> import xgrad
     >>> x = xgrad.Tensor([2.0, 0.0, 3.0], requires_grad=True)
@@ -178,7 +178,7 @@ def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keep
 
 
 def others(xp: Any, x: Any, axis: Axes) -> Any:
-    """In place of each element, the product of all others that it is multiplied with."""
+    """For each element, the product of the other elements that it is multiplied by."""
     shape, ndim = x.shape, x.ndim
     reduced = axes_from_0(axis, ndim)
     order = (*(i for i in range(ndim) if i not in reduced), *reduced)
@@ -215,20 +215,20 @@ def cast_like(xp: Any, x: Any, g: Any) -> Any:
 def cumulative_sum(
     xp: Any, x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """The sums of the elements up to each one, along an axis.
+    """The sums of the elements up to each element along an axis.
 
-    The gradient is the cumulative sum of ``g`` from the end: an element is part of its own sum and of all later ones.
+    The gradient is the cumulative sum of ``g`` from the end, since an element is part of its own sum and of all later ones.
 
     Parameters
     ----------
     x : array
         Of a numeric data type.
     axis : int, optional
-        May be left out if `x` has one axis.
+        It may be left out if `x` has one axis.
     dtype : data type, optional
         Convert to this data type before summing.
     include_initial : bool
-        Begin with the sum of no elements, 0; the axis then is one longer.
+        Begin with the sum of no elements, 0; the axis is then one longer.
 
     Returns
     -------
@@ -256,7 +256,7 @@ def cumulative_sum(
 
 @in_float32
 def cumulative_sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: bool) -> Any:
-    if not x_shape:  # the library made one axis of none, or did not
+    if not x_shape:  # libraries differ in whether the result has an axis
         return xp.reshape(g[1:] if include_initial else g, x_shape)
     axis = (axis or 0) % len(x_shape)
     g = g[(*(slice(None),) * axis, slice(1, None), ...)] if include_initial else g
@@ -271,22 +271,22 @@ cumulative_sum.linear()
 def cumulative_prod(
     xp: Any, x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """The products of the elements up to each one, along an axis.
+    """The products of the elements up to each element along an axis.
 
-    The gradient for element ``i`` is the product of the elements before it, times ``r[i]`` where
-    ``r[i] = g[i] + x[i + 1] r[i + 1]``. There is no division, so it is right where elements are zero, and in every order;
-    the recurrence takes linear time.
+    The gradient for element ``i`` is the product of the elements before it, times ``r[i]``, where
+    ``r[i] = g[i] + x[i + 1] r[i + 1]``. There is no division, so it is right where elements are zero, to every order.
+    The recurrence takes linear time.
 
     Parameters
     ----------
     x : array
         Of a numeric data type.
     axis : int, optional
-        May be left out if `x` has one axis.
+        It may be left out if `x` has one axis.
     dtype : data type, optional
         Convert to this data type before multiplying.
     include_initial : bool
-        Begin with the product of no elements, 1; the axis then is one longer.
+        Begin with the product of no elements, 1; the axis is then one longer.
 
     Returns
     -------
@@ -329,13 +329,13 @@ def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initia
 
 
 def products_before(xp: Any, y: Any, include_initial: bool) -> Any:
-    """From the cumulative products along the last axis, those of the elements before each."""
+    """The products of the elements before each element along the last axis, from the cumulative products `y`."""
     return y[..., :-1] if include_initial else xp.concat([xp.ones_like(y[..., :1]), y[..., :-1]], axis=-1)
 
 
 @in_float32
 def cumulative_prod_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
-    # dy[i] = y[i - 1] dx[i] + x[i] dy[i - 1] is the same recurrence, from the other end
+    # dy[i] = y[i - 1] dx[i] + x[i] dy[i - 1] is the same recurrence, from the beginning.
     axis = 0 if axis is None else axis
     if not x.shape:
         d = xp.reshape(cast_like(xp, t, y), (1,))
@@ -352,8 +352,8 @@ def cumulative_prod_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, include_i
 def recurrence(xp: Any, a: Any, b: Any) -> Any:
     """The ``r`` with ``r[i] = b[i] + a[i] r[i + 1]`` along the last axis, zero beyond the end.
 
-    Two steps in one are a step of the same form, which leaves half as many of them: linear time in all. (The parallel
-    scan of Blelloch, "Prefix sums and their applications", 1990.)
+    Two steps combine into one of the same form, which halves the number of steps, so that it takes linear time (the parallel
+    scan of G. Blelloch, "Prefix sums and their applications", 1990).
     """
     n = b.shape[-1]
     if n < 2:
@@ -376,7 +376,7 @@ cumulative_prod.jvp(x=cumulative_prod_change)
 @op
 @reduces
 def var(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The variance, the mean of ``abs(x - mean(x))**2``; NaN if ``n`` is not more than `correction`.
+    """The variance, the mean of ``abs(x - mean(x))**2``; NaN if ``n`` is not greater than `correction`.
 
     The gradient is ``2 g (x - mean(x)) / (n - correction)``.
 
@@ -433,13 +433,13 @@ def std(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0,
     if n <= 0:
         return variance(xp, x, axis, correction, keepdims)
     away = x - xp.mean(x, axis=axis, keepdims=True)
-    # A norm, since the squares of a variance can leave the range of the dtype where their root does not.
+    # Computed as a norm, since the variance may overflow or underflow where its root does not.
     return norm(xp, away, axis, keepdims) / math.sqrt(n)
 
 
 @in_float32
 def std_slope(xp: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    # At the kink it divides by 1, so that the next order is finite too.
+    # At the kink it divides by 1, so that the next derivative is finite too.
     n = count(x.shape, axis) - correction
     y = kept(xp, y, x.shape, axis, keepdims)
     return (x - xp.mean(x, axis=axis, keepdims=True)) / xp.where(y == 0, xp.ones_like(y), y) * (1 / n if n > 0 else math.nan)

@@ -1,4 +1,4 @@
-"""Softmax and its kin."""
+"""Softmax, its logarithm, and the logarithm of a sum of exponentials."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
 def _peak(xp: Any, x: Any, axis: Axes) -> Any:
-    """The maximum along `axis`, or 0 where that is infinite: what to subtract before ``exp``."""
+    """The maximum along `axis`, or 0 where it is infinite. It is subtracted before ``exp``."""
     peak = xp.max(x, axis=axis, keepdims=True)
     return xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
 
 
 @op
 def exponential_rest(xp: Any, shifted: ArrayLike, terms: ArrayLike, /, axis: Axes) -> Tensor:
-    """The sum of `terms` along `axis` without one of those that are 1: exponentials of what was `shifted` to peak at 0.
+    """The sum of `terms` along `axis`, less 1, where `terms` is ``exp(shifted)`` and the maximum of `shifted` is 0.
 
-    The whole sum is 1 more; added to it before the logarithm, the rest would lose its digits. Where all terms are 0 so is the
-    rest: the 1 that stays keeps the logarithm and the quotient finite.
+    A term of the maximum, which is 1, is left out; added to it, a small rest would lose its digits before the logarithm. Where
+    all terms are 0, the rest is 0 too, so that logarithms and quotients of ``1 + rest`` are finite.
 
     >>> import xgrad
     >>> exponential_rest(xgrad.Tensor([0.0, 0.0, -20.0]), xgrad.Tensor([1.0, 1.0, 2e-9]), -1)
@@ -54,7 +54,7 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = F
     axis : int, tuple of int or None
         The axes to sum over; all of them by default.
     keepdims : bool
-        Whether these stay, with length 1.
+        Whether to keep these axes, with length 1.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
     >>> softmax(xgrad.Tensor([0.0, 0.0, -xgrad.inf]))
     Tensor([0.5, 0.5, 0. ])
     """
-    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
+    axes_from_0(axis, x.ndim)  # raises if there is no such axis, also for an empty array
     if 0 in x.shape:
         return xp.exp(x)
     shifted = x - _peak(xp, x, axis)
@@ -142,8 +142,8 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
 def _from_top(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
     """`v` less its element at the largest weight `p`.
 
-    In a mean with the weights `p`, which sum to 1, that element then drops out, and what is left for it is a sum over the others
-    alone: it keeps its digits where the weight is nearly 1.
+    In a mean with weights `p` that sum to 1, this element then contributes nothing. Its difference from the mean is a sum over
+    the other elements, which is precise also where its weight is nearly 1.
     """
     top = p == xp.max(p, axis=axis, keepdims=True)
     return v - xp.max(xp.where(top, v, xp.full_like(v, -math.inf)), axis=axis, keepdims=True)
@@ -160,8 +160,8 @@ def _less_mean(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
 def softmax_pull(xp: Any, v: ArrayLike, p: ArrayLike, /, axis: Axes) -> Tensor:
     """``p * (v - sum(v * p))`` along `axis`: the gradient of a `softmax` with the result `p`, precise in its tails.
 
-    It is linear in `v`, and its own transpose. Its gradient for `p` leaves out a constant along the axis, of which the softmax
-    that made `p` makes nothing.
+    It is linear in `v`, and its own transpose. Its gradient for `p` leaves out a constant along the axis, which the rule of the
+    softmax that `p` comes from maps to zero.
 
     >>> import xgrad
     >>> softmax_pull(xgrad.Tensor([1.0, 0.0]), xgrad.Tensor([0.75, 0.25]), -1)
@@ -195,7 +195,7 @@ def softmax_error(xp: Any, x: ArrayLike, target: ArrayLike, /) -> Tensor:
     shifted = x - _peak(xp, x, -1)
     terms = xp.exp(shifted)
     rest = xp.exponential_rest(shifted, terms, -1)
-    # Over a common divisor the largest term, which is 1, less its target is exact; p * sum - target would lose what p lacks of 1.
+    # With a common divisor, the largest term (1) less its target is exact; p * sum - target loses the difference of p from 1.
     return (terms * xp.sum(target, axis=-1, keepdims=True) - target - rest * target) / (1 + rest)
 
 
@@ -228,7 +228,7 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
 
     Notes
     -----
-    The gradient is ``g - exp(y) * sum(g)``, in which ``1 - exp(y)`` is computed as one function.
+    The gradient is ``g - exp(y) * sum(g)``, where ``1 - exp(y)`` is computed by `expm1`.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
     >>> log_softmax(xgrad.Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
-    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
+    axes_from_0(axis, x.ndim)  # raises if there is no such axis, also for an empty array
     if 0 in x.shape:
         return x + 0.0
     shifted = x - _peak(xp, x, axis)

@@ -23,8 +23,8 @@ def nan_where(xp: Any, condition: Any, x: Any) -> Any:
 def ratio(xp: Any, x: Any, y: Any) -> Any:
     """``x / y``, infinite without a floating-point warning where only `y` is zero: a function of it may be finite."""
     zero = (y == 0) & (x != 0) & ~xp.isnan(x)
-    sign = one_where(xp, ~zero, xp.sign(x))
-    return xp.where(zero, sign * xp.copysign(xp.full_like(y, math.inf), y), x / one_where(xp, zero, y))
+    limit = xp.copysign(xp.full_like(y, math.inf), y * xp.sign(x))
+    return xp.where(zero, limit, x / one_where(xp, zero, y))
 
 
 def outward(xp: Any, x: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Distribution functions and survival functions, which are incomplete gamma or beta functions, and their inverses.
+"""Distribution functions, survival functions and their inverses.
 
-The arguments of those functions depend on the parameters of the distribution; the rules follow by the chain rule. The rules of
-an inverse follow from the implicit function theorem.
+They are incomplete gamma or beta functions of arguments that depend on the parameters of the distribution: the rules follow from
+the chain rule. The rules of an inverse follow from the implicit function theorem.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ pdtri.vjp(p=lambda xp, g, k, p: -g / xp.special.gamma_density(xp.floor(k) + 1, x
 
 @function
 def bdtr(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
-    """The binomial distribution function: of up to `k` successes in `n` trials of probability `p`.
+    """The binomial distribution function: the probability of at most `k` successes in `n` trials of probability `p`.
 
     The gradient is ``-g beta_density(floor(k) + 1, n - floor(k), p)`` for `p`; there is none for `k` and `n`.
 
@@ -186,7 +186,7 @@ bdtr.vjp(p=lambda xp, g, k, n, p: -g * xp.special.beta_density(xp.floor(k) + 1, 
 
 @function
 def bdtrc(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
-    """The binomial survival function: of more than `k` successes in `n` trials of probability `p`.
+    """The binomial survival function: the probability of more than `k` successes in `n` trials of probability `p`.
 
     The gradient is minus that of `bdtr`.
 
@@ -223,7 +223,7 @@ bdtri.vjp(p=_bdtri_p)
 
 @function
 def nbdtr(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
-    """The negative binomial distribution function: of up to `k` failures before `n` successes of probability `p`.
+    """The negative binomial distribution function: at most `k` failures before `n` successes of probability `p`.
 
     The gradient is ``g beta_density(n, k + 1, p)`` for `p`; there is none for `k` and `n`.
 
@@ -238,7 +238,7 @@ nbdtr.vjp(p=lambda xp, g, k, n, p: g * xp.special.beta_density(n, k + 1, p))
 
 @function
 def nbdtrc(xp: Any, k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
-    """The negative binomial survival function: of more than `k` failures before `n` successes of probability `p`.
+    """The negative binomial survival function: more than `k` failures before `n` successes of probability `p`.
 
     The gradient is minus that of `nbdtr`.
 
@@ -284,7 +284,7 @@ def _fdtr_slope(xp: Any, dfn: Any, dfd: Any, x: Any, by: str) -> Any:
 def fdtr(xp: Any, dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     """The distribution function of the F distribution of `dfn` and `dfd` degrees of freedom.
 
-    It is `betainc` of ``dfn / 2`` and ``dfd / 2`` at the odds ``dfn x / dfd``: the gradient follows from that.
+    It is `betainc` of ``dfn / 2`` and ``dfd / 2`` at the odds ``dfn x / dfd``; the gradient follows from this.
 
     >>> fdtr(2.0, 3.0, Tensor([0.5, 1.0]))
     Tensor([0.3504..., 0.5352...])
@@ -322,7 +322,8 @@ fdtrc.vjp(
 def fdtri(xp: Any, dfn: ArrayLike, dfd: ArrayLike, p: ArrayLike, /) -> Tensor:
     """The inverse of `fdtr` in its last argument.
 
-    With `F` for `fdtr`, the gradient is ``g / F_x`` for `p`, and that times minus the derivatives of `F` for the others.
+    With the derivative ``F_x`` of `fdtr` by `x`, the gradient is ``g / F_x`` for `p`. For `dfn` and `dfd` it is this times the
+    negative derivative of `fdtr`.
 
     >>> fdtri(2.0, 3.0, Tensor([0.1, 0.5]))
     Tensor([0.1091..., 0.8811...])
@@ -345,26 +346,26 @@ fdtri.vjp(
 # ---------------------------------------------------------------------------------------------------------------- Student
 
 
-_HUGE = 1e154  # the square of what is larger overflows
+_HUGE = 1e154  # the square of a larger number overflows
 
 
 def _student_density(xp: Any, df: Any, t: Any) -> Any:
     half, huge = xp.full_like(df, 0.5), xp.abs(t) > _HUGE
-    here, far = xp.where(huge, xp.zeros_like(t), t), one_where(xp, ~huge, xp.abs(t))
+    near, far = xp.where(huge, xp.zeros_like(t), t), one_where(xp, ~huge, xp.abs(t))
     above = 2 * xp.log(far) - xp.log(one_where(xp, ~huge, df))
-    log = xp.where(huge, xp.logaddexp(above, xp.zeros_like(above)), xp.log1p(here * here / df))
+    log = xp.where(huge, xp.logaddexp(above, xp.zeros_like(above)), xp.log1p(near * near / df))
     return xp.exp(-0.5 * (df + 1) * log - xp.special.betaln(0.5 * df, half)) / xp.sqrt(df)
 
 
 def _student_slope(xp: Any, df: Any, t: Any) -> Any:
-    """The derivative of `stdtr` by `df`: of half of `betainc` at the odds ``df / t**2``, on the side where `t` is."""
+    """The derivative of `stdtr` by `df`. On the side of `t`, it is half of `betainc` at the odds ``df / t**2``."""
     df, t = xp.broadcast_arrays(df, t)
     sp, flat, huge = xp.special, (t == 0) | (xp.abs(t) == math.inf), xp.abs(t) > _HUGE
-    here, some, half = one_where(xp, flat | huge, t), one_where(xp, flat | huge, df), xp.full_like(t, 0.5)
-    square = here * here
-    odds = some / square
-    slope = 0.5 * sp.betainc_derivative(0.5 * some, half, odds, 1, 0) + odds_density(xp, 0.5 * some, half, odds) / square
-    # Where the square overflows, of the leading term of the series, (df / t**2)**(df / 2) / (df beta(df / 2, 1 / 2)).
+    near, safe, half = one_where(xp, flat | huge, t), one_where(xp, flat | huge, df), xp.full_like(t, 0.5)
+    square = near * near
+    odds = safe / square
+    slope = 0.5 * sp.betainc_derivative(0.5 * safe, half, odds, 1, 0) + odds_density(xp, 0.5 * safe, half, odds) / square
+    # Where the square overflows, the leading term of the series is used: (df / t**2)**(df / 2) / (df beta(df / 2, 1 / 2)).
     far, few = (one_where(xp, flat | ~huge, x) for x in (xp.abs(t), xp.minimum(df, xp.full_like(df, 1e100))))
     log = 0.5 * xp.log(few) - xp.log(far)
     tail = xp.exp(few * log - xp.log(few) - sp.betaln(0.5 * few, half))
@@ -376,14 +377,14 @@ def _student_slope(xp: Any, df: Any, t: Any) -> Any:
 def stdtr(xp: Any, df: ArrayLike, t: ArrayLike, /) -> Tensor:
     """The distribution function of Student's distribution of `df` degrees of freedom.
 
-    The gradient is ``g`` times the density for `t`; for `df` it follows from that of `betainc`.
+    The gradient for `t` is ``g`` times the density; for `df` it follows from that of `betainc`.
 
     >>> stdtr(3.0, Tensor([-1.0, 0.0, 1.0]))
     Tensor([0.1955..., 0.5       , 0.8044...])
     """
     half, flat, huge = xp.full_like(df, 0.5), t == 0, xp.abs(t) > _HUGE
-    here = one_where(xp, flat | huge, t)
-    odds = xp.where(flat, xp.full_like(t, math.inf), xp.where(huge, xp.zeros_like(t), ratio(xp, df, here * here)))
+    safe = one_where(xp, flat | huge, t)
+    odds = xp.where(flat, xp.full_like(t, math.inf), xp.where(huge, xp.zeros_like(t), ratio(xp, df, safe * safe)))
     tail = 0.5 * xp.special.betainc_derivative(0.5 * df, half, odds, 0, 0)
     return xp.where(t < 0, tail, 1 - tail)
 
@@ -398,7 +399,7 @@ stdtr.vjp(
 def stdtrit(xp: Any, df: ArrayLike, p: ArrayLike, /) -> Tensor:
     """The inverse of `stdtr` in its second argument.
 
-    The gradient is ``g`` divided by the density at `y` for `p`, and that times minus the derivative of `stdtr` for `df`.
+    The gradient for `p` is ``g`` divided by the density at ``y``; for `df` it is this times the negative derivative of `stdtr`.
 
     >>> stdtrit(3.0, Tensor([0.1, 0.5]))
     Tensor([-1.637...,  0.       ])

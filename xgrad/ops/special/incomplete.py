@@ -46,35 +46,35 @@ def gamma_density(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     Tensor([1.        , 0.3678...])
     """
     large = (a > 10) & (x > 0)
-    low = one_where(xp, large, xp.minimum(a, xp.full_like(a, 20.0)))  # at 0 the density is 0 from a > 1 on
+    low = one_where(xp, large, xp.minimum(a, xp.full_like(a, 20.0)))  # for x = 0 the density is 0 where a > 1
     small = xp.exp(xp.special.xlogy(low - 1, x) - x - xp.special.gammaln(low))
-    here = one_where(xp, ~large, x)
-    return xp.where(large, xp.exp(_gamma_scale(xp, xp.where(large, a, xp.full_like(a, 20.0)), here)) * (a / here), small)
+    safe = one_where(xp, ~large, x)
+    return xp.where(large, xp.exp(_gamma_scale(xp, xp.where(large, a, xp.full_like(a, 20.0)), safe)) * (a / safe), small)
 
 
 def _log(xp: Any, x: Any, y: Any) -> Any:
-    """The logarithm of `x`, or any number where `y`, which it is to be a factor of, is 0 with it."""
+    """The logarithm of `x`, or 0 where `x` and `y` are 0; it is multiplied by `y`."""
     return xp.log(one_where(xp, (x == 0) & (y == 0), x))
 
 
 def _log1m(xp: Any, x: Any, y: Any) -> Any:
-    """The logarithm of ``1 - x``, likewise."""
+    """The logarithm of ``1 - x``, or 0 where ``1 - x`` and `y` are 0; it is multiplied by `y`."""
     return xp.log1p(-xp.where((x == 1) & (y == 0), xp.zeros_like(x), x))
 
 
 def _edge(xp: Any, a: Any, end: Any) -> Any:
-    """``(a - 1) 0**(a - 2)``, and 0 for `a` 1, where `end` holds."""
+    """``(a - 1) 0**(a - 2)`` where `end` holds, and 0 where `a` is 1."""
     flat, base = a == 1, xp.where(end, xp.zeros_like(a), xp.ones_like(a))
     return xp.zero_where_not((a - 1) * xp.pow(base, xp.where(flat, xp.ones_like(a), a - 2)), ~flat)
 
 
 def _edge_over(xp: Any, a: Any, end: Any, scale: Any) -> Any:
-    """That divided by `scale`, which may have underflown to 0 where the edge is 0, or away from the end."""
+    """The same, divided by `scale`, which may be 0 where the edge is 0 or `end` does not hold."""
     edge = _edge(xp, a, end)
     return edge / one_where(xp, ~end | (edge == 0), scale)
 
 
-# Rules compute the densities again, in float64, where float32 has lost their tails.
+# Rules compute the densities again, in float64, since their tails underflow in float32.
 
 
 def _gamma_density_a(xp: Any, g: Any, a: Any, x: Any) -> Any:
@@ -147,7 +147,7 @@ beta_density.vjp(a=_beta_density_a, b=_beta_density_b, x=_beta_density_x)
 def gammainc(xp: Any, a: ArrayLike, x: ArrayLike, /) -> Tensor:
     """The regularized lower incomplete gamma function.
 
-    The gradient is ``g gamma_density(a, x)`` for `x`; for `a` see `gammainc_derivative`.
+    The gradient is ``g gamma_density(a, x)`` for `x`; for `a`, see `gammainc_derivative`.
 
     >>> gammainc(2.0, Tensor([0.0, 1.0, 5.0]))
     Tensor([0.        , 0.2642..., 0.9595...])
@@ -183,7 +183,7 @@ gammaincc.vjp(
 def gammaincinv(xp: Any, a: ArrayLike, p: ArrayLike, /) -> Tensor:
     """The inverse of `gammainc` in its second argument.
 
-    The gradient is ``g / gamma_density(a, y)`` for `p`, and for `a` that times minus the derivative of `gammainc` by `a`.
+    The gradient is ``g / gamma_density(a, y)`` for `p`. For `a` it is this times the negative derivative of `gammainc` by `a`.
 
     >>> gammaincinv(2.0, Tensor([0.1, 0.5]))
     Tensor([0.5318..., 1.678...])
@@ -195,7 +195,7 @@ def _quantile_a(xp: Any, g: Any, a: Any, y: Any) -> Any:
     return -g * (xp.special.gammainc_derivative(a, y, 1) / xp.special.gamma_density(a, y))
 
 
-# The rules of an inverse compute it again, in float64: its tail in float32 does not tell what its derivatives are.
+# The rules of an inverse compute it again, in float64, since its derivatives in the tail are not precise in float32.
 
 gammaincinv.vjp(
     a=lambda xp, g, a, p: _quantile_a(xp, g, a, xp.special.gammaincinv(a, p)),
@@ -207,7 +207,7 @@ gammaincinv.vjp(
 def gammainccinv(xp: Any, a: ArrayLike, p: ArrayLike, /) -> Tensor:
     """The inverse of `gammaincc` in its second argument.
 
-    The gradient is ``-g / gamma_density(a, y)`` for `p`, and for `a` that of `gammaincinv`.
+    The gradient is ``-g / gamma_density(a, y)`` for `p`. For `a` it is that of `gammaincinv`.
 
     >>> gammainccinv(2.0, Tensor([0.1, 0.5]))
     Tensor([3.889..., 1.678...])
@@ -225,7 +225,7 @@ gammainccinv.vjp(
 def betainc(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     """The regularized incomplete beta function.
 
-    The gradient is ``g beta_density(a, b, x)`` for `x`; for `a` and `b` see `betainc_derivative`.
+    The gradient is ``g beta_density(a, b, x)`` for `x`; for `a` and `b`, see `betainc_derivative`.
 
     >>> betainc(2.0, 3.0, Tensor([0.0, 0.5, 1.0]))
     Tensor([0.    , 0.6875, 1.    ])
@@ -263,7 +263,7 @@ betaincc.vjp(
 def betaincinv(xp: Any, a: ArrayLike, b: ArrayLike, p: ArrayLike, /) -> Tensor:
     """The inverse of `betainc` in its last argument.
 
-    The gradient is ``g / beta_density(a, b, y)`` for `p`, and for `a` and `b` that times minus the derivative of `betainc`.
+    The gradient is ``g / beta_density(a, b, y)`` for `p`. For `a` and `b` it is this times the negative derivative of `betainc`.
 
     >>> betaincinv(2.0, 3.0, Tensor([0.1, 0.5]))
     Tensor([0.1425..., 0.3857...])
@@ -288,14 +288,14 @@ def _odds(xp: Any, x: Any) -> Any:
     return ratio(xp, x, 1 - x)
 
 
-# ---------------------------------------------------------------------- their derivatives by the parameters, by quadrature
+# ------------------------------------------------------------------------- derivatives by the parameters, by quadrature
 #
-# gammainc is the integral of the density of log(t) from -inf to log(x), gammaincc that from log(x) on: with u the distance
-# from log(x), each is an integral over u > 0 of a smooth function that decays at least exponentially. So are derivatives
-# by `a`, whose integrands have the factor log(t) - psi(a), the deviation of log(t) from its mean: of the two integrals,
-# the one on the side of log(x) that is away from the mean has no change of sign, and is taken. The same goes for betainc
-# with the logit of `t` for its logarithm. The integrals are done by the double exponential formula for such functions,
-# u = exp(v - exp(-v)) and the trapezoidal rule in v (H. Takahasi and M. Mori, Publ. RIMS 9, 1974).
+# gammainc is the integral of the density of log(t) from -inf to log(x), and gammaincc that from log(x) to inf. With the
+# distance u from log(x), each is an integral over u > 0 of a smooth function that decays at least exponentially. In derivatives
+# by `a` the integrand has the factor log(t) - psi(a), the deviation of log(t) from its mean. On the side of log(x) that is away
+# from the mean it has no change of sign; the integral on that side is used. For betainc, logit(t) takes the place of log(t). The
+# integrals are computed by the double exponential formula for such functions, u = exp(v - exp(-v)), and the trapezoidal rule
+# in v (H. Takahasi and M. Mori, Publ. RIMS 9, 1974).
 
 _STEP = 0.1
 _V = [_STEP * k for k in range(-32, 43)]
@@ -308,16 +308,16 @@ def _constant(xp: Any, values: list[float], like: Any) -> Any:
 
 
 def _not_tiny(xp: Any, exponent: Any) -> Any:
-    """Exponents of terms whose largest is about 1, bounded below so that those that add nothing do not underflow."""
+    """Exponents of terms of which the largest is about 1, bounded so that negligible terms do not underflow."""
     return xp.maximum(exponent, xp.full_like(exponent, -600.0))
 
 
 def _bell(slopes: list[Any], one: Any) -> list[Any]:
-    """The derivatives of exp(f), divided by it, from those of f: complete Bell polynomials."""
-    found = [one]
+    """The derivatives of ``exp(f)`` divided by ``exp(f)``, from those of ``f``: complete Bell polynomials."""
+    factors = [one]
     for n in range(len(slopes)):
-        found.append(sum(math.comb(n, k) * found[n - k] * slopes[k] for k in range(n + 1)))
-    return found
+        factors.append(sum(math.comb(n, k) * factors[n - k] * slopes[k] for k in range(n + 1)))
+    return factors
 
 
 @derivative("a", "x")
@@ -338,8 +338,8 @@ def gammainc_derivative(xp: Any, a: ArrayLike, x: ArrayLike, /, n: int) -> Tenso
 
     Notes
     -----
-    For ``x < 1`` the power series (DLMF 8.7.1), else quadrature. The gradient is ``g`` times the derivative of order
-    ``n + 1`` for `a`, and ``g`` times the derivative of order `n` of `gamma_density` for `x`.
+    It is computed by the power series (DLMF 8.7.1) for ``x < 1``, else by quadrature. The gradient for `a` is ``g`` times the
+    derivative of order ``n + 1``; for `x` it is ``g`` times the derivative of order `n` of `gamma_density`.
 
     Examples
     --------
@@ -355,7 +355,7 @@ def gammainc_derivative(xp: Any, a: ArrayLike, x: ArrayLike, /, n: int) -> Tenso
 
 
 def _gamma_slopes(xp: Any, a: Any, log: Any, n: int) -> list[Any]:
-    """The derivatives by `a`, to order `n`, of ``a log - gammaln(a + 1)``."""
+    """The derivatives by `a`, up to order `n`, of ``a log - gammaln(a + 1)``."""
     return [log - xp.special.psi(a + 1) if k == 0 else -xp.special.polygamma(k, a + 1) for k in range(n)]
 
 
@@ -424,8 +424,7 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
     a, b : array
         Of real floating data type, positive.
     w : array
-        Of real floating data type, not negative: the odds ``x / (1 - x)``, which tell an `x` close to 1 as precisely as one
-        close to 0.
+        Of real floating data type, not negative: the odds ``x / (1 - x)``, which are precise for ``x`` close to 1 and close to 0.
     m, n : int
         The orders, 0 or more.
 
@@ -436,9 +435,9 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
 
     Notes
     -----
-    Done by quadrature, after `a` and `b` less than 1 are raised by the recurrences DLMF 8.17.20 and 8.17.21 where that
-    cancels nothing. The gradient is ``g`` times the derivative of the next order for `a` and `b`, and for `w` the derivative
-    of the density ``w**(a - 1) (1 + w)**(-a - b) / beta(a, b)``.
+    It is computed by quadrature. First, `a` and `b` less than 1 are raised by the recurrences DLMF 8.17.20 and 8.17.21 where
+    these do not cancel. The gradient for `a` and `b` is ``g`` times the derivative of the next order; for `w` it is ``g`` times
+    the derivative of the density ``w**(a - 1) (1 + w)**(-a - b) / beta(a, b)``.
 
     Examples
     --------
@@ -450,7 +449,7 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
     a, b = one_where(xp, end, a), one_where(xp, end, b)
     sp, logit = xp.special, xp.log(one_where(xp, end, w))
     low, high = -xp.softplus(-logit), -xp.softplus(logit)  # the logarithms of x and 1 - x
-    # Where a parameter is small, the integrand has a long plateau with an end that the nodes would miss.
+    # For a small parameter, the integrand has a long plateau, whose end lies between the nodes.
     raised = (a < 1) & (low < sp.psi(a + 1) - sp.psi(a + b))
     first = _beta_step(xp, a, b, low, high, m, n, (1, 0), raised)
     a = xp.where(raised, a + 1, a)
@@ -462,9 +461,9 @@ def betainc_derivative(xp: Any, a: ArrayLike, b: ArrayLike, w: ArrayLike, /, m: 
 
 
 def _beta_step(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up: tuple[int, int], raised: Any) -> Any:
-    """The derivative of what the function changes by where `a` or `b` is raised by 1: ``x**a (1 - x)**b / (a beta(a, b))``.
+    """The derivative of the difference that raising `a` or `b` by 1 makes, ``x**a (1 - x)**b / (a beta(a, b))``.
 
-    It is 0 where not `raised`.
+    It is 0 where `raised` does not hold.
     """
     a, b = one_where(xp, ~raised, a), one_where(xp, ~raised, b)
     scale = a * low + b * high - xp.special.betaln(a, b) - xp.log(a if up[0] else b)
@@ -472,18 +471,18 @@ def _beta_step(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up:
 
 
 def _beta_factor(xp: Any, a: Any, b: Any, low: Any, high: Any, m: int, n: int, up: tuple[int, int] = (0, 0)) -> Any:
-    """The derivative, divided by the function, of ``exp(a low + b high) / beta(a, b)``: Bell polynomials of two variables.
+    """The derivative of ``exp(a low + b high) / beta(a, b)``, divided by that function: Bell polynomials of two variables.
 
-    With `up`, of that function divided by `a` or by `b`.
+    With `up`, the function is divided by `a` or by `b`.
     """
     sp = xp.special
 
     @functools.cache
-    def slope(k: int, j: int) -> Any:  # of the logarithm, of order k by a and j by b
+    def slope(k: int, j: int) -> Any:  # the derivative of the logarithm, of order k by a and j by b
         if k and j:
             return sp.polygamma(k + j - 1, a + b)
-        here, other = (a + up[0], b - up[0]) if k else (b + up[1], a - up[1])
-        return sp.polygamma_difference(here, other, k + j - 1) + ((low if k else high) if k + j == 1 else 0)
+        first, second = (a + up[0], b - up[0]) if k else (b + up[1], a - up[1])
+        return sp.polygamma_difference(first, second, k + j - 1) + ((low if k else high) if k + j == 1 else 0)
 
     @functools.cache
     def factor(k: int, j: int) -> Any:
@@ -510,9 +509,9 @@ def _beta_quadrature(xp: Any, a: Any, b: Any, logit: Any, low: Any, high: Any, m
     width = 1 / (xp.sqrt(a + b) * xp.exp(0.5 * (low + high)) + xp.maximum(-side * drift, rest))
     u = width[..., None] * _constant(xp, _NODES, a)
     way = side[..., None] * u
-    to = logit[..., None] + way
-    factor = _beta_factor(xp, a[..., None], b[..., None], -xp.softplus(-to), -xp.softplus(to), m, n)
-    decay = a[..., None] * way - (a + b)[..., None] * (xp.softplus(to) + high[..., None])
+    at = logit[..., None] + way
+    factor = _beta_factor(xp, a[..., None], b[..., None], -xp.softplus(-at), -xp.softplus(at), m, n)
+    decay = a[..., None] * way - (a + b)[..., None] * (xp.softplus(at) + high[..., None])
     total = xp.sum(factor * xp.exp(_not_tiny(xp, decay)) * _constant(xp, _WEIGHTS, a), axis=-1)
     value = -side * xp.exp(a * low + b * high - sp.betaln(a, b)) * width * total
     return value if m or n else xp.where(above, 1 + value, value)
