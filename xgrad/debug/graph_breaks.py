@@ -17,7 +17,7 @@ from ..graph.node import Node, node_of
 from ..graph.recording import recording
 from ..graph.walks import newest_first
 from ..tensor.tensor import Tensor, wrap
-from ..transforms.call import called, renewed
+from ..transforms.call import check_callable, fresh_input
 from ..tree import flatten
 
 __all__ = ["GraphBreak", "GraphBreaks", "find_graph_breaks"]
@@ -107,7 +107,7 @@ def find_graph_breaks(f: Callable[..., Any], /, *args: Any, **options: Any) -> G
     >>> xgrad.find_graph_breaks(xgrad.sum, np.ones(2))
     no graph breaks
     """
-    name = getattr(called("find_graph_breaks", f), "__name__", "the function")
+    name = getattr(check_callable("find_graph_breaks", f), "__name__", "the function")
     taken = [flatten(arg) for arg in args]
     leaves = [leaf for found, _ in taken for leaf in found]
     names = [f"argument {i}{path}" for i, (_, structure) in enumerate(taken) for path in structure.paths]
@@ -115,7 +115,7 @@ def find_graph_breaks(f: Callable[..., Any], /, *args: Any, **options: Any) -> G
     given: list[Any] = []
     for what, leaf in zip(names, leaves):
         if _floating(leaf):
-            x = renewed("find_graph_breaks", what, leaf.detach() if isinstance(leaf, Tensor) else leaf)
+            x = fresh_input("find_graph_breaks", what, leaf.detach() if isinstance(leaf, Tensor) else leaf)
             followed[what] = node_of(x)
             given.append(wrap(x._data, x._node, _Followed))
         else:
