@@ -16,10 +16,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from xgrad.tensor.methods import Methods
 
 import xgrad
 from xgrad import Tensor
-from xgrad.tensor.methods import Methods
 
 from . import alone  # noqa: F401  (before anything of SciPy)
 

@@ -23,7 +23,7 @@ from ..graph.memory import copied
 from ..graph.node import Input, node_of
 from ..graph.recording import mode, recording
 from ..graph.walks import reaches_outside
-from ..interpreters.batch.backend import enclosed
+from ..interpreters.interpreter import lifted
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
 
@@ -195,7 +195,7 @@ def in_own_memory(values: Sequence[Any], like: Sequence[Tensor], starts: Sequenc
 
 def fresh_input(caller: str, name: str, x: Any) -> Tensor:
     """The floating array `x` as a Tensor with a new `Input` node, a child of the node that it had."""
-    x = enclosed(x if isinstance(x, Tensor) else wrap(_array(caller, name, x)))
+    x = lifted(x if isinstance(x, Tensor) else wrap(_array(caller, name, x)))
     data, parent = x._data, x._node if mode.get() else None
     if not inexact(data):
         raise TypeError(
@@ -244,7 +244,7 @@ def _result(caller: str, name: str, y: Any, like: Tensor) -> Tensor:
             f"{caller}: {name} returned a tensor of dtype {dtype_name(y._data)}, and only floating ones have derivatives; "
             "return it as aux with has_aux=True"
         )
-    return enclosed(y)
+    return lifted(y)
 
 
 def as_given(data: Any, cls: Any) -> Any:
@@ -339,5 +339,5 @@ def matching(
             raise (TypeError if getattr(data, "shape", None) == x._data.shape else ValueError)(
                 f"{caller}: the {role} of {name} is {actual}, but must be {x.shape} {dtype_name(x._data)}"
             )
-        out.append(enclosed(v if isinstance(v, Tensor) else wrap(data)))
+        out.append(lifted(v if isinstance(v, Tensor) else wrap(data)))
     return out

@@ -18,7 +18,6 @@ from ..graph.declare import Op
 from ..graph.node import Leaf, Node, node_of
 from ..graph.recording import interpreters, mode, recording
 from ..graph.walks import ancestors, frontier
-from ..interpreters.batch.arrays import Batched
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
 from .call import check_callable
@@ -222,8 +221,8 @@ class Fingerprint:
     __slots__ = ("parts",)
 
     def __init__(self, x: Any) -> None:
-        while isinstance(x, Batched):
-            x = x.payload._data
+        while (backend := raw_namespace(x).__backend__).level:
+            x = backend.lower(x)._data
         xp = raw_namespace(x)
         flat = xp.reshape(x, (-1,))
         if xp.isdtype(x.dtype, "complex floating"):

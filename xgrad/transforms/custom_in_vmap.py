@@ -14,7 +14,7 @@ from .. import ops
 from ..backend.find import inexact, raw_namespace
 from ..graph.recording import interpreters
 from ..interpreters.batch.arrays import Batched, in_graph
-from ..interpreters.batch.functions import full
+from ..interpreters.batch.payloads import with_batch
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
 from .call import nested
@@ -100,7 +100,7 @@ class CallOnBatch:
     def payloads(self, leaves: Sequence[Any]) -> tuple[Tensor, ...]:
         """The payloads of arrays, all with the batch axis."""
         arrays = (x._data if isinstance(x, Tensor) and isinstance(x._data, self.cls) else x for x in leaves)
-        return tuple(full(self.cls.backend.lift(x), self.batch) for x in arrays)
+        return tuple(with_batch(self.cls.backend.lift(x), self.batch) for x in arrays)
 
     def take_apart(self, result: Any) -> tuple[Tensor, ...]:
         """The payloads of the floating arrays in the result of the function; `as_result` puts it together again."""

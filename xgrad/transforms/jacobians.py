@@ -12,8 +12,8 @@ from ..engine.forward import pushforward
 from ..errors import GradientError, NotBatchable
 from ..graph.recording import interpreters, mode, recording
 from ..graph.walks import ancestors, route
-from ..interpreters.batch.arrays import Batch, Batched, innermost
-from ..interpreters.batch.backend import backend_on, base_of
+from ..interpreters.batch.arrays import Batch, innermost
+from ..interpreters.interpreter import base_of
 from ..ops.data_type import astype
 from ..ops.elementwise import conj
 from ..ops.manipulation import broadcast_to, concat, moveaxis, reshape, stack
@@ -262,8 +262,8 @@ def _in_words(count: float) -> str:
 
 def _refuse_unless_holomorphic(call: Call, name: str, one: Any, other: Any, m: int, n: int) -> None:
     """Raise unless `other`, the products with i, is i times `one`, the products with 1: raw arrays of m * n elements."""
-    while isinstance(one, Batched):
-        one, other = one.payload._data, other.payload._data
+    while (backend := raw_namespace(one).__backend__).level:
+        one, other = backend.lower(one)._data, backend.lower(other)._data
         if one.shape != other.shape:  # one of them is the same for all examples
             ndim = max(len(one.shape), len(other.shape))
             one, other = (_with_axes(x, ndim) for x in (one, other))
@@ -299,7 +299,7 @@ def _units(x: Tensor, start: int, batch: Batch, scale: complex) -> Tensor:
     base = base_of(x._data)
     units = base.xp.eye(batch.size, x.size, k=start, dtype=x._data.dtype, device=x.device)
     units = units if scale == 1 else units * scale
-    return wrap(backend_on(base, batch.level).cls(wrap(base.xp.reshape(units, (batch.size, *x.shape))), batch))
+    return wrap(batch.backend(base).cls(wrap(base.xp.reshape(units, (batch.size, *x.shape))), batch))
 
 
 def _unwrapped(x: Any, count: int, record: bool) -> Tensor:

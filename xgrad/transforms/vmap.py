@@ -12,7 +12,7 @@ from ..backend.select import current_backend
 from ..errors import GradientError, NotBatchable
 from ..graph.recording import interpreters, mode
 from ..interpreters.batch.arrays import Batch, Batched
-from ..interpreters.batch.backend import BatchBackend, backend_on, base_of
+from ..interpreters.interpreter import base_of
 from ..ops.manipulation import broadcast_to, moveaxis
 from ..tensor.tensor import Tensor, wrap
 from ..tree import flatten
@@ -154,7 +154,7 @@ def _hide_axis(batch: Batch, x: Any, axis: int, name: str) -> Tensor:
     """The argument `x` for `f`, with the batch axis hidden."""
     payload = wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x)
     payload = payload if axis == 0 else moveaxis(payload, axis, 0)
-    return wrap(backend_on(base_of(payload._data), batch.level).cls(payload, batch))
+    return wrap(batch.backend(base_of(payload._data)).cls(payload, batch))
 
 
 def _show_axis(batch: Batch, tensors: bool, y: Any, axis: int | None, name: str) -> Any:
@@ -188,5 +188,5 @@ def _show_axis(batch: Batch, tensors: bool, y: Any, axis: int | None, name: str)
         y = y if axis == 0 else moveaxis(y, 0, axis)
     if y._node is not None and not mode.get():
         y = y.detach()
-    inside = isinstance(raw_namespace(y._data).__backend__, BatchBackend)
+    inside = raw_namespace(y._data).__backend__.level > 0
     return y if tensors or inside or y._node is not None else y._data
