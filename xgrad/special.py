@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .tensor.tensor import ArrayLike, Tensor
 from .graph.kinds import refuse_complex
+from .ops.beyond.ufuncs import cbrt, exp2, sinc
 from .ops.creation import full_like, ones_like, zeros_like
 from .ops.elementwise import abs, exp, expm1, isfinite, log, log1p, sign
-from .ops.neural.activations import erf
-from .ops.neural.softmax import log_softmax as _log_softmax
-from .ops.neural.activations import logsigmoid as log_expit
-from .ops.neural.softmax import logsumexp as _logsumexp
-from .ops.neural.activations import sigmoid as expit
-from .ops.neural.softmax import softmax as _softmax
 from .ops.manipulation import broadcast_arrays, squeeze
+from .ops.neural.activations import erf
+from .ops.neural.activations import logsigmoid as log_expit
+from .ops.neural.activations import sigmoid as expit
+from .ops.neural.softmax import log_softmax as _log_softmax
+from .ops.neural.softmax import logsumexp as _logsumexp
+from .ops.neural.softmax import softmax as _softmax
 from .ops.searching import where
 from .ops.special.bessel import (
     bessel_quotient,
@@ -136,7 +136,7 @@ from .ops.special.gamma import (
     zetac,
 )  # fmt: skip
 from .ops.statistical import max, sum
-from .ops.beyond.ufuncs import cbrt, exp2, sinc
+from .tensor.tensor import ArrayLike, Tensor
 
 __all__ = [
     # elementary

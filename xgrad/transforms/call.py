@@ -12,8 +12,8 @@ from ..backend.dtypes import complex128, dtype_of, float64
 from ..backend.find import backend_of, inexact, is_numpy_scalar, raw_namespace
 from ..backend.protocol import Backend
 from ..backend.select import current_backend
-from ..engine.watch import visit
 from ..engine.backward import pullback
+from ..engine.watch import visit
 from ..errors import GradientError
 from ..graph.memory import copied
 from ..graph.node import Input, node_of

@@ -232,7 +232,8 @@ def _scales(x: Tensor) -> list[complex]:
 def _refuse_what_cannot_fit(what: str, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> None:
     """Raise if the Jacobian is larger than the memory of the device that it would live on."""
     backends = [raw_namespace(x._data).__backend__ for x in xs]
-    copies = math.prod(batch.size for batch in interpreters.get()[: max((backend.level for backend in backends), default=0)])
+    level = max((backend.level for backend in backends), default=0)
+    copies = math.prod(batch.size for batch in interpreters.get()[:level] if isinstance(batch, Batch))
     pairs = [(y, x) for y in ys for x in xs]
     needed = copies * sum(y.size * x.size * max(y.dtype.bits, x.dtype.bits) // 8 for y, x in pairs)
     memory = base_of(xs[0]._data).memory(xs[0].device) if needed > SMALL else None

@@ -12,7 +12,7 @@ from ..backend.select import current_backend
 from ..errors import GradientError, NotBatchable
 from ..graph.recording import interpreters, mode
 from ..interpreters.batch.arrays import Batch
-from ..interpreters.batch.backend import BatchBackend, backend_on, base_of
+from ..interpreters.batch.backend import backend_on, base_of
 from ..ops.manipulation import broadcast_to, moveaxis
 from ..tensor.tensor import Tensor, wrap
 from ..tree import flatten
@@ -183,5 +183,5 @@ def _give(batch: Batch, tensors: bool, y: Any, axis: int | None, name: str) -> A
         y = y if axis == 0 else moveaxis(y, 0, axis)
     if y._node is not None and not mode.get():
         y = y.detach()
-    inside = isinstance(raw_namespace(y._data).__backend__, BatchBackend)
+    inside = raw_namespace(y._data).__backend__.level > 0
     return y if tensors or inside or y._node is not None else y._data

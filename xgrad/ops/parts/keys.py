@@ -7,8 +7,8 @@ from typing import Any
 
 from ...backend.dtypes import Array
 from ...backend.find import is_numpy_scalar, raw_namespace
-from ...engine.arguments import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
 from ...engine.namespaces import namespace
+from ...engine.sequences import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
 from ...tensor.tensor import Tensor, wrap
 
 __all__ = ["is_basic", "last_writes", "operand", "places", "raw_key", "value_for"]
