@@ -29,6 +29,7 @@ xgrad.backend.protocol
 xgrad.backend.find
 xgrad.backend.select
 xgrad.backend.precision
+xgrad.backend.transfer
 xgrad.backend
 xgrad.graph
 xgrad.graph.recording
@@ -65,6 +66,9 @@ xgrad.engine.namespaces
 xgrad.ops.parts
 xgrad.ops.parts.axes
 xgrad.ops.parts.keys
+xgrad.ops.parts.safe
+xgrad.ops.parts.matrices
+xgrad.ops.parts.texts
 xgrad.ops.parts.special
 xgrad.ops.creation
 xgrad.ops.data_type
@@ -79,6 +83,14 @@ xgrad.ops.sorting
 xgrad.ops.statistical
 xgrad.ops.utility
 xgrad.ops.fft
+xgrad.ops.linalg.determinants
+xgrad.ops.linalg.eigenvalues
+xgrad.ops.linalg.factorizations
+xgrad.ops.linalg.norms
+xgrad.ops.linalg.products
+xgrad.ops.linalg.pseudoinverse
+xgrad.ops.linalg.singular_values
+xgrad.ops.linalg.solving
 xgrad.ops.linalg
 xgrad.ops.beyond.calculus
 xgrad.ops.beyond.descriptive
@@ -98,21 +110,30 @@ xgrad.ops.special.distributions
 xgrad.ops.special.elementary
 xgrad.ops.special.error
 xgrad.ops.special.gamma
+xgrad.ops.special.incomplete
 xgrad.ops.special
 xgrad.ops
 xgrad.fft
 xgrad.linalg
+xgrad.special.sums
 xgrad.special
 xgrad.interpreters
 xgrad.interpreters.operators
 xgrad.interpreters.interpreter
-xgrad.interpreters.batch
 xgrad.interpreters.batch.arrays
 xgrad.interpreters.batch.payloads
 xgrad.interpreters.batch.functions
 xgrad.interpreters.batch.indexing
 xgrad.interpreters.batch.run
 xgrad.interpreters.batch.backend
+xgrad.interpreters.batch
+xgrad.protocols.numpy_names
+xgrad.protocols.numpy_table
+xgrad.protocols.numpy_elementwise
+xgrad.protocols.numpy_linear_algebra
+xgrad.protocols.numpy_reductions
+xgrad.protocols.numpy_shapes
+xgrad.protocols.numpy_indexing
 xgrad.protocols.numpy_functions
 xgrad.protocols.numpy_ufuncs
 xgrad.protocols.cupy_kernels
@@ -132,11 +153,12 @@ xgrad.transforms
 xgrad.solve.closure
 xgrad.solve.krylov
 xgrad.solve.packing
+xgrad.solve.scipy_modules
+xgrad.solve.quadrature
 xgrad.solve.unknown
 xgrad.solve.ode
 xgrad.solve.optimize
 xgrad.solve.implicit
-xgrad.solve.quadrature
 xgrad.solve.sparse
 xgrad.solve
 xgrad.optimize
@@ -157,11 +179,23 @@ xgrad.io
 xgrad.visualize
 xgrad.nn.init
 xgrad.nn.module
+xgrad.nn.activations
+xgrad.nn.containers
+xgrad.nn.dropout
+xgrad.nn.linear
+xgrad.nn.losses.common
+xgrad.nn.losses.classification
+xgrad.nn.losses.regression
 xgrad.nn.functional
-xgrad.nn.layers
+xgrad.nn.losses
+xgrad.nn.reshaping
 xgrad.nn
 xgrad.optim.clipping
+xgrad.optim.rules.rule
+xgrad.optim.rules.adam
+xgrad.optim.rules.sgd
 xgrad.optim.rules
+xgrad.optim.optimizer
 xgrad.optim.optimizers
 xgrad.optim.schedules
 xgrad.optim
@@ -266,7 +300,11 @@ def test_each_name_that_the_object_looks_up_exists() -> None:
     users = {}
     for module in MODULES:
         tree = tree_of(module)
-        used = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "xg"}
+        used = {
+            n.attr
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "xg"
+        }
         if used:
             users[module] = used
             assert not [name for name in used if not hasattr(xg, name)], f"{module} looks up a name that does not exist"

@@ -22,7 +22,7 @@ from xgrad.graph.recording import Recorder, mode
 SCOPES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "no_grad": (xgrad.no_grad, xgrad.is_grad_enabled),
     "use_backend": (lambda: xgrad.use_backend("strict"), lambda: xgrad.zeros(1).backend),
-    "guard_writes": (xgrad.guard_writes, lambda: (Tensor(1.0, requires_grad=True) * 2.0 * 3.0)._node.extra is not None),
+    "guard_writes": (xgrad.guard_writes, lambda: (Tensor(1.0, requires_grad=True) * 2.0 * 3.0)._node.notes is not None),
     "detect_anomaly": (xgrad.detect_anomaly, lambda: isinstance(mode.get(), Recorder)),
     "offload_to_host": (xgrad.offload_to_host, lambda: isinstance(mode.get(), Recorder)),
     "saved_tensors_hooks": (

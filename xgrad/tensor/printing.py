@@ -20,12 +20,12 @@ def tensor_repr(x: Any) -> str:
     except Exception:  # not computable here: a traced or lazy array of unknown shape
         return f"{kind}(<{x.backend} array of shape {x.shape}>)"
     text = str(host) if host.ndim == 0 else numpy.array2string(host, separator=", ", prefix=f"{kind}(")
-    told = [text]
+    parts = [text]
     if type(x)._prints_facts:
         if x.dtype not in (get_default_dtype(), int64, bool_):
-            told.append(f"dtype={x.dtype.name}")
+            parts.append(f"dtype={x.dtype.name}")
         if x.backend != "numpy":
-            told.append(f"backend={x.backend!r}")
+            parts.append(f"backend={x.backend!r}")
         if x._node is not None:
-            told.append("requires_grad=True" if x.is_leaf else f"op={x._node.name!r}")
-    return f"{kind}({', '.join(told)})"
+            parts.append("requires_grad=True" if x.is_leaf else f"op={x._node.name!r}")
+    return f"{kind}({', '.join(parts)})"

@@ -39,6 +39,10 @@ class BatchBackend(LiftedBackend):
         array: Batched = self.cls(wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x), None)
         return array
 
+    def lower(self, x: Any) -> Tensor:
+        payload: Tensor = x.payload
+        return payload
+
     def run(self, op: Op[..., Any]) -> Callable[..., Any]:
         function = self._functions.get(op)
         if function is None:
