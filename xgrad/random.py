@@ -18,8 +18,8 @@ from .backend.protocol import Backend
 from .backend.scopes import Scope
 from .backend.select import current_backend
 from .graph.recording import interpreters
-from .interpreters.batch.arrays import Batch
-from .interpreters.batch.backend import backend_on, base_of
+from .interpreters.batch.backend import Batch
+from .interpreters.interpreter import base_of
 from .tensor.tensor import Tensor, wrap
 
 __all__ = [
@@ -320,7 +320,7 @@ def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None)
     made = backend.from_numpy(host, device)
     out = wrap(backend.xp.astype(made, backend.native_dtype(dtype), copy=False))
     for batch in apart:
-        out = wrap(backend_on(backend, batch.level).cls(out, batch))
+        out = wrap(batch.backend(backend).cls(out, batch))
     return out
 
 
