@@ -19,18 +19,10 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad.backend import BackendStatus, find_backend
+from xgrad.backend import find_backend
 
-from . import standard
-
-_ALL: dict[str, BackendStatus] = {}
-
-
-def statuses() -> dict[str, BackendStatus]:
-    """What `xgrad.available_backends` says, asked once."""
-    if not _ALL:
-        _ALL.update({status.name: status for status in xgrad.available_backends()})
-    return _ALL
+from .harness import standard
+from .harness.backends import SLOW, chosen, device_of, statuses
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,25 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--coverage-page"):
-        from .coverage_page import CoveragePage
+        from .pages.coverage_page import CoveragePage
 
         config.pluginmanager.register(CoveragePage(config, Path(config.getoption("--coverage-page"))))
-
-
-def chosen(config: pytest.Config) -> list[str]:
-    """The names of the backends to test on."""
-    asked = config.getoption("--backend")
-    if asked:
-        for name in asked:
-            status = statuses().get(name)
-            if status is None:
-                raise pytest.UsageError(
-                    f"--backend {name}: there is none of that name; the known ones are {', '.join(statuses())}"
-                )
-            if not status.usable:
-                raise pytest.UsageError(f"--backend {name}: {status.reason}")
-        return list(dict.fromkeys(asked))
-    return [status.name for status in statuses().values() if status.usable]
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -75,9 +51,6 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
             )
             lines.append(f"  {status.name:8} {status.version}{part if status.name in chosen(config) else ' (not selected)'}")
     return ["xgrad backends:", *lines]
-
-
-SLOW = {"jax": "JAX compiles each function for each shape", "dask": "Dask plans each small array as if it were large"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -102,18 +75,6 @@ def _essential(item: pytest.Item) -> bool:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
         metafunc.parametrize("backend", chosen(metafunc.config), scope="session")
-
-
-def device_of(backend: str) -> Any:
-    """Where tests put their arrays: the backend's default device, except on array-api-strict, which has a second one.
-
-    There, whatever is made on the default device by mistake does not mix with the test's arrays, as on a GPU.
-    """
-    if backend != "strict":
-        return None
-    import array_api_strict
-
-    return array_api_strict.Device("device1")
 
 
 @pytest.fixture

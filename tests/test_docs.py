@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from . import standard
+from .harness import standard
 
 ROOT = Path(__file__).parent.parent
 QUOTES = [
@@ -22,6 +22,21 @@ QUOTES = [
 @pytest.mark.parametrize(("page", "file", "quote"), QUOTES, ids=[f"{page}-{k}" for k, (page, _, _) in enumerate(QUOTES)])
 def test_quoted_source_stands_in_its_file(page, file, quote):
     assert quote.rstrip() in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_the_page_about_the_engine_names_what_there_is():
+    """Each file and each function in code spans of docs/engine-in-one-sitting.md exists in the core."""
+    text = (ROOT / "docs" / "engine-in-one-sitting.md").read_text(encoding="utf-8")
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    files = [span for span in spans if re.fullmatch(r"[a-z]+/(\w+\.py)?", span)]
+    assert len(files) >= 8
+    for file in files:
+        assert (ROOT / "xgrad" / file).exists() or (ROOT / file).exists(), f"the page names {file}"
+    core = [path for part in ("graph", "engine", "tensor") for path in (ROOT / "xgrad" / part).glob("*.py")]
+    known = {node.id if isinstance(node, ast.Name) else getattr(node, "name", getattr(node, "attr", getattr(node, "arg", "")))
+             for path in core for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))}  # fmt: skip
+    for name in (span for span in spans if re.fullmatch(r"_?[a-z]+(_[a-z]+)+|[A-Z][a-z]+", span)):
+        assert name in known | {"create_graph", "retain_graph"}, f"the page names {name}"
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)

@@ -16,10 +16,10 @@ import pytest
 import xgrad
 from xgrad.graph.names import registry
 
-from . import standard
-from .conftest import device_of, statuses
-from .driver import ROWS, Case, call, run
-from .forward import check_rules
+from .harness import standard
+from .harness.backends import device_of, statuses
+from .harness.driver import ROWS, Case, call, run
+from .harness.forward import check_rules
 
 LIBRARY = {name: op for name, op in registry.items() if op.source.__module__.startswith("xgrad.")}
 CLASSES = ("rules", "zero", "none", "composite")

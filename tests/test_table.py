@@ -1,8 +1,8 @@
 """Every row of the table on every backend: value, gradient, second order, broadcasting, odd shapes and memory layouts.
 
-What is checked of one call is in `tests/driver.py`: the value; the gradient against PyTorch, with its dtype, shape and
+What is checked of one call is in `tests/harness/driver.py`: the value; the gradient against PyTorch, with its dtype, shape and
 device; that the rule is linear in the cotangent; the same rule on Tensors; and derivatives of the gradient, with respect
-to the inputs and the cotangent, in a random direction. What is checked of forward mode is in `tests/forward.py`.
+to the inputs and the cotangent, in a random direction. What is checked of forward mode is in `tests/harness/forward.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .conftest import device_of
-from .driver import NO_TORCH, ROWS, Case, call, check
-from .forward import check_rules
+from .harness.backends import device_of
+from .harness.driver import NO_TORCH, ROWS, Case, call, check
+from .harness.forward import check_rules
 
 BROADCAST = (((3, 1), (1, 4), (4,)), ((2, 1, 1, 3), (4, 3, 1), (1,)), ((2, 3), (), (3,)), ((0, 3), (1, 3), ()))
 

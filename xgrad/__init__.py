@@ -31,6 +31,9 @@ from .graph.memory import guard_writes
 from .graph.recording import enable_grad, is_grad_enabled, no_grad
 from .ops import *
 from .ops import __all__ as _ops
+from .ops import (  # for rules on Tensors: see `ops.FOR_RULES`
+    exponential_rest, normal_cdf, one_less_square, over_hypot, sigmoid_slope, sinc_jn, softmax_error, softmax_pull, tanh_pull,
+)  # fmt: skip
 from .ops.inspection import __array_namespace_info__
 from .solve import fixed_point, linear_solve, odeint, quad, root  # argmin is an op
 from .tensor.tensor import ArrayLike, Tensor
@@ -72,7 +75,7 @@ __all__ = [
     "io", "nn", "optim", "random", "tree", "visualize",
 ]  # fmt: skip
 
-names.fill({name: getattr(ops, name) for name in ops.FOR_RULES} | globals())
+names.fill(globals())
 
 for _name, _module in list(sys.modules.items()):
     if _name.partition(".")[0] == "xgrad":

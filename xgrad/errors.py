@@ -67,7 +67,7 @@ def raise_explained(error: Exception, op: Any, items: Sequence[Any]) -> NoReturn
 
 
 def _explain(error: Exception, op: Any, items: Sequence[Any]) -> Exception:
-    """The error to raise where a library refused arguments: its own, told in xgrad's terms where the reason is known.
+    """The error to raise where a library refused arguments: its own, shown in xgrad's terms where the reason is known.
 
     Parameters
     ----------
@@ -87,16 +87,16 @@ def _explain(error: Exception, op: Any, items: Sequence[Any]) -> Exception:
             f"of the library's own function, which is xp.__native__.{name}"
         )
     arrays = [(n, x) for n, x in zip([*names, *[name for name in names[-1:] for _ in items]], items) if hasattr(x, "dtype")]
-    told = ", ".join(f"{n} {tuple(x.shape)} {_plain(x.dtype)}" for n, x in arrays)
+    shown = ", ".join(f"{n} {tuple(x.shape)} {_plain(x.dtype)}" for n, x in arrays)
     devices = {str(getattr(x, "device", "cpu")) for _, x in arrays}
     if len(devices) > 1:
         places = ", ".join(f"{n} on {x.device}" for n, x in arrays)
         return ValueError(f"{name}: its arrays are on different devices ({places}); move one with x.to_device(...)")
     if len(arrays) > 1 and op.is_elementwise and not _broadcast([tuple(x.shape) for _, x in arrays]):
-        return ValueError(f"{name}: the shapes do not broadcast together ({told}); axes must be equal, or one of them 1")
+        return ValueError(f"{name}: the shapes do not broadcast together ({shown}); axes must be equal, or one of them 1")
     if len({_plain(x.dtype) for _, x in arrays}) > 1 and isinstance(error, TypeError) and not isinstance(error, ImaginaryLost):
-        return TypeError(f"{name}: the dtypes do not promote ({told}); convert one with xgrad.astype(x, dtype)")
-    error.add_note(f"in {name}" + (f" of {told}" if told else ""))
+        return TypeError(f"{name}: the dtypes do not promote ({shown}); convert one with xgrad.astype(x, dtype)")
+    error.add_note(f"in {name}" + (f" of {shown}" if shown else ""))
     return error
 
 

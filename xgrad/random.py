@@ -326,7 +326,7 @@ def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None)
 
 def _batches_apart() -> list[Batch]:
     """The batches, the outermost first, of which every example shall have numbers of its own."""
-    active: tuple[Batch, ...] = interpreters.get()
+    active = [entry for entry in interpreters.get() if isinstance(entry, Batch)]
     if any(batch.randomness == "error" for batch in active):
         raise RuntimeError(
             "vmap: its function draws random numbers; say whether each example shall have its own, vmap(f, "

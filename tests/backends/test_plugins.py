@@ -13,9 +13,9 @@ import pytest
 
 import xgrad
 from xgrad.backend import Backend, BackendError, DType, backend_of, find_backend, raw_namespace
-from xgrad.backend import ForeignBackend as _Foreign
+from xgrad.backend.find import ForeignBackend
 
-from ..conftest import statuses
+from ..harness.backends import statuses
 from .calls import CALLS
 
 NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128"
@@ -326,7 +326,7 @@ def stranger() -> Any:
 def test_a_library_without_plug_in(stranger: Any) -> None:
     x = stranger.asarray([[1.0, 2.0], [3.0, 4.0]])
     b = backend_of(x)
-    assert isinstance(b, _Foreign) and b.name == "stranger" and find_backend("stranger") is b
+    assert isinstance(b, ForeignBackend) and b.name == "stranger" and find_backend("stranger") is b
     assert raw_namespace(x) is b.xp
     assert b.to_numpy(x).tolist() == [[1.0, 2.0], [3.0, 4.0]]
     assert b.dtype_of(x.dtype).name == "float64"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xgrad
-from tests import standard
+from tests.harness import standard
 from xgrad import Tensor
 from xgrad.graph.names import registry
 

@@ -373,9 +373,9 @@ def test_formulas_agree_with_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_page_is_up_to_date() -> None:
     for name in ("scipy.special", "torch", "jax", "cupyx.scipy.special"):
         pytest.importorskip(name)
-    from tests.special_page import PAGE, page
+    from tests.pages.special_page import PAGE, page
 
-    assert PAGE.read_text() == page(), "docs/special.md is stale: run python -m tests.special_page"
+    assert PAGE.read_text() == page(), "docs/special.md is stale: run python -m tests.pages.special_page"
 
 
 CODE = """

@@ -1,6 +1,6 @@
 """Every special function and its derivatives against mpmath, at extremes and in between, in float64 and float32.
 
-The right values are in `tests/data/special_references.json`; `tests/special_references.py` says how they were found.
+The right values are in `tests/data/special_references.json`; `tests/harness/special_references.py` says how they were found.
 ``python -m tests.ops.test_special_accuracy [name ...]`` prints the worst of what there is.
 """
 
@@ -156,7 +156,7 @@ def test_the_values_are_those_of_mpmath() -> None:
     """One value of each case, computed again."""
     pytest.importorskip("mpmath")
     pytest.importorskip("scipy")
-    from tests.special_references import CASES, wanted
+    from tests.harness.special_references import CASES, wanted
 
     for case in CASES:
         point = case.points[len(case.points) // 2]

@@ -34,17 +34,14 @@ class DType:
     (True, dtype('float64'))
     """
 
-    __slots__ = ("bits", "kind", "name")
+    __slots__ = ("bits", "inexact", "kind", "name")
     _by_name: dict[str, DType] = {}
 
     def __init__(self, name: str, kind: str, bits: int) -> None:
         self.name, self.kind, self.bits = name, kind, bits
-        DType._by_name[name] = self
-
-    @property
-    def inexact(self) -> bool:
+        self.inexact = kind in ("real floating", "complex floating")
         """Whether values of this type can carry a gradient: real or complex floating point."""
-        return self.kind in ("real floating", "complex floating")
+        DType._by_name[name] = self
 
     @property
     def dtype(self) -> Any:
@@ -130,10 +127,10 @@ def set_default_dtype(dtype: object, /) -> None:
     >>> xgrad.set_default_dtype(xgrad.float32)
     """
     global _default_dtype
-    found = dtype_of(dtype)
-    if found.kind != "real floating":
-        raise TypeError(f"set_default_dtype: {found.name} is not a real floating data type; use float32 or float64")
-    _default_dtype = found
+    default = dtype_of(dtype)
+    if default.kind != "real floating":
+        raise TypeError(f"set_default_dtype: {default.name} is not a real floating data type; use float32 or float64")
+    _default_dtype = default
 
 
 def check_fits(what: str, have: Any, wanted: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which backend an array belongs to, found by its type; and the plug-ins by name."""
+"""Plug-ins by name, and the backend of an array by its type."""
 
 from __future__ import annotations
 
@@ -34,8 +34,6 @@ class ForeignBackend(Backend):
         return str(getattr(self._namespace, "__version__", "unknown"))
 
 
-# -------------------------------------------------------------------------------------- which backend an array belongs to
-
 loaded_backends: dict[str, Backend] = {}
 backends_by_type: dict[type, Backend | None] = {}
 
@@ -57,7 +55,7 @@ def known_names() -> list[str]:
 
 
 def find_backend(name: str) -> Backend:
-    """The plug-in called `name`; its library is imported only when it is first used.
+    """The plug-in called `name`. Its library is imported when it is first used.
 
     Raises
     ------
@@ -66,40 +64,40 @@ def find_backend(name: str) -> Backend:
     """
     if not isinstance(name, str):
         raise TypeError(f"a backend is named by a string such as 'numpy', not by {name!r}")
-    found = loaded_backends.get(name)
-    if found is None:
+    backend = loaded_backends.get(name)
+    if backend is None:
         with loading:
-            found = loaded_backends.get(name) or loaded_backends.setdefault(name, _plug_in(name))
-    return found
+            backend = loaded_backends.get(name) or loaded_backends.setdefault(name, _plug_in(name))
+    return backend
 
 
 def _plug_in(name: str) -> Backend:
-    # The bundled first: no installed package can take the place of one, and the others are slow to look up.
+    # Bundled plug-ins first: no installed package can replace one, and entry points are slow to look up.
     if name in _bundled().NAMES:
         with importing(name, _bundled().INSTALL[name]):
-            made: Backend = importlib.import_module(f"xgrad_backends.{name}").Plugin()
+            backend: Backend = importlib.import_module(f"xgrad_backends.{name}").Plugin()
     elif name in _entry_points():
         with importing(name):
-            made = _entry_points()[name].load()()
+            backend = _entry_points()[name].load()()
     else:
         raise ValueError(f"there is no backend {name!r}; the known ones are {', '.join(known_names())}")
-    return made
+    return backend
 
 
 def backend_of(x: Array) -> Backend | None:
-    """The backend that `x` is an array of, or None if it is no array of any.
+    """The backend of the array `x`, or None if `x` is no array.
 
     Raises
     ------
     TypeError, ValueError
-        If it is an array that cannot be computed with, such as one of strings.
+        If xgrad cannot compute with it, as with an array of strings.
     """
     cls = type(x)
     if cls not in backends_by_type:
-        found = _resolve(cls, x)
-        if found is not None:
-            found.load()
-        backends_by_type[cls] = found
+        resolved = _resolve(cls, x)
+        if resolved is not None:
+            resolved.load()
+        backends_by_type[cls] = resolved
     backend = backends_by_type[cls]
     if backend is not None:
         backend.check(x)
@@ -107,7 +105,7 @@ def backend_of(x: Array) -> Backend | None:
 
 
 def _resolve(cls: type, x: Array) -> Backend | None:
-    # By the module of the type or of a base that is an array, then by the standard's own protocol.
+    # By the module of the type or of one of its bases, then by the standard's own protocol.
     if isinstance(x, type) or not all(hasattr(x, name) for name in ("shape", "dtype", "__mul__")):
         return None  # numpy.dtype and the like have a shape too
     tops = [base.__module__.partition(".")[0] for base in cls.__mro__[:-1]]
@@ -124,11 +122,11 @@ def _resolve(cls: type, x: Array) -> Backend | None:
 
 
 namespaces: dict[type, Any] = {}
-"""The raw namespace of each type of array that has been met."""
+"""The raw namespace of each type of array that has been used. The hot path looks types up here."""
 lifted_namespaces: dict[type, Any] = {}
-"""Those of arrays that hide a batch axis; apart, since the hot path is not for them."""
+"""The namespaces of arrays of interpreters, which the hot path does not handle."""
 weak_types: set[type] = set()
-"""Those of them that belong to a library with `Backend.weak_scalars`."""
+"""Types of arrays of libraries with `Backend.weak_scalars`."""
 
 
 def raw_namespace(x: Array) -> Any:

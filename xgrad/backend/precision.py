@@ -1,4 +1,4 @@
-"""Half precision: what is added up or squared is computed in float32, and the result has the dtype of the arguments.
+"""Half precision: sums and squares are computed in float32, and the result has the dtype of the arguments.
 
 float16 counts no further than 2048 and ends at 65504, and bfloat16 counts to 256: numbers of theirs are good enough to keep,
 but not to add up. What the libraries do for their own sums is in their plug-ins; here is what functions of several steps need.
@@ -18,31 +18,31 @@ __all__ = ["half", "in_float32", "narrowed", "norm", "widened"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-_halves: dict[tuple[type, Any], bool] = {}  # by the type too, since a library may not want its data types compared with others
+_halves: dict[tuple[type, Any], bool] = {}  # by type too, since some libraries refuse to compare their dtypes with others
 
 
 def half(dtype: Any) -> bool:
-    """Whether a data type, of any library, is float16 or bfloat16."""
+    """Whether a dtype of any library is float16 or bfloat16."""
     key = (dtype.__class__, dtype)
     known = _halves.get(key)
     if known is None:
-        found = dtype_of(dtype)
-        known = _halves[key] = found.bits == 16 and found.inexact
+        known_dtype = dtype_of(dtype)
+        known = _halves[key] = known_dtype.bits == 16 and known_dtype.inexact
     return known
 
 
 def widened(xp: Any, x: Any) -> Any:
-    """`x`, in float32 if it is of half precision."""
+    """`x`, converted to float32 if it has half precision."""
     return xp.astype(x, xp.float32) if half(x.dtype) else x
 
 
 def narrowed(g: Any, dtype: Any) -> Any:
-    """The sum `g`, an array or a Tensor, in the half precision of what was added up."""
+    """The array or Tensor `g`, a sum in float32, converted to the half precision `dtype`."""
     return (g.__array_namespace__() if hasattr(g, "_node") else raw_namespace(g)).astype(g, dtype)
 
 
 def in_float32(function: F) -> F:
-    """Have a forward or a rule ``f(xp, ...)`` compute in float32 where its arrays are of half precision.
+    """Make a forward or a rule ``f(xp, ...)`` compute in float32 where its arrays have half precision.
 
     The result has their dtype; it is left in float32 where others of its arrays are of a wider one.
     """
@@ -65,7 +65,7 @@ def _widened(xp: Any, v: Any) -> Any:
 
 
 def norm(xp: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The Euclidean norm, as `xgrad.linalg.vector_norm` has it, in the body of a forward or a composite."""
-    # A raw namespace has the library's own in its linalg, and xgrad's under the bare name.
+    """The Euclidean norm, as `xgrad.linalg.vector_norm`, for the body of a forward or a composite."""
+    # On a raw namespace, linalg has the library's function, and the bare name is xgrad's.
     own = not hasattr(xp, "__backend__") or xp.__backend__.level
     return (xp.linalg.vector_norm if own else xp.vector_norm)(x, axis=axis, keepdims=keepdims)

@@ -1,4 +1,4 @@
-"""What a plug-in says about its library: what the Array API standard leaves out, and nothing else."""
+"""The base class of plug-ins: what a backend says about its library beyond the Array API standard."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ __all__ = ["Backend", "BackendError", "extend_namespaces", "importing", "loading
 
 
 class BackendError(RuntimeError):
-    """A backend was asked for that cannot run here; the message names what is missing and what to install."""
-
-
-# ----------------------------------------------------------------------------------------------------------- protocol
+    """A backend cannot run here. The message names what is missing and what to install."""
 
 
 class Backend:
@@ -36,20 +33,23 @@ class Backend:
     modules: tuple[str, ...] = ()
     """The library's top-level modules, if other than `name`; the first knows the version."""
     install: str = ""
-    """The command that installs the library, for the error that says it is missing."""
+    """The command that installs the library, for the error message when it is missing."""
     mutable: bool = True
     """Whether ``x[key] = value`` changes the array in place."""
     level: int = 0
-    """0 for a library. Else the place in the stack of interpreters of the one that arrays of this type belong to."""
+    """0 for a library. For arrays of an interpreter, such as `vmap`, its place in the stack of interpreters, counted from 1."""
+    cls: Any = None
+    """The class of the arrays, if `level` is not 0."""
+    graph_inside: bool = True
+    """Whether `lift` puts the graph of a Tensor inside the array. If not, the Tensor around the array keeps its node."""
     writes_in_order: bool = False
-    """Whether the last value wins where `set_item` is given several for one element. If not, they are made equal first."""
+    """Whether `set_item` keeps the last of several values for one element. If not, xgrad makes them equal first."""
     weak_scalars: bool = False
-    """Whether, against the standard, operators give an array without axes no say in the dtype of the result."""
+    """Whether operators ignore the dtype of 0-d arrays in type promotion, against the standard."""
     copied_bytes: int = 0
-    """The size in bytes of the arrays that a graph copies when it captures them as constants: so small that it costs next to
-    nothing. Of larger ones the `fingerprint` is compared."""
+    """A graph copies constants of at most this size in bytes. Of larger ones it compares the `fingerprint`."""
     cache_bytes: int = 0
-    """How many bytes of an array to update at a time, so that the temporaries stay in the processor's cache. Zero means
+    """How many bytes of an array an optimizer updates at a time, so that temporaries stay in the processor's cache. Zero means
     all at once: on devices, and where ``x[i:j] += v`` does not write into `x`."""
 
     def __init__(self) -> None:
@@ -57,36 +57,36 @@ class Backend:
         self._native: dict[str, Any] = {}
         self._dtypes: dict[Any, DType] = {}
 
-    # What a plug-in must define.
+    # 1. What a plug-in must define.
 
     def import_namespace(self) -> Any:
         """Import the library and return its Array API namespace, usually from array-api-compat."""
         raise NotImplementedError
 
-    # What a plug-in may refine.
+    # 2. What a plug-in may refine.
 
     def amend(self) -> Mapping[str, Any]:
-        """Functions of the standard that the library lacks or has otherwise, by name (``"sort"``, ``"linalg.det"``)."""
+        """Functions of the standard to add or to replace, by name (``"sort"``, ``"linalg.det"``)."""
         return {}
 
     def special(self, name: str) -> Callable[..., Array] | None:
-        """The library's own special function called `name` in `scipy.special`, of floating arrays; None if it has none."""
+        """The library's function of floating arrays that `scipy.special` calls `name`; None if it has none."""
         return None
 
     def special_on_host(self, name: str) -> Callable[..., Array] | None:
         """SciPy's special function called `name`, for arrays of this library that live in the host's memory, or None.
 
-        For functions that the library lacks. It must refuse arrays that live on a device with a NotImplementedError:
-        nothing is copied to the host and back without a word.
+        For functions that the library lacks. It must raise NotImplementedError for arrays on a device, since xgrad never copies
+        an array to the host and back silently.
         """
         return None
 
     def check(self, x: Array) -> None:
-        """Raise if `x`, an array that a user hands over, cannot be computed with."""
+        """Raise if xgrad cannot compute with the array `x` of a user."""
         self.dtype_of(x.dtype)
 
     def problem(self) -> str | None:
-        """Why this backend cannot run here though its library imports (no GPU, no driver), or None."""
+        """Why this backend cannot run although its library is installed (no GPU, no driver), or None."""
         return None
 
     def version(self) -> str:
@@ -118,20 +118,20 @@ class Backend:
         return x
 
     def cheap_to_read(self, x: Array) -> bool:
-        """Whether the values of `x` are known now, in the host's memory, so that looking at them costs next to nothing.
+        """Whether reading the values of `x` is cheap: they are computed, and in the host's memory.
 
         Warnings that depend on values are given only then.
         """
         return False
 
     def holds(self, x: Array) -> bool:
-        """Whether `x`, one boolean, is true; for any example, if it hides batch axes. It waits for the device."""
+        """Whether the boolean `x` is true; for an array of an interpreter, whether it is true anywhere. It waits for the device."""
         return bool(x)
 
     def owns_memory(self, x: Array) -> bool:
-        """Whether `x` holds its own memory and is no view of another array's. False is always safe: it costs a copy.
+        """Whether `x` has memory of its own and is no view. False is always safe, and costs a copy.
 
-        The backward pass asks this of a gradient before it hands it out as ``x.grad``, which users may write into.
+        `backward` asks this before it stores an array as ``x.grad``, which users may write into.
         """
         return not self.mutable
 
@@ -140,7 +140,7 @@ class Backend:
         return self.xp.asarray(x, copy=True)
 
     def fingerprint(self, x: Array) -> Any:
-        """Something that is different after `x` was written to; None where that cannot happen, or cannot be told cheaply."""
+        """A value that changes when `x` is written to; None if `x` cannot be written to, or there is no cheap one."""
         return None
 
     def get_item(self, x: Array, key: Any) -> Array:
@@ -149,7 +149,7 @@ class Backend:
 
     def from_parts(self, re: Array, im: Array) -> Array:
         """The complex numbers with these real and imaginary parts, real arrays of one shape and dtype."""
-        return re + 1j * im  # NaN where the imaginary part is infinite: a library should know better
+        return re + 1j * im  # gives NaN where the imaginary part is infinite; a library may do better
 
     def shares_memory(self, y: Array, x: Array) -> bool:
         """Whether `y`, which is `x` in another shape, shares its memory rather than being a copy."""
@@ -169,9 +169,9 @@ class Backend:
         return portable.scatter_add(self, x, key, value)
 
     def accumulator(self, x: Array, key: Any) -> Any:
-        """The dtype in which to add to ``x[key]``, one after the other, if a wider one than that of `x` is needed; else None.
+        """The dtype in which to add to ``x[key]`` if it must be wider than that of `x`; else None.
 
-        Half precision stops growing soon, and single precision loses digits where many numbers come to one place.
+        Sums in half precision stop growing early, and sums of many numbers in single precision lose digits.
         """
         wider = portable.wider_dtype(self.dtype_of(x.dtype).name, key)
         return None if wider is None else self._native.get(wider)
@@ -185,37 +185,41 @@ class Backend:
         return xp.astype(self.scatter_add(xp.astype(x, wider), key, xp.astype(value, wider)), x.dtype)
 
     def scatter(self, shape: tuple[int, ...], key: Any, value: Array) -> Array:
-        """Zeros of a shape with `value` added at ``[key]``, as by `scatter_add`; a library may need one buffer less."""
+        """Zeros of a shape with `value` added at ``[key]``, as by `scatter_add`; a library may save a buffer."""
         return self.xp.scatter_add(self.xp.new_zeros(value, shape), key, value)
 
     def flat_positions(self, x: Array, key: Any) -> Array:
-        """The positions, in row-major order, of the elements of `x` that ``x[key]`` would return, in its shape."""
+        """The positions in the flattened `x` of the elements that ``x[key]`` returns, in the shape of ``x[key]``."""
         count = self.xp.arange(math.prod(x.shape), device=self.device(x))
         return self.get_item(self.xp.reshape(count, x.shape), key)
 
     def computed(self, x: Array) -> Array:
-        """`x` itself, with its values computed now if the library puts that off (a long iteration would be put off whole)."""
+        """`x` itself. A lazy library computes its values now, so that the graph of a long iteration does not grow."""
         return x
 
     def synchronize(self) -> None:
         """Wait until queued work is done (before reading a clock)."""
 
     def memory(self, device: Any) -> int | None:
-        """How many bytes of memory there are on a device, or None if that is not known. By default, those of the host."""
+        """The memory of a device in bytes, or None if it is not known. By default, that of the host."""
         try:
             return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         except (AttributeError, OSError, ValueError):  # not on Windows
             return None
 
     def peak_memory(self) -> int | None:
-        """The most bytes that the library had allocated at once, where it can tell."""
+        """The peak of memory allocated by the library, in bytes; None if it cannot tell."""
         return None
 
-    # For interpreters, which give ops another meaning on arrays of their own (`vmap`).
+    # 3. For interpreters, such as `vmap`, which run ops on arrays of their own.
 
     def lift(self, x: Any) -> Array:
         """`x`, a Tensor or an array of a lower level, as an array of this type."""
         return x
+
+    def lower(self, x: Array) -> Any:
+        """What the array `x` of an interpreter holds: a Tensor of a lower level."""
+        raise NotImplementedError
 
     def run(self, op: Any) -> Callable[..., Any]:
         """What an op does to arrays of this type: a function of the namespace and of all its parameters."""
@@ -226,7 +230,7 @@ class Backend:
         """`x` without the graph that it has inside, if it is no plain array."""
         return x
 
-    # What xgrad makes of it.
+    # What plug-ins inherit.
 
     def from_python(self, x: Any, dtype: Any = None, device: Any = None) -> Array:
         """An array of Python numbers, nested to any depth; floats get the default data type."""
@@ -277,10 +281,10 @@ class Backend:
         xp.__dict__.update(get_item=self.get_item, set_item=self.set_item, scatter_add=self.accumulate)
         xp.__dict__.update(__backend__=self, __native__=native)
         for dtype in DType._by_name.values():
-            found = getattr(native, dtype.name, None)
-            if found is not None:
-                found = native.zeros(0, dtype=found).dtype
-                self._native[dtype.name], self._dtypes[found] = found, dtype
+            library_dtype = getattr(native, dtype.name, None)
+            if library_dtype is not None:
+                library_dtype = native.zeros(0, dtype=library_dtype).dtype
+                self._native[dtype.name], self._dtypes[library_dtype] = library_dtype, dtype
         for extend in _extensions:
             extend(xp)
         xp.__dict__["astype"] = self._astype(xp.astype)
@@ -308,8 +312,8 @@ class Backend:
 
     def dtype_of(self, native: Any) -> DType:
         """The `DType` of one of this library's dtype objects."""
-        found = self._dtypes.get(native)
-        return dtype_of(native) if found is None else found
+        known = self._dtypes.get(native)
+        return dtype_of(native) if known is None else known
 
     def __repr__(self) -> str:
         return f"<backend {self.name!r}>"

@@ -1,4 +1,4 @@
-"""Settings that hold in the body of a ``with`` statement, or while a decorated function runs."""
+"""Settings of a context variable for the body of a ``with`` statement or for a decorated function."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Scope(Generic[T]):
     """A setting of a context variable: a context manager, which can be entered again and again, and a decorator.
 
-    A decorated function has the setting while it runs. For a generator, a coroutine or an asynchronous generator that is from
-    each time that it is resumed until it is suspended; who called it keeps what they had.
+    A decorated function has the setting while it runs. A generator, a coroutine or an asynchronous generator has it whenever it
+    is resumed, until it is suspended; its caller keeps the setting that it had.
 
-    A ``with`` statement in a generator cannot know when that is suspended: in between the setting is that of the caller too.
-    When it ends, it takes its own setting away, and no other, in whatever order such statements end.
+    A ``with`` statement in a generator does not notice when the generator is suspended: until it is resumed, the caller has the
+    setting too. When the statement ends, it removes its own setting and no other, in whatever order such statements end.
 
     Parameters
     ----------
@@ -47,20 +47,20 @@ class Scope(Generic[T]):
 
     def __exit__(self, *_: object) -> None:
         active = _entries.get()
-        if active and self._entered and active[-1][0] is self._entered[-1]:  # as it is but for generators
+        if active and self._entered and active[-1][0] is self._entered[-1]:  # the usual case, without generators
             self._entered.pop().variable.set(active[-1][1])
             _entries.set(active[:-1])
             return
         own = {entry for entry, _ in active}
         entry = next((e for e in self._entered[::-1] if e in own), None)
-        if entry is None:  # it was entered in another context, such as that of another task, where it ends with that
+        if entry is None:  # it was entered in another context, such as another task, and ends with that
             if self._entered:
                 self._entered.pop()
             return
         self._entered.remove(entry)
         at = next(k for k, (other, _) in enumerate(active) if other is entry)
         before, later = active[at][1], list(active[at + 1 :])
-        for k, (other, _) in enumerate(later):  # one entered later that is still active: it restores what this one would have
+        for k, (other, _) in enumerate(later):  # a scope entered later is still active: it will restore what this one would have
             if other.variable is entry.variable:
                 later[k] = (other, before)
                 break
@@ -72,11 +72,11 @@ class Scope(Generic[T]):
         return cast(F, _decorated(self, f))
 
     def fresh(self) -> Scope[T]:
-        """One for a call of a decorated function."""
+        """A new scope, for one call of a decorated function."""
         return cast("Scope[T]", self._made_by(*self._arguments))
 
     def for_steps(self) -> Callable[[], Scope[T]]:
-        """A function that returns one for each step of a generator that was decorated."""
+        """A function that returns a new scope for each step of a decorated generator."""
         return self.fresh
 
     def __reduce__(self) -> Any:
@@ -84,7 +84,7 @@ class Scope(Generic[T]):
 
 
 class _Entry:
-    """One scope that was entered and not left yet."""
+    """A scope that was entered and not left yet."""
 
     __slots__ = ("variable",)
 
@@ -100,11 +100,11 @@ _entries: ContextVar[tuple[tuple[_Entry, Any], ...]] = ContextVar("xgrad_scopes"
 
 
 def _decorated(scope: Scope[Any], f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, of whichever kind of function it is, with such a scope around whatever it runs."""
+    """`f`, which may be a function, a generator, a coroutine or an asynchronous generator, run in such a scope."""
     if not callable(f):
         raise TypeError(f"a decorator takes a function, not {f!r:.60}")
     target: Any = f
-    kinds = (f, None if isinstance(f, type) else target.__call__)  # an object that can be called is of the kind of its method
+    kinds = (f, None if isinstance(f, type) else target.__call__)  # for an object, the type of its __call__ counts
     if any(map(inspect.isasyncgenfunction, kinds)):
 
         @functools.wraps(f)
@@ -159,7 +159,7 @@ def _decorated(scope: Scope[Any], f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _resumed(fresh: Callable[[], Any], source: Any) -> Generator[Any, Any, Any]:
-    """What `source`, a generator or the like, yields and returns, with a scope around each of its steps."""
+    """Run the generator `source` with a scope around each of its steps."""
     step: Callable[[], Any] = functools.partial(source.send, None)
     while True:
         with fresh():
@@ -181,5 +181,5 @@ def _resumed(fresh: Callable[[], Any], source: Any) -> Generator[Any, Any, Any]:
 
 @types.coroutine
 def _driven(fresh: Callable[[], Any], awaitable: Any) -> Generator[Any, Any, Any]:
-    """The same for what is awaited."""
+    """The same for an awaitable."""
     return (yield from _resumed(fresh, awaitable if hasattr(awaitable, "send") else awaitable.__await__()))

@@ -1,4 +1,4 @@
-"""Which backend new arrays are made on."""
+"""The selected backend, on which new arrays are made."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _deterministic = False
 
 
 def set_deterministic(on: bool, /) -> None:
-    """Whether sums over repeated indices shall be the same to the last bit in every run, on GPUs too.
+    """Set whether sums over repeated indices are the same to the last bit in every run, on GPUs too.
 
-    GPUs add to one place in whatever order their threads arrive there, so that the gradients of indexing with repeated
-    indices (an embedding's) differ in their last bits from run to run. In this mode they are sorted first, which takes
-    longer. Libraries on the CPU add in a fixed order anyway.
+    GPUs add to one place in the order in which their threads arrive, so gradients of indexing with repeated indices (as in an
+    embedding) differ in their last bits from run to run. In this mode indices are sorted first, which takes longer. Libraries
+    on the CPU always add in a fixed order.
 
     Examples
     --------
@@ -126,12 +126,12 @@ def available_backends() -> list[BackendStatus]:
     >>> [status.name for status in xgrad.available_backends() if status.name == "numpy" and status.usable]
     ['numpy']
     """
-    found = []
+    status = []
     for name in known_names():
         try:
             backend = find_backend(name)
             backend.load()
-            found.append(BackendStatus(name, backend.version(), True, None))
+            status.append(BackendStatus(name, backend.version(), True, None))
         except BackendError as error:
-            found.append(BackendStatus(name, None, False, str(error)))
-    return found
+            status.append(BackendStatus(name, None, False, str(error)))
+    return status

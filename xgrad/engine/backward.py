@@ -90,19 +90,27 @@ def pull_tensors(
             if node.op is None:
                 node.pass_on(g, cotangents, leaves)
                 continue
-            check(node, memory.last_write)
-            xp, g = _opened(node, g)
-            saved, conj = saved_tensors(node, linked), _conjugate(node.op, node, xp)
-            g = g if conj is None else conj(g)
-            for parent, rule in _rules(node, _within(node.parents, within), xp, g, saved):
-                if parent is not None:
-                    d = (rule if node.op.is_own else watched(node.op.name, rule))(xp, g, saved)
-                    cotangents.add(parent, fit(xp, d if conj is None else conj(d), parent))
+            for parent, d in _pulled(node, g, within, linked):
+                cotangents.add(parent, d)
             if free:
                 node.saved = None
     except Exception as error:
-        raise _explained(error, node)
+        _explain(error, node)
+        raise
     return leaves
+
+
+def _pulled(node: Node, g: Any, within: Collection[Node] | None, linked: bool) -> Iterator[tuple[Node, Any]]:
+    """Each parent of the call `node` with its cotangent, given the cotangent `g` of the output."""
+    op: Any = node.op
+    check(node, memory.last_write)
+    xp, g = _opened(node, g)
+    saved, conj = saved_tensors(node, linked), _conjugate(op, node, xp)
+    g = g if conj is None else conj(g)
+    for parent, rule in item_rules(op, node.parents, xp, g, saved) if op.sequence else zip(node.parents, op.rules):
+        if parent is not None and (within is None or parent in within):
+            d = (rule if op.is_own else watched(op.name, rule))(xp, g, saved)
+            yield parent, fit(xp, d if conj is None else conj(d), parent)
 
 
 def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collection[Node] | None, free: bool) -> dict[Node, Any]:
@@ -138,10 +146,8 @@ def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collectio
                     real = node.dtype
                 else:
                     g = conj(g)
-            if within is not None:
-                parents = _within(parents, within)
-            for parent, rule in _rules(node, parents, xp, g, saved) if op.sequence else zip(parents, op.rules):
-                if parent is None:
+            for parent, rule in item_rules(op, parents, xp, g, saved) if op.sequence else zip(parents, op.rules):
+                if parent is None or (within is not None and parent not in within):
                     continue
                 d = rule(xp, g, saved)
                 if conj is not None:
@@ -161,7 +167,8 @@ def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collectio
             if free:
                 node.saved = None
     except Exception as error:
-        raise _explained(error, node)
+        _explain(error, node)
+        raise
     return leaves
 
 
@@ -183,9 +190,10 @@ def pullback(
     `create_graph`, else not (as for many cotangents at once, in Tensors of an interpreter). ``linked=False`` treats what
     nodes saved as constants.
     """
-    on_tensors = create_graph or any(isinstance(g, Tensor) for g in starts)
+    on_tensors = create_graph
     cotangents = Cotangents()
     for y, g in zip(outputs, starts):
+        on_tensors = on_tensors or isinstance(g, Tensor)
         if y._node is not None:
             cotangents[y._node] = cotangents[y._node] + g if y._node in cotangents else g
     free = not (retain_graph or create_graph)
@@ -201,13 +209,16 @@ def pullback(
             leaves = pull_arrays(order, cotangents, within, free)
     finally:
         mode.reset(token)
-    return leaves if inputs is None else {n: cotangents.complete(n) for n in inputs if n in cotangents}
+    if inputs is None:
+        return leaves
+    if cotangents.wide:
+        return {n: cotangents.complete(n) for n in inputs if n in cotangents}
+    return {n: cotangents[n] for n in inputs if n in cotangents}
 
 
-def _explained(error: Exception, node: Node | None) -> Exception:
+def _explain(error: Exception, node: Node | None) -> None:
     if node is not None and not isinstance(error, GradientError):
         error.add_note(f"in the gradient of {node.name}, called at {node.line}")
-    return error
 
 
 def check(node: Node, last_write: int) -> None:
@@ -216,10 +227,6 @@ def check(node: Node, last_write: int) -> None:
         raise memory.freed(node)
     if node.age < last_write:
         memory.check(node)
-
-
-def _within(parents: tuple[Node | None, ...], within: Collection[Node] | None) -> tuple[Node | None, ...]:
-    return parents if within is None else tuple([p if p in within else None for p in parents])
 
 
 def _opened(node: Node, g: Any) -> tuple[Any, Any]:
@@ -240,12 +247,6 @@ def _namespace(g: Any) -> Any:
 def _conjugate(op: Op[..., Any], node: Node, xp: Any) -> Any:
     """The function that conjugates around the rules of a holomorphic op whose output is complex; else None."""
     return xp.conj if op.conjugates and xp.isdtype(node.dtype, "complex floating") else None
-
-
-def _rules(node: Node, parents: Sequence[Node | None], xp: Any, g: Any, saved: Any) -> Iterable[tuple[Any, Any]]:
-    """Each parent with the rule for it."""
-    op: Any = node.op
-    return item_rules(op, parents, xp, g, saved) if op.sequence else zip(parents, op.rules)
 
 
 def item_rules(op: Op[..., Any], items: Sequence[Any], xp: Any, g: Any, saved: Any) -> Iterator[tuple[Any, Any]]:

@@ -27,14 +27,14 @@ FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False
 def one_array(op: Op[..., Any]) -> Callable[..., Any]:
     """The function that calls an op of one array and other parameters."""
     forward, general, at, savers = op.forward, general_call(op), op.dtype_at, op.savers
-    new, mode_now, lifted, spaces = Tensor.__new__, mode.get, _lifted(op), namespaces
+    new, mode_now, lifted, space_of = Tensor.__new__, mode.get, _lifted(op), namespaces.get
     keyed, unsure = op.key_at is not None, op.returns != "one"
 
     def run(x: Any, /, *parameters: Any) -> Any:
         if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
             return general(x, *parameters)
         a, parent = x._data, x._node
-        xp = spaces.get(a.__class__)
+        xp = space_of(a.__class__)
         if xp is None:  # an array of an interpreter, or a type of array that is met for the first time
             return lifted(x, *parameters)
         if keyed and op.write is None and interpreters.get():  # in the key of a view there are no arrays
@@ -64,7 +64,7 @@ def one_array(op: Op[..., Any]) -> Callable[..., Any]:
 def two_arrays(op: Op[..., Any]) -> Callable[..., Any]:
     """The function that calls an op of two arrays."""
     forward, general, scalars = op.forward, general_call(op), {float, int} if op.scalars else set()
-    new, savers, mode_now, lifted, spaces = Tensor.__new__, op.savers, mode.get, _lifted(op), namespaces
+    new, savers, mode_now, lifted, space_of = Tensor.__new__, op.savers, mode.get, _lifted(op), namespaces.get
     unsure = op.returns != "one"
 
     def run(x1: Any, x2: Any, /) -> Any:
@@ -73,7 +73,7 @@ def two_arrays(op: Op[..., Any]) -> Callable[..., Any]:
             if x2.__class__ is Tensor:
                 a2, n2 = x2._data, x2._node
                 kind = a1.__class__
-                if kind is not a2.__class__ and spaces.get(kind) is not spaces.get(a2.__class__):
+                if kind is not a2.__class__ and space_of(kind) is not space_of(a2.__class__):
                     return lifted(x1, x2)
                 if kind in weak_types and a1.dtype is not a2.dtype:
                     return general(x1, x2)
@@ -86,7 +86,7 @@ def two_arrays(op: Op[..., Any]) -> Callable[..., Any]:
             kind = a2.__class__
         else:
             return general(x1, x2)
-        xp = spaces.get(kind)
+        xp = space_of(kind)
         if xp is None:  # an array of an interpreter, or a type of array that is met for the first time
             return lifted(x1, x2)
         try:
@@ -124,10 +124,9 @@ def _lifted(op: Op[..., Any]) -> Callable[..., Any]:
         items = list(arguments)
         for k, x in enumerate(arguments[:count]):
             if x.__class__ is Tensor:
-                if x._data.__class__ is not backend.cls:  # its node stays inside
-                    items[k] = backend.lift(x)
-                elif x._node is None or not mode.get():
-                    items[k] = x._data
+                lower = x._data.__class__ is not backend.cls
+                if x._node is None or not mode.get() or (lower and backend.graph_inside):
+                    items[k] = backend.lift(x) if lower else x._data
                 else:
                     return general(*arguments)
             elif x.__class__ not in scalars:

@@ -1,7 +1,7 @@
-"""Hooks: functions of yours that the engine calls when it comes by.
+"""Hooks: functions of the user that the engine calls.
 
-* `Tensor.register_hook` sees the cotangent of a tensor on the way back, and may replace it;
-* `Tensor.register_post_accumulate_grad_hook` is called with a leaf when its gradient is there;
+* `Tensor.register_hook`: the hook gets the cotangent of a tensor in a backward pass, and may replace it;
+* `Tensor.register_post_accumulate_grad_hook`: the hook gets a leaf when its gradient is complete;
 * `saved_tensors_hooks` packs the arrays that a graph keeps, and unpacks them when they are needed.
 """
 
@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from ..backend.find import backend_of, raw_namespace
 from ..backend.protocol import Backend
@@ -35,13 +35,13 @@ class _Hooks(dict[int, Callable[[Tensor], Any]]):
 
 
 class HookHandle:
-    """What registering a hook returns: `remove` takes the hook away again, and so does the end of a ``with`` statement."""
+    """Removes a hook, by `remove` or at the end of a ``with`` statement."""
 
     def __init__(self, hooks: _Hooks, key: int) -> None:
         self._hooks, self._key = weakref.ref(hooks), key  # weak: the handle does not keep the graph alive
 
     def remove(self) -> None:
-        """Take the hook away; it does not matter if it is gone already."""
+        """Remove the hook. Does nothing if it is removed already."""
         hooks = self._hooks()
         if hooks is not None:
             hooks.pop(self._key, None)
@@ -57,21 +57,21 @@ _next_key = itertools.count().__next__
 
 
 @public
-def register_hook(node: Node, kind: str, hook: Callable[[Tensor], Any]) -> HookHandle:
-    """Have `hook` called at `node`: of kind ``"hooks"`` on the cotangent, or ``"after"``, on the leaf itself."""
+def register_hook(node: Node, when: Literal["hooks", "after"], hook: Callable[[Tensor], Any]) -> HookHandle:
+    """Register `hook` at `node`: in its notes ``"hooks"``, called with the cotangent, or ``"after"``, called with the leaf."""
     if not callable(hook):
         raise TypeError(f"a hook is a function of a Tensor, not {hook!r:.60}")
     notes = node.note()
-    hooks = getattr(notes, kind)
+    hooks = getattr(notes, when)
     if hooks is None:
         hooks = _Hooks()
-        setattr(notes, kind, hooks)
+        setattr(notes, when, hooks)
     key = _next_key()
     hooks[key] = hook
     return HookHandle(hooks, key)
 
 
-# ---------------------------------------------------------------------------------------------------- what a graph saves
+# --------------------------------------------------------------------------------------------------------- saved arrays
 
 
 def saved_tensors_hooks(pack: Callable[[Tensor], Any], unpack: Callable[[Any], Any], /) -> AbstractContextManager[None]:
@@ -147,7 +147,7 @@ class _Packer(Recorder):
     def recorded(self, node: Node, output: Any, inputs: Any) -> None:
         if isinstance(node.saved, _Saved) or (
             not self.leaves and interpreters.get()
-        ):  # what hides a batch has no place on the host
+        ):  # arrays of an interpreter cannot be moved to the host
             return
         spared: set[int] = set()
         if not self.leaves:
@@ -168,7 +168,7 @@ class _Packer(Recorder):
 
 
 class _Parcel:
-    """What the graph keeps in place of an array."""
+    """The packed form of an array."""
 
     __slots__ = ("content", "dtype", "shape")
 
@@ -177,7 +177,7 @@ class _Parcel:
 
 
 class _Saved(Sequence[Any]):
-    """What a node saved, some of it packed: an entry is unpacked each time that a rule asks for it."""
+    """The saved values of a node, some of them packed. An entry is unpacked each time that a rule reads it."""
 
     __slots__ = ("entries", "name", "unpack")
 
@@ -202,11 +202,11 @@ class _Saved(Sequence[Any]):
             return [self._opened(e) for e in entry]
         if not isinstance(entry, _Parcel):
             return entry
-        made = self.unpack(entry.content)
-        data = made._data if isinstance(made, Tensor) else made
+        value = self.unpack(entry.content)
+        data = value._data if isinstance(value, Tensor) else value
         if getattr(data, "shape", None) != entry.shape or data.dtype != entry.dtype:
-            told = f"{tuple(data.shape)} {data.dtype}" if hasattr(data, "dtype") else f"a {type(made).__name__}"
+            returned = f"{tuple(data.shape)} {data.dtype}" if hasattr(data, "dtype") else f"a {type(value).__name__}"
             raise GradientError(
-                f"saved_tensors_hooks: for an array that {self.name} saved, {entry.shape} {entry.dtype}, unpack returned {told}"
+                f"saved_tensors_hooks: for an array that {self.name} saved, {entry.shape} {entry.dtype}, unpack returned {returned}"
             )
         return data

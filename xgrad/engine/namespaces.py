@@ -1,4 +1,4 @@
-"""One Array API namespace per backend: what ``x.__array_namespace__()`` returns.
+"""The Array API namespace of each backend, which ``x.__array_namespace__()`` returns.
 
 Code written to the standard makes arrays without saying where (``xp.zeros(3)``), so each backend has a namespace bound to
 it: a module with xgrad's functions in which those that make arrays make them there. The top-level `xgrad` is the
@@ -25,7 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
-_made: dict[str, types.ModuleType] = {}
+_namespaces: dict[str, types.ModuleType] = {}
 
 
 class Creator(Generic[P, R]):
@@ -51,8 +51,8 @@ def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
             backend = find()
             if kwargs.get("dtype") is not None:
                 kwargs["dtype"] = backend.native_dtype(kwargs["dtype"])
-            made = forward(backend.xp, *args, **kwargs)
-            return tuple(map(_wrapped, made)) if isinstance(made, tuple) else _wrapped(made)
+            result = forward(backend.xp, *args, **kwargs)
+            return tuple(map(_wrapped, result)) if isinstance(result, tuple) else _wrapped(result)
 
         create.__name__ = create.__qualname__ = forward.__name__
         create.__doc__, create.__module__ = forward.__doc__, forward.__module__
@@ -64,8 +64,8 @@ def creates(forward: Callable[Concatenate[Any, P], R], /) -> Creator[P, R]:
     return cast("Creator[P, R]", function)
 
 
-def _wrapped(made: Any) -> Any:
-    return wrap(made) if hasattr(made, "shape") and not isinstance(made, Tensor) else made
+def _wrapped(result: Any) -> Any:
+    return wrap(result) if hasattr(result, "shape") and not isinstance(result, Tensor) else result
 
 
 @public
@@ -95,13 +95,13 @@ def namespace(name: str, /, *, api_version: str | None = None) -> types.ModuleTy
     """
     if api_version is not None and api_version not in _VERSIONS:
         raise ValueError(f"api_version {api_version!r} is not known; the known ones are {', '.join(_VERSIONS)}")
-    if name not in _made:
+    if name not in _namespaces:
         backend = find_backend(name)
         backend.load()
         module = _bind(xg, f"xgrad.on_{name}", backend, xg.ops.FOR_RULES)
         module.__doc__ = f"xgrad's functions, making arrays on backend {name!r}."
-        _made[name] = module
-    return _made[name]
+        _namespaces[name] = module
+    return _namespaces[name]
 
 
 def _bind(source: Any, name: str, backend: Backend, for_rules: Sequence[str] = ()) -> types.ModuleType:

@@ -1,7 +1,7 @@
-"""What a user's rule returns is looked at where a graph of it is wanted: does it lead to what it was computed from?
+"""Hooks and rules of users, checked where they are recorded: their results must be in the graph of their arguments.
 
-A rule that takes values out (``x.detach().numpy()``) returns a constant, and derivatives of the derivative would be zero
-without a word. `once_differentiable` says that there are none.
+A rule that leaves the graph (``x.detach().numpy()``) returns a constant, so that derivatives of the derivative would silently
+be zero. `once_differentiable` declares that there are none.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class once_differentiable:  # noqa: N801  (a decorator)
-    """A derivative rule whose result has no derivative of its own: it may leave the graph.
+    """Declare that the result of a derivative rule has no derivative; the rule may leave the graph.
 
     Parameters
     ----------
@@ -75,38 +75,39 @@ class once_differentiable:  # noqa: N801  (a decorator)
 
 
 def is_once(rule: Any) -> bool:
+    """Whether a rule is declared `once_differentiable`."""
     return isinstance(rule, once_differentiable)
 
 
-def _no_further(told: str) -> Any:
-    raise GradientError(told)
+def _no_further(message: str) -> Any:
+    raise GradientError(message)
 
 
-_ONCE: Op[..., Any] = Op(lambda xp, *arrays, told: arrays)
+_ONCE: Op[..., Any] = Op(lambda xp, *arrays, message: arrays)
 _ONCE.name = "once_differentiable"
-_ONCE.vjp(arrays=lambda g, told: _no_further(told))
-_ONCE.jvp(arrays=lambda t, told: _no_further(told))
+_ONCE.vjp(arrays=lambda g, message: _no_further(message))
+_ONCE.jvp(arrays=lambda t, message: _no_further(message))
 
 
-def sealed(name: str, found: Sequence[Any], of: Iterable[Any]) -> list[Any]:
-    """What a rule found, as functions of the tensors `of` whose derivative raises."""
-    parents = [x._node for x in of if isinstance(x, Tensor) and x._node is not None]
-    at = [k for k, v in enumerate(found) if v is not None]
+def sealed(name: str, results: Sequence[Any], arguments: Iterable[Any]) -> list[Any]:
+    """The results of a once-differentiable rule, as functions of the tensors among `arguments` whose derivative raises."""
+    parents = [x._node for x in arguments if isinstance(x, Tensor) and x._node is not None]
+    at = [k for k, v in enumerate(results) if v is not None]
+    out = list(results)
     if not parents or not at or not mode.get():
-        return list(found)
-    data = [found[k]._data if isinstance(found[k], Tensor) else found[k] for k in at]
-    out = list(found)
-    told = (
+        return out
+    data = tuple([results[k]._data if isinstance(results[k], Tensor) else results[k] for k in at])
+    message = (
         f"{name}: its rule is once_differentiable, so that there is no second derivative; forward mode by a rule of the walk "
         "back needs one"
     )
-    for k, v in zip(at, record(_ONCE, parents, (None, told, None, None), data, ())[0]):
+    for k, v in zip(at, record(_ONCE, parents, (None, message, None, None), data, ())[0]):
         out[k] = v
     return out
 
 
 def followed(gs: Sequence[Any]) -> list[Tensor]:
-    """Cotangents or tangents as Tensors with nodes of their own, children of those that they had."""
+    """Cotangents or tangents as Tensors with new nodes, each a child of the node that it had."""
     tensors = [g if isinstance(g, Tensor) else wrap(g) for g in gs]
     if not mode.get():
         return tensors
@@ -115,7 +116,7 @@ def followed(gs: Sequence[Any]) -> list[Tensor]:
 
 def look(
     name: str,
-    found: Sequence[Any],
+    results: Sequence[Any],
     names: Sequence[str],
     starts: Sequence[Tensor],
     start: str,
@@ -123,29 +124,29 @@ def look(
     again: Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Any]],
     advice: str,
 ) -> None:
-    """Raise if something of what a rule found is not in the graph of what it was computed from.
+    """Raise if a result of a rule is not in the graph of the arguments that it was computed from.
 
     Parameters
     ----------
     name : str
-        Of the function whose rule it is.
-    found, names : sequence
-        What the rule returned, Tensors or None, and what that is called.
+        The name of the function that the rule belongs to.
+    results, names : sequence
+        The results of the rule, Tensors or None, and their names for error messages.
     starts, start : sequence of Tensor, str
-        The cotangents or tangents that it was given, as `followed` returned them, and what they are called. A rule is linear
-        in them: what does not depend on them is zero.
+        The cotangents or tangents that the rule was called with, as `followed` returned them, and their name. A rule is linear
+        in them, so a result that does not depend on them must be zero.
     kept : sequence of Tensor
-        What else it was given that is in the graph. What does not lead there must not change when that changes.
+        Its other arguments that are in the graph. A result that does not lead to one must not change with it.
     again : callable
-        Calls the rule with others in place of `starts` and `kept`.
+        Calls the rule with other values of `starts` and `kept`.
     advice : str
-        What to do.
+        Advice for the error message.
     """
-    tensors = [v if isinstance(v, Tensor) else None for v in found]
+    tensors = [v if isinstance(v, Tensor) else None for v in results]
     values: list[Any] | None = None
 
     def nearby_values(moved: Tensor | None) -> list[Any] | None:
-        """What the rule makes of ones, and of what it kept, one of which is moved; None if that is no argument for it."""
+        """The results of the rule for cotangents of ones, with one of `kept` perturbed; None if it raises."""
         with recording(False):
             ones = [wrap(raw_namespace(g._data).ones_like(g._data)) for g in starts]
             try:
@@ -156,7 +157,7 @@ def look(
     for i, v in enumerate(tensors):
         if v is None or _reaches(v, starts):
             continue
-        values = values or nearby_values(None)  # a cotangent of zeros, as forward mode has, tells nothing
+        values = values or nearby_values(None)  # with a cotangent of zeros, as in forward mode, nothing can be said
         if _any(v) or (values is not None and _any(values[i])):
             raise GradientError(
                 f"{name}: {names[i]} does not depend on {start} that the rule was given, so that the derivative of it would be "
@@ -176,12 +177,12 @@ def look(
                 )
 
 
-def look_at_hook(name: str, made: Any, seen: Tensor, hook: Callable[[Tensor], Any]) -> None:
-    """Raise if what a hook returned was computed from what it was given, but outside of the graph: it may be a constant."""
-    if isinstance(made, Tensor) and _reaches(made, [seen]):
+def look_at_hook(name: str, result: Any, seen: Tensor, hook: Callable[[Tensor], Any]) -> None:
+    """Raise if the result of a hook depends on its argument but is not in its graph. It may be a constant."""
+    if isinstance(result, Tensor) and _reaches(result, [seen]):
         return
     with recording(False):
-        if changed(made, hook(nearby(seen))):
+        if changed(result, hook(nearby(seen))):
             raise GradientError(
                 f"{name} returned what depends on the cotangent that it was given, but is not in its graph, so that a second "
                 "derivative would be wrong; compute it with xgrad's functions, without detach(), numpy() or float()"
@@ -189,18 +190,18 @@ def look_at_hook(name: str, made: Any, seen: Tensor, hook: Callable[[Tensor], An
 
 
 def _reaches(v: Tensor, xs: Sequence[Tensor]) -> bool:
-    """Whether the graph of `v`, or one inside of it if it is a batch, leads to one of `xs`."""
+    """Whether the graph of `v`, or that of a lower level, leads to one of `xs`."""
     nodes = [x._node for x in xs if x._node is not None]
     while True:
         if v._node is not None and (v._node in nodes or bool(between([v._node], nodes))):
             return True
         if not raw_namespace(v._data).__backend__.level:
             return False
-        v = v._data.payload
+        v = raw_namespace(v._data).__backend__.lower(v._data)
 
 
 def _any(x: Any) -> bool:
-    """Whether a number in `x` is not zero, for any example if `x` is a batch."""
+    """Whether a number in `x` is not zero."""
     if not hasattr(x, "dtype"):
         return False
     data = _plain(x)
@@ -208,14 +209,15 @@ def _any(x: Any) -> bool:
 
 
 def _plain(x: Any) -> Any:
+    """The array of a library in `x`, under any number of levels of interpreters."""
     data = x._data if isinstance(x, Tensor) else x
-    while raw_namespace(data).__backend__.level:
-        data = data.payload._data
+    while (backend := raw_namespace(data).__backend__).level:
+        data = backend.lower(data)._data
     return data
 
 
 def nearby(x: Tensor) -> Tensor:
-    """What differs from `x` by the root of the rounding."""
+    """A tensor that differs from `x` by the square root of the rounding error."""
     xp = x.__array_namespace__()
     plain = wrap(x._data)
     moved: Tensor = plain + float(xp.finfo(x.dtype).eps) ** 0.5 * (1.0 + xp.astype(xp.abs(plain), x.dtype))
@@ -223,7 +225,7 @@ def nearby(x: Tensor) -> Tensor:
 
 
 def changed(v: Any, w: Any) -> bool:
-    """Whether `w`, found nearby, differs from `v` by a little: by more than rounding, and by less than a jump."""
+    """Whether `w`, the value for a perturbed argument, differs from `v`: by more than rounding, and by less than a jump."""
     if not hasattr(v, "dtype") or not hasattr(w, "dtype"):
         return isinstance(v, (float, complex)) and isinstance(w, (float, complex)) and 0 < abs(w - v) <= 1e-3 * (abs(v) + abs(w))
     one, other = _plain(v), _plain(w)
@@ -238,7 +240,7 @@ def changed(v: Any, w: Any) -> bool:
 
 
 def replayed(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, drawing the random numbers that would be drawn now, each time that it is called."""
+    """`f`, which draws the same random numbers in each call: those that would be drawn now."""
     state = xg.random.get_state()
 
     def call(*args: Any) -> Any:
@@ -268,7 +270,7 @@ def visit(node: Node, g: Any) -> Any:
 
 
 def _hooked(hooks: dict[int, Callable[[Tensor], Any]], g: Any) -> Any:
-    """The cotangent `g`, an array or a Tensor, after hooks have seen it."""
+    """The cotangent `g`, an array or a Tensor, after its hooks."""
     for hook in list(hooks.values()):
         name = f"the hook {getattr(hook, '__name__', repr(hook))}"
         recorded = isinstance(g, Tensor) and bool(mode.get())
@@ -294,38 +296,39 @@ def _hooked(hooks: dict[int, Callable[[Tensor], Any]], g: Any) -> Any:
 
 
 def watched(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The compiled rule ``rule(xp, g, saved)`` of a user's op, looked at where it is recorded."""
+    """The compiled rule ``rule(xp, g, saved)`` of a user's op, with its result checked where it is recorded."""
     once = is_once(getattr(rule, "__wrapped__", rule))
     advice = "compute it with functions of xp, or declare that it has no derivative, with xgrad.once_differentiable(rule)"
 
     def run(xp: Any, g: Any, saved: Any, *i: int) -> Any:
-        gs = list(g) if isinstance(g, (tuple, list)) else [g]
+        gs = _listed(g)
         if not mode.get() or not any(isinstance(v, Tensor) for v in gs):
             return rule(xp, g, saved, *i)
-        new: Callable[[Any], Any] = lambda vs: type(g)(vs) if isinstance(g, (tuple, list)) else vs[0]
+        like_g: Callable[[Any], Any] = lambda vs: type(g)(vs) if isinstance(g, (tuple, list)) else vs[0]
         if once:
             with recording(False):
-                found = rule(xp, new(_cut(gs)), _cut(saved), *i)
-            parts = list(found) if isinstance(found, (tuple, list)) else [found]
-            parts = sealed(name, parts, [*gs, *_tensors_in(saved)])
-            return type(found)(parts) if isinstance(found, (tuple, list)) else parts[0]
+                result = rule(xp, like_g(_cut(gs)), _cut(saved), *i)
+            parts = sealed(name, _listed(result), [*gs, *_tensors_in(saved)])
+            return type(result)(parts) if isinstance(result, (tuple, list)) else parts[0]
         starts = followed(gs)
         kept = [x for x in _tensors_in(saved) if x._node is not None and inexact(x._data)]
-        call = replayed(lambda vs, xs: rule(xp, new(vs), _with(saved, kept, xs), *i))
-        found = rule(xp, new(starts), saved, *i)
-        listed: Callable[[Any], list[Any]] = lambda v: list(v) if isinstance(v, (tuple, list)) else [v]
-        parts = listed(found)
+        call = replayed(lambda vs, xs: _listed(rule(xp, like_g(vs), _with(saved, kept, xs), *i)))
+        result = rule(xp, like_g(starts), saved, *i)
+        parts = _listed(result)
         raw = [v for v in parts if v is not None and not isinstance(v, Tensor)]
         if raw:
             raise GradientError(
                 f"{name}: a rule of it returned a {type(raw[0]).__name__}, which no further derivative can see through; {advice}"
             )
-        of = "what a rule of it returned"
-        again: Callable[[Any, Any], list[Any]] = lambda vs, xs: listed(call(vs, xs))
-        look(name, parts, [of] * len(parts), starts, "the cotangent or tangent", kept, again, advice)
-        return found
+        names = ["what a rule of it returned"] * len(parts)
+        look(name, parts, names, starts, "the cotangent or tangent", kept, call, advice)
+        return result
 
     return run
+
+
+def _listed(v: Any) -> list[Any]:
+    return list(v) if isinstance(v, (tuple, list)) else [v]
 
 
 def _tensors_in(saved: Any) -> list[Tensor]:

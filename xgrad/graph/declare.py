@@ -4,8 +4,8 @@ A rule's own parameter names are its memory contract: ``g`` is the cotangent of 
 input, ``x1_shape`` only its shape, ``axis`` any other parameter, ``xp`` the namespace. They are read once, here, when the
 rule is declared; a call saves what they name and nothing else.
 
-Forward mode walks the same graph with the same saved arrays: an op may say how a change of an argument changes its
-output, and costs no memory by that. What it does not say is found from the rules for the way back (``pushforward.py``).
+`jvp`, `elementwise` and `linear` declare the forward rule of an argument. It may use only arrays that the reverse rule saves.
+Without one, the reverse rule is applied twice (``engine/forward.py``).
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Op(Generic[P, R]):
         self.needs: list[frozenset[int]] = []
         self.pushes: list[Push | None] = []  # one per array argument; None is the pullback of the pullback
         self.savers: dict[tuple[bool, ...], Callable[..., tuple[Any, ...]]] = {}
-        self.per_item = True  # for a sequence: whether the rule is called once for each item, told which by `i`
+        self.per_item = True  # for a sequence: whether the rule is called once for each item, with its number `i`
         self.fills = True  # whether rules get zeros for outputs that nothing used, and not None
         self.write: Callable[..., Any] | None = None
         self.unless: Callable[..., bool] | None = None
@@ -230,8 +230,8 @@ class Op(Generic[P, R]):
         own = {"xp", "g", "i"} if g == "g" else {"xp", g}
         if unknown := set(named) - own - set(self.slots):
             raise TypeError(f"{self.name}: a rule names {sorted(unknown)}; it may name xp, {g} and {', '.join(self.slots)}")
-        told = f"{'rule' if g == 'g' else 'forward rule'} of {self.name} for {name}"
-        return rule_adapter(told, rule, named, self.slots, g), named
+        title = f"{'rule' if g == 'g' else 'forward rule'} of {self.name} for {name}"
+        return rule_adapter(title, rule, named, self.slots, g), named
 
     def _not_called(self, *own: str) -> None:
         if taken := set(own).intersection(self.names):
@@ -262,8 +262,8 @@ class Op(Generic[P, R]):
             if tracks:
                 needed |= self.needs[i]
         arrays = dict(zip(self.arrays, tracked if not self.sequence else (True,)))
-        told = f"what {self.name} saves"
-        save = saver(told, self.names, needed, arrays, self.sequence, self.key_at, memory.keep, memory.keep_key)
+        title = f"what {self.name} saves"
+        save = saver(title, self.names, needed, arrays, self.sequence, self.key_at, memory.keep, memory.keep_key)
         self.savers[tracked] = save
         return save
 

@@ -26,26 +26,26 @@ def by_position(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
     return _compiled(source, f"forward of {name}", _forward=forward)
 
 
-def rule_adapter(told: str, rule: Callable[..., Any], names: Sequence[str], slots: Sequence[str], g: str) -> Callable[..., Any]:
+def rule_adapter(title: str, rule: Callable[..., Any], names: Sequence[str], slots: Sequence[str], g: str) -> Callable[..., Any]:
     """A rule that takes the values of `names` as a function of ``(xp, g, saved)``, with ``i`` if it names that.
 
     ``saved`` has an entry for each of `slots`.
     """
     passed = ", ".join(f"saved[{slots.index(n)}]" if n in slots else n for n in names)
     head = f"xp, {g}, saved" + ", i" * ("i" in names)
-    adapter = _compiled(f"lambda {head}: rule({passed})", told, rule=rule)
+    adapter = _compiled(f"lambda {head}: rule({passed})", title, rule=rule)
     adapter.__wrapped__ = rule  # type: ignore[attr-defined]
     return adapter
 
 
-def linear_rule(told: str, apply: Callable[..., Any], names: Sequence[str], name: str) -> Callable[..., Any]:
+def linear_rule(title: str, apply: Callable[..., Any], names: Sequence[str], name: str) -> Callable[..., Any]:
     """The forward rule of an op that is linear in the argument `name`: the op itself, of the change."""
     passed = ", ".join("t" if other == name else f"saved[{i}]" for i, other in enumerate(names))
-    return _compiled(f"lambda xp, t, saved: apply(xp, {passed})", told, apply=apply)
+    return _compiled(f"lambda xp, t, saved: apply(xp, {passed})", title, apply=apply)
 
 
 def saver(
-    told: str, names: Sequence[str], needed: Collection[int], arrays: Mapping[int, bool], sequence: bool, key_at: int | None,
+    title: str, names: Sequence[str], needed: Collection[int], arrays: Mapping[int, bool], sequence: bool, key_at: int | None,
     keep: Callable[[Any], Any], keep_key: Callable[[Any], Any],
 ) -> Callable[..., tuple[Any, ...]]:  # fmt: skip
     """A function of all parameters and the output that returns what to save: an entry for each slot, None if not needed.
@@ -61,7 +61,7 @@ def saver(
         entries[key_at] = f"_keep_key({names[key_at]})"
     kept = "".join(f"{entry if k in needed else None}, " for k, entry in enumerate(entries))
     scope = {"_shape": _shape, "_keep": keep, "_keep_key": keep_key, "_numbers": frozenset({float, int})}
-    return _compiled(f"lambda {', '.join(names)}, y: ({kept})", told, **scope)
+    return _compiled(f"lambda {', '.join(names)}, y: ({kept})", title, **scope)
 
 
 def with_signature(forward: Callable[..., Any], call: Callable[..., Any], exact: bool) -> Any:
@@ -99,14 +99,14 @@ def _shape(x: Any) -> tuple[int, ...]:
     return getattr(x, "shape", ())
 
 
-def _defined(source: str, told: str, name: str, **scope: Any) -> Any:
+def _defined(source: str, title: str, name: str, **scope: Any) -> Any:
     """The function `name` that `source` defines, whose lines tracebacks show."""
-    filename = f"<xgrad: {told}>"
+    filename = f"<xgrad: {title}>"
     linecache.cache[filename] = (len(source), None, [source], filename)
     scope["__xgrad__"] = True  # an error names the user's line, and not this one
     exec(compile(source, filename, "exec"), scope)
     return scope[name]
 
 
-def _compiled(source: str, told: str, **scope: Any) -> Any:
-    return _defined(f"function = {source}\n", told, "function", **scope)
+def _compiled(source: str, title: str, **scope: Any) -> Any:
+    return _defined(f"function = {source}\n", title, "function", **scope)

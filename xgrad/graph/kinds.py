@@ -1,7 +1,7 @@
-"""Which kinds of numbers a function takes, and what it says to others.
+"""Functions of real numbers: how they refuse complex arguments.
 
-Functions that are written for real numbers (an order, a sign, a fractional power) give nonsense for complex ones. They declare
-``@takes_real`` below ``@op`` or ``@composite``, and then refuse complex arrays before anything is computed.
+Functions that need an order, a sign or a fractional power give wrong values for complex numbers. They declare ``@takes_real``
+below ``@op`` or ``@composite``, and then refuse complex arrays before anything is computed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def takes_real(forward: F | None = None, /, *, but: tuple[str, ...] = (), kinds:
     Parameters
     ----------
     forward : callable
-        A function of a namespace and arrays; which parameters those are is read as ``@op`` reads it.
+        A function of a namespace and arrays; parameters are recognized as by ``@op``.
     but : tuple of str
         Arrays that may be complex.
     kinds : str
@@ -72,16 +72,16 @@ def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
 
     if any(read[i] == "sequence" for i in arrays):
 
-        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
-            values = signature.bind(xp, *given, **named).arguments
+        def check(xp: Any, /, *arguments: Any, **named: Any) -> Any:
+            values = signature.bind(xp, *arguments, **named).arguments
             for i, argument in arrays.items():
                 x = values.get(argument, ())
                 for item in x if read[i] == "sequence" and x is not None else (x,):
                     if is_complex(xp, item):
                         raise _error(name, kinds, argument, item)
-            return body(xp, *given, **named)
+            return body(xp, *arguments, **named)
 
-    elif len(parameters) == 1 == len(arrays):  # the usual cases, without the packing of arguments
+    elif len(parameters) == 1 == len(arrays):  # the usual cases, without packing arguments
         real: Any = None  # the dtype of the last call
 
         def check(xp: Any, x: Any, /) -> Any:  # type: ignore[misc]
@@ -103,12 +103,12 @@ def _checked(forward: Any, but: tuple[str, ...], kinds: str) -> Any:
 
     else:
 
-        def check(xp: Any, /, *given: Any, **named: Any) -> Any:
+        def check(xp: Any, /, *arguments: Any, **named: Any) -> Any:
             for i, argument in arrays.items():
-                x = given[i] if i < len(given) else named.get(argument)
+                x = arguments[i] if i < len(arguments) else named.get(argument)
                 if is_complex(xp, x):
                     raise _error(name, kinds, argument, x)
-            return body(xp, *given, **named)
+            return body(xp, *arguments, **named)
 
     checked = functools.wraps(forward)(check)
     checked.real_only = frozenset(arrays.values())  # type: ignore[attr-defined]

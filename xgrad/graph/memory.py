@@ -1,10 +1,10 @@
-"""Which arrays were written to, so that a graph that saved one of them refuses to give a wrong gradient.
+"""Writes to arrays: a graph refuses to give a gradient if an array that it saved was written to.
 
-xgrad's own writing never changes an array that a graph saved: it rebinds. What remains is a user's write into ``x.data``
-(``p.data -= lr * p.grad``), which xgrad sees (`mark`), and code of NumPy or PyTorch that writes into an array which it handed to
-xgrad. Such an array is always a constant of the graph, an argument that requires no grad: when a call saves one, it is copied if
-it is small, and else its *fingerprint* is taken, which the walk back compares (`keep`, `look`). What a fingerprint does not
-show, `guard_writes` finds.
+xgrad itself never changes an array that a graph saved; it gives the Tensor a new array (`assign`). Two kinds of writes remain.
+A user writes into ``x.data`` (``p.data -= lr * p.grad``): xgrad notes it (`mark`). Or code of NumPy or PyTorch writes into an
+array that the user handed to xgrad. Such an array is a constant of the graph, an argument that requires no grad. When a call
+saves one, a small array is copied, and of a larger one a *fingerprint* is taken, which `backward` compares (`keep`, `look`).
+`guard_writes` finds the writes that a fingerprint misses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 next_age = itertools.count(1).__next__
-"""Numbers nodes and writes in the order in which they come to be."""
+"""Counts nodes and writes together, so that their order is known."""
 last_write = 0
 """The age of the newest write: nodes younger than this need no check."""
 _written: dict[int, tuple[Any, int]] = {}
@@ -59,7 +59,7 @@ def mark_owned(p: Any) -> None:
 
 
 def mark(array: Any, age: int) -> None:
-    """Note that `array` was written to at `age` (nodes recorded later saw the new values)."""
+    """Note that `array` was written to at `age`. Nodes recorded later saw the new values."""
     global last_write
     key = id(array)
     with contextlib.suppress(TypeError):  # an array type without weak references, or an immutable scalar
@@ -71,7 +71,7 @@ def mark(array: Any, age: int) -> None:
 
 
 class _Captured(NamedTuple):
-    """An array that calls saved as a constant, and what it was like at the newest of them."""
+    """An array that calls saved as a constant, and its fingerprint at the newest of these calls."""
 
     array: Any  # a weak reference
     fingerprint: Any
@@ -86,7 +86,7 @@ _room = 64  # how many entries there may be before those of dead arrays are drop
 
 
 def keep(x: Any) -> Any:
-    """What a call saves of its constant argument `x`: a copy of a small array, or `x`, whose fingerprint is noted."""
+    """What a call saves of its constant argument `x`: a copy if it is small, else `x` itself after taking its fingerprint."""
     try:
         keeper = _keepers[x.__class__]
     except KeyError:
@@ -100,14 +100,14 @@ def keep_key(key: Any) -> Any:
 
 
 def copied(x: Any) -> Any:
-    """A copy of the array `x`, or `x` if code outside does not write into arrays of its library."""
+    """A copy of the array `x`; `x` itself if arrays of its library cannot be written to."""
     backend = raw_namespace(x).__backend__
     return x if type(backend).fingerprint is Backend.fingerprint else backend.xp.asarray(x, copy=True)
 
 
 def _keeper(x: Any) -> Callable[[Any], Any] | None:
     backend = None if is_numpy_scalar(x) else backend_of(x)
-    if backend is None or type(backend).fingerprint is Backend.fingerprint:  # no array, or one that is not written to
+    if backend is None or type(backend).fingerprint is Backend.fingerprint:  # no array, or one that cannot be written to
         return None
 
     limit, copy, mode_now = backend.copied_bytes, backend.copy, mode.get
@@ -128,7 +128,7 @@ def _note(x: Any, fingerprint: Any) -> None:
     with _capturing:
         known = _captured.pop(id(x), None)
         if known is not None and known.array() is x and known.fingerprint != fingerprint:
-            mark(x, age)  # what was recorded before saw other values
+            mark(x, age)  # nodes recorded before saw other values
         _captured[id(x)] = _Captured(weakref.ref(x), fingerprint, age)
         if len(_captured) > _room:
             for key in [key for key, one in _captured.items() if one.array() is None]:
@@ -196,15 +196,15 @@ def freed(node: Any) -> GradientError:
 
 
 def guard_writes() -> Any:
-    """Find every write into an array that a graph saved, however small, also one that NumPy made behind xgrad's back.
+    """Detect every write into an array that a graph saved, also a small one made by NumPy.
 
-    Calls in the body of the ``with`` statement keep a copy of each array that they save; `backward` compares, and raises
-    a `GradientError` that names the op and the line. It costs a copy per saved array: a tool for finding a mistake.
+    Calls in the body of the ``with`` statement keep a copy of each array that they save. `backward` compares them, and raises
+    a `GradientError` that names the op and the line. This takes a copy of each saved array; use it to find a mistake.
 
     Without it, constants of a graph (arrays of NumPy and PyTorch that require no grad) are guarded too: on NumPy those of at
-    most 64 KiB are copied, and of larger ones 512 elements, evenly spaced, are compared; PyTorch counts writes itself. What is
-    seen here alone is a write to fewer elements of a large array, and a write into the memory of a leaf. (`vjp` and `linearize`
-    copy their arguments.)
+    most 64 KiB are copied, and of larger ones 512 elements, evenly spaced, are compared; PyTorch counts writes itself. Only
+    this guard sees a write to a few elements of a large array, or into the memory of a leaf. (`vjp` and `linearize` copy their
+    arguments.)
 
     Examples
     --------

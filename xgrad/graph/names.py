@@ -17,7 +17,7 @@ __all__ = ["enter", "fill", "public", "registry", "xg"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-xg: Any = types.SimpleNamespace()
+xg: Any = types.ModuleType("xg")
 """xgrad's functions by name. It is complete when xgrad is imported, so look names up when a function is called."""
 
 registry: dict[str, Op[..., Any]] = {}

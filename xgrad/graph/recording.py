@@ -1,4 +1,4 @@
-"""Whether calls are recorded, in this thread or task: on, off, or on and watched."""
+"""Whether calls are recorded in this thread or task, and who is told of each recorded call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["Recorder", "interpreters", "enable_grad", "is_grad_enabled", "mode",
 
 
 class Recorder:
-    """Recording with something more at every node."""
+    """Is told of each node that is recorded."""
 
     def recorded(self, node: Any, output: Any, inputs: Any) -> None:
-        """Called when `node` has just been made, for an `output` (arrays in a tuple, if several) computed from `inputs`."""
+        """Called with each new `node`, its output (a tuple of arrays, if there are several) and its inputs."""
 
 
 mode: ContextVar[bool | Recorder] = ContextVar("xgrad_mode", default=True)
@@ -23,12 +23,12 @@ interpreters: ContextVar[tuple[Any, ...]] = ContextVar("xgrad_interpreters", def
 
 
 def recording(how: bool | Recorder) -> Scope[bool | Recorder]:
-    """Run the body with recording off, on, or on and watched by a `Recorder`."""
+    """Run the body with recording off, on, or on with a `Recorder`."""
     return Scope(recording, (how,), lambda: (mode, how))
 
 
 def watching(recorder: Recorder) -> Scope[bool | Recorder]:
-    """Run the body with `recorder` watching what is recorded, before those that watch already."""
+    """Call `recorder` for each new node in this block, before recorders already active. Does nothing while recording is off."""
 
     def setting() -> tuple[ContextVar[bool | Recorder], bool | Recorder]:
         now = mode.get()

@@ -1,9 +1,8 @@
-"""Writing through views, functionally.
+"""Views: a write to a Tensor changes those that share its memory, as in NumPy, though no array is changed.
 
-A Tensor made by basic indexing, `reshape`, a transpose or iteration is a *view*: it remembers its base and the path of
-ops that leads from the base to it. Writing rebinds: the base gets a new array with the change in it, recorded like any
-op, and every living view of that base is made again along its path. Values are NumPy's, gradients agree, and no array
-that a graph has saved is ever changed.
+A Tensor made by basic indexing, `reshape`, a transpose or iteration is a *view*. It remembers its base and the ops that lead
+from the base to it. A write gives the base a new array with the change in it, recorded like any op, and computes each living
+view of that base again. Values are NumPy's, gradients agree, and no array that a graph saved is ever changed.
 """
 
 from __future__ import annotations
@@ -12,47 +11,48 @@ import weakref
 from typing import Any
 
 from ..errors import GradientError
+from .memory import assign
 from .recording import mode, recording
 
 __all__ = ["link", "write"]
 
 
 class View:
-    """Where a Tensor stands among the views of one base: on the base itself the path is empty."""
+    """The place of a Tensor among the views of one base. The base itself has an empty path."""
 
     __slots__ = ("base", "family", "path", "twins")
 
     def __init__(self, base: Any, path: tuple[Any, ...], family: list[Any]) -> None:
-        self.base = base  # None on the base itself, so that no reference cycle arises
+        self.base = base  # None on the base itself, which avoids a reference cycle
         self.path = path
         self.family = family  # weak references to every view of the base
-        self.twins: list[Any] = []  # weak references to those that have the same value, detached, and to itself
+        self.twins: list[Any] = []  # weak references to detached Tensors of the same memory, and to itself
 
 
 def link(view: Any, x: Any, op: Any, parameters: tuple[Any, ...]) -> None:
-    """Remember that `view` is ``op(x, *parameters)`` and shares the memory of `x`, unless it is a copy after all."""
+    """Remember that `view` is ``op(x, *parameters)`` and shares the memory of `x`, unless the library made a copy."""
     try:
         at = x._view
-    except AttributeError:  # a raw array: what is made of it is new to xgrad
+    except AttributeError:  # a raw array, which has no views
         return
     if op.unless is not None and op.unless(view._data, x._data, *parameters):
         return
     if at is None:
         at = x._view = View(None, (), [])
     family = at.family
-    if len(family) > 8 and len(family) & (len(family) - 1) == 0:  # now and then, forget the dead
+    if len(family) > 8 and len(family) & (len(family) - 1) == 0:  # now and then, forget dead references
         family[:] = [ref for ref in family if ref() is not None]
     view._view = View(x if at.base is None else at.base, (*at.path, (op, parameters)), family)
     family.append(weakref.ref(view))
 
 
 def link_detached(twin: Any, x: Any) -> None:
-    """Remember that `twin` is `x` without its graph, and that what is written to one is the value of the other, too."""
+    """Remember that `twin` is `x` without its graph, and that a write to one writes to the other."""
     at = x._view
     if at is None:
         at = x._view = View(None, (), [])
     twins = at.twins
-    if len(twins) > 8 and len(twins) & (len(twins) - 1) == 0:  # now and then, forget the dead
+    if len(twins) > 8 and len(twins) & (len(twins) - 1) == 0:  # now and then, forget dead references
         twins[:] = [ref for ref in twins if ref() is not None]
     if not twins:
         twins.append(weakref.ref(x))
@@ -62,7 +62,7 @@ def link_detached(twin: Any, x: Any) -> None:
 
 
 def same_place(view: View, base: Any) -> Any:
-    """What `view` is of its own base, of another one: as a view of that, so that a write goes where it belongs."""
+    """The same view of another base."""
     with recording(False):
         for op, parameters in view.path:
             base = op.call(base, *parameters)
@@ -100,20 +100,20 @@ def _write(x: Any, view: View, new: Any) -> None:
         new = op.write(xp, stage, new, *parameters)
     _become(base, new)
     for other in others:
-        made = base
+        value = base
         for op, parameters in other._view.path:
-            made = op.call(made, *parameters)
-        _become(other, made)
+            value = op.call(value, *parameters)
+        _become(other, value)
     for one in (base, *others):
         for ref in one._view.twins:
             twin = ref()
             if twin is not None and twin is not one and twin._data is not one._data:
-                with recording(False):  # a write that the graph does not see, as one to memory that is shared
+                with recording(False):  # the graph does not see a write to shared memory
                     write(twin, one)
 
 
 def _become(x: Any, new: Any) -> None:
-    # While nothing is recorded a tensor keeps its place in the graph, as a leaf always does: the write is not seen.
-    x._data = new._data
+    # While nothing is recorded, a Tensor keeps its node, as a leaf always does.
+    assign(x, new._data)
     if mode.get() and not (x._node is not None and x.is_leaf):
         x._node = new._node

@@ -74,7 +74,9 @@ def route(inputs: Sequence[Node], outputs: Sequence[Any]) -> Route:
 def reaches_outside(outputs: Iterable[Any], own: Sequence[Node]) -> bool:
     """Whether the graph of the Tensors `outputs` goes on beyond the nodes `own`: to older ones, or to a leaf."""
     ends, oldest = set(own), min(map(age, own), default=0)
-    return any(
-        isinstance(node, Leaf) or node.age < oldest or (isinstance(node, Input) and node in ends and node.parents[0] is not None)
-        for node in ancestors((x._node for x in outputs if x._node is not None), ends, oldest)
-    )
+    for node in ancestors([x._node for x in outputs if x._node is not None], ends, oldest):
+        if isinstance(node, Leaf) or node.age < oldest:
+            return True
+        if isinstance(node, Input) and node in ends and node.parents[0] is not None:
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""Whether a number is taken out of a tracked tensor by the user, or by code that will compute with the number alone.
+"""Tells a user's ``float(x)`` from code that takes a number out of a tensor and computes on without its gradient.
 
 ``float(loss)`` and ``math.isnan(loss)`` are the user's own look at a value. ``a[i] = x``, where `a` is a NumPy array, and
 ``a.fill(x)`` call ``x.__float__`` too, from C, and what is stored has lost its gradient. Both calls look alike to
@@ -18,7 +18,7 @@ from typing import Any
 __all__ = ["is_explicit"]
 
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "scipy", "sklearn", "pandas"}
-"""Whose own calls of ``float(x)`` go on to compute with the number, as ``statistics.NormalDist`` does."""
+"""Libraries that compute with the number after ``float(x)``, as ``statistics.NormalDist`` does."""
 _CONVERSIONS = (float, complex)
 _MODULES = ("math", "cmath")
 _CALLS = frozenset({"PRECALL", "CALL", "CALL_KW"})
@@ -39,7 +39,7 @@ def is_explicit(frame: types.FrameType) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _instruction(code: types.CodeType, position: int) -> str | tuple[str, ...] | None:
-    """What is executed at `position`: ``"format"``, the name of the function that is called, or None if it cannot be told."""
+    """The instruction at `position`: ``"format"``, the name of the called function, or None if it is not known."""
     instructions = [one for one in dis.get_instructions(code) if one.offset <= position]
     last = instructions[-1]
     if last.opname == "BINARY_OP":

@@ -131,13 +131,13 @@ class Leaving(Gradients):
 
     @classmethod
     def _restore(cls, data: Any, requires_grad: bool, name: str | None, grad: Any) -> Self:
-        made = xg.wrap(data, None, cls)
-        made._name = name
+        tensor = xg.wrap(data, None, cls)
+        tensor._name = name
         if requires_grad:
-            made.requires_grad_()
-            made.grad = grad
-        return made
+            tensor.requires_grad_()
+            tensor.grad = grad
+        return tensor
 
     @classmethod
-    def _recorded(cls, out: Any, node: Any, given: Any) -> None:
-        """Called when a call on tensors of this subclass, with the array arguments `given`, was recorded."""
+    def _recorded(cls, out: Any, node: Any, arguments: Any) -> None:
+        """Called when a call on tensors of this subclass, with these array arguments, was recorded."""

@@ -7,11 +7,7 @@ from typing import Any, Self
 from ..errors import NotAnArray
 from ..graph.names import xg
 
-__all__ = ["OPERANDS", "Operators"]
-
-
-OPERANDS: set[type] = {float, int}
-"""What `_pair` need not look at: Python's numbers, and Tensor, which adds itself."""
+__all__ = ["Operators"]
 
 
 def _pair(name: str, x1: Any, x2: Any) -> Any:
@@ -23,33 +19,57 @@ def _pair(name: str, x1: Any, x2: Any) -> Any:
 
 
 class Operators:
-    """Operators. An operand of a type that xgrad does not know gets its turn."""
+    """Operators. An operand of a type that xgrad does not know gets its turn: NotImplemented."""
 
     __slots__: tuple[str, ...] = ()
 
     def __add__(self, other: Any, /) -> Self:
-        return xg.add(self, other) if other.__class__ in OPERANDS else _pair("add", self, other)
+        try:
+            return xg.add(self, other)
+        except NotAnArray:
+            return NotImplemented
 
     def __radd__(self, other: Any, /) -> Self:
-        return xg.add(other, self) if other.__class__ in OPERANDS else _pair("add", other, self)
+        try:
+            return xg.add(other, self)
+        except NotAnArray:
+            return NotImplemented
 
     def __sub__(self, other: Any, /) -> Self:
-        return xg.subtract(self, other) if other.__class__ in OPERANDS else _pair("subtract", self, other)
+        try:
+            return xg.subtract(self, other)
+        except NotAnArray:
+            return NotImplemented
 
     def __rsub__(self, other: Any, /) -> Self:
-        return xg.subtract(other, self) if other.__class__ in OPERANDS else _pair("subtract", other, self)
+        try:
+            return xg.subtract(other, self)
+        except NotAnArray:
+            return NotImplemented
 
     def __mul__(self, other: Any, /) -> Self:
-        return xg.multiply(self, other) if other.__class__ in OPERANDS else _pair("multiply", self, other)
+        try:
+            return xg.multiply(self, other)
+        except NotAnArray:
+            return NotImplemented
 
     def __rmul__(self, other: Any, /) -> Self:
-        return xg.multiply(other, self) if other.__class__ in OPERANDS else _pair("multiply", other, self)
+        try:
+            return xg.multiply(other, self)
+        except NotAnArray:
+            return NotImplemented
 
     def __truediv__(self, other: Any, /) -> Self:
-        return xg.divide(self, other) if other.__class__ in OPERANDS else _pair("divide", self, other)
+        try:
+            return xg.divide(self, other)
+        except NotAnArray:
+            return NotImplemented
 
     def __rtruediv__(self, other: Any, /) -> Self:
-        return xg.divide(other, self) if other.__class__ in OPERANDS else _pair("divide", other, self)
+        try:
+            return xg.divide(other, self)
+        except NotAnArray:
+            return NotImplemented
 
     def __floordiv__(self, other: Any, /) -> Self:
         return _pair("floor_divide", self, other)
@@ -64,16 +84,28 @@ class Operators:
         return _pair("remainder", other, self)
 
     def __pow__(self, other: Any, /) -> Self:
-        return xg.pow(self, other) if other.__class__ in OPERANDS else _pair("pow", self, other)
+        try:
+            return xg.pow(self, other)
+        except NotAnArray:
+            return NotImplemented
 
     def __rpow__(self, other: Any, /) -> Self:
-        return xg.pow(other, self) if other.__class__ in OPERANDS else _pair("pow", other, self)
+        try:
+            return xg.pow(other, self)
+        except NotAnArray:
+            return NotImplemented
 
     def __matmul__(self, other: Any, /) -> Self:
-        return xg.matmul(self, other) if other.__class__ in OPERANDS else _pair("matmul", self, other)
+        try:
+            return xg.matmul(self, other)
+        except NotAnArray:
+            return NotImplemented
 
     def __rmatmul__(self, other: Any, /) -> Self:
-        return xg.matmul(other, self) if other.__class__ in OPERANDS else _pair("matmul", other, self)
+        try:
+            return xg.matmul(other, self)
+        except NotAnArray:
+            return NotImplemented
 
     def __and__(self, other: Any, /) -> Self:
         return _pair("bitwise_and", self, other)

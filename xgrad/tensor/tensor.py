@@ -13,7 +13,7 @@ from ..graph.annotations import ARRAY
 from ..graph.names import public
 from ..graph.node import Node
 from .functions import Functions
-from .operators import OPERANDS, Operators
+from .operators import Operators
 from .writing import Writing
 
 __all__ = ["ArrayLike", "Tensor", "wrap"]
@@ -81,7 +81,6 @@ class Tensor(Operators, Functions, Writing):
             self.requires_grad_()
 
 
-OPERANDS.add(Tensor)
 public(Tensor)
 
 ArrayLike: TypeAlias = Annotated[Tensor | Any, ARRAY]

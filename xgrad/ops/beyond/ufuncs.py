@@ -21,7 +21,7 @@ __all__ = [
 # ------------------------------------------------------------------------------------------------ exponents and angles
 
 
-@composite
+@composite(elementwise=True)
 def exp2(xp: Any, x: ArrayLike, /) -> Tensor:
     """``2**x``.
 
@@ -34,7 +34,7 @@ def exp2(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.pow(xp.full_like(x, 2.0), x)
 
 
-@composite
+@composite(elementwise=True)
 @takes_real
 def logaddexp2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``log2(2**x1 + 2**x2)``, without overflow.
@@ -48,7 +48,7 @@ def logaddexp2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return xp.logaddexp(x1 * math.log(2), x2 * math.log(2)) * (1 / math.log(2))
 
 
-@composite
+@composite(elementwise=True)
 def deg2rad(xp: Any, x: ArrayLike, /) -> Tensor:
     """Degrees converted to radians, ``x * pi / 180``.
 
@@ -59,7 +59,7 @@ def deg2rad(xp: Any, x: ArrayLike, /) -> Tensor:
     return x * (math.pi / 180)
 
 
-@composite
+@composite(elementwise=True)
 def rad2deg(xp: Any, x: ArrayLike, /) -> Tensor:
     """Radians converted to degrees, ``x * 180 / pi``.
 
@@ -327,7 +327,7 @@ fmod.vjp(x1=lambda g: g, x2=lambda xp, g, x1, x2: -g * xp.trunc(x1 / x2))
 # ----------------------------------------------------------------------------------------------------------------- NaN
 
 
-@composite
+@composite(elementwise=True)
 @takes_real
 def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The larger of two numbers; if one is NaN, the other.
@@ -341,7 +341,7 @@ def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return xp.maximum(xp.where(xp.isnan(x1), x2, x1), xp.where(xp.isnan(x2), x1, x2))
 
 
-@composite
+@composite(elementwise=True)
 @takes_real
 def fmin(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The smaller of two numbers; if one is NaN, the other.

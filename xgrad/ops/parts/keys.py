@@ -8,8 +8,8 @@ from typing import Any
 from ...backend.dtypes import Array
 from ...backend.find import is_numpy_scalar, raw_namespace
 from ...backend.portable import in_order, runs
-from ...engine.arguments import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
 from ...engine.namespaces import namespace
+from ...engine.sequences import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
 from ...tensor.tensor import Tensor, wrap
 
 __all__ = ["is_basic", "last_writes", "operand", "places", "raw_key", "value_for", "with_ndim"]
@@ -25,7 +25,7 @@ def is_basic(key: Any) -> bool:
 
 
 def raw_key(x: Array, key: Any) -> Any:
-    """`key` as the library of `x` takes it: Tensors unwrapped, lists and arrays of NumPy converted to arrays on the device of `x`."""
+    """`key` in the form that the library of `x` takes: Tensors are unwrapped, lists and NumPy arrays converted."""
     if is_basic(key):
         return key
     if key.__class__ is tuple:

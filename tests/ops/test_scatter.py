@@ -1,0 +1,157 @@
+"""Writing and adding at indices: every kind of index, every shape and layout of the value, against a loop in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import xgrad
+
+from ..harness.backends import SLOW
+
+UPDATES: dict[str, Callable[[float, float], float]] = {
+    "set": lambda old, new: new,
+    "add": lambda old, new: old + new,
+    "subtract": lambda old, new: old - new,
+    "multiply": lambda old, new: old * new,
+    "divide": lambda old, new: old / new,
+    "max": max,
+    "min": min,
+}
+run = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@st.composite
+def cases(draw: Any, masks: bool = True) -> tuple[tuple[int, ...], Any, tuple[int, ...]]:
+    """A shape, an index into it, and a shape that broadcasts to that of the place."""
+    shape = tuple(draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)))
+    common = tuple(draw(st.lists(st.sampled_from([0, 1, 2, 2, 3]), max_size=2)))
+    parts: list[Any] = []
+    arrays = 0
+    for n in shape[: draw(st.integers(1, len(shape)))]:
+        if draw(st.integers(0, 5)) == 0:
+            parts.append(None)
+        kind = draw(st.sampled_from(["array", "array", "array", "slice", "backwards", "int", "ellipsis"]))
+        if kind == "array":
+            own = tuple(draw(st.sampled_from([1, m])) if m != 0 else 0 for m in common)[draw(st.integers(0, len(common))) :]
+            parts.append(np.array(draw(st.lists(st.integers(-n, n - 1), min_size=int(np.prod(own)), max_size=int(np.prod(own))))))
+            parts[-1] = parts[-1].astype(np.int64).reshape(own)
+            arrays += 1
+        elif kind == "slice":
+            parts.append(slice(draw(st.sampled_from([None, 1])), None, draw(st.sampled_from([None, 2]))))
+        elif kind == "backwards":
+            parts.append(slice(None, None, draw(st.sampled_from([-1, -2]))))
+        elif kind == "ellipsis":
+            parts.append(...)
+            break
+        else:
+            parts.append(draw(st.integers(-n, n - 1)))
+    if masks and not arrays and draw(st.booleans()):
+        parts = [np.array(draw(st.lists(st.booleans(), min_size=shape[0], max_size=shape[0])))]
+    key = parts[0] if len(parts) == 1 and draw(st.booleans()) else tuple(parts)
+    place = np.zeros(shape)[key].shape
+    value = [1 if n != 0 and draw(st.integers(0, 3)) == 0 else n for n in place]
+    return shape, key, tuple(value[draw(st.integers(0, len(value))) :] if draw(st.booleans()) else value)
+
+
+def loop(how: str, x: Any, key: Any, value: Any, g: Any) -> tuple[Any, Any, Any]:
+    """The result, one write after another, and the gradients by forward differences of the loop, which is exact to rounding."""
+
+    def result(x: Any, value: Any) -> Any:
+        places = np.arange(x.size).reshape(x.shape)[key]
+        out = x.copy().reshape(-1)
+        for place, v in zip(places.reshape(-1), np.broadcast_to(value, places.shape).reshape(-1)):
+            out[place] = UPDATES[how](out[place], v)
+        return out.reshape(x.shape)
+
+    grads = []
+    for k, one in enumerate((x, value)):
+        slope = np.zeros(one.shape)
+        for at in np.ndindex(one.shape):
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = one.copy()
+                moved[at] += step
+                ends.append(float((result(*((moved, value) if k == 0 else (x, moved))) * g).sum()))
+            slope[at] = (ends[0] - ends[1]) / 2e-6
+        grads.append(slope)
+    return result(x, value), grads[0], grads[1]
+
+
+def laid_out(array: Any, layout: str) -> Any:
+    if layout == "transposed" and array.ndim > 1:
+        return np.ascontiguousarray(array.T).T
+    if layout == "strided" and array.ndim:
+        wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), 99.0)
+        wide[..., ::2] = array
+        return wide[..., ::2]
+    if layout == "backwards" and array.ndim:
+        return np.ascontiguousarray(array[::-1])[::-1]
+    return array
+
+
+@pytest.mark.parametrize("how", UPDATES)
+def test_updates_are_a_loop_of_writes(backend: str, how: str) -> None:
+    xp = xgrad.namespace(backend)
+
+    @settings(parent=run, max_examples=6 if backend in SLOW else 80)
+    @given(cases(masks=backend != "dask"), st.integers(0, 2**32 - 1), st.sampled_from(["", "transposed", "strided"]))
+    def check(case: Any, seed: int, layout: str) -> None:
+        shape, key, value_shape = case
+        rng = np.random.default_rng(seed)
+        a, b, g = (rng.uniform(0.5, 2.0, size=s) for s in (shape, value_shape, shape))
+        wanted, to_x, to_value = loop(how, a, key, b, g)
+        x, v = xp.asarray(a).requires_grad_(), xp.asarray(laid_out(b, layout)).requires_grad_()
+        y = getattr(x.at[key], how)(v)
+        np.testing.assert_allclose(y.detach().numpy(), wanted, rtol=1e-12)
+        y.backward(xp.asarray(g))
+        np.testing.assert_allclose(x.grad.numpy(), to_x, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(np.zeros(b.shape) if v.grad is None else v.grad.numpy(), to_value, rtol=1e-6, atol=1e-7)
+
+    check()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "int8", "complex128", "bool"])
+def test_values_of_every_dtype_broadcast_into_the_places(backend: str, dtype: str) -> None:
+    xp = xgrad.namespace(backend)
+    key = np.array([[1, 1, 0], [1, 1, 1]])
+    x = np.zeros(3, "complex128" if dtype == "complex128" else "float64")
+    for shape in ((), (1,), (3,), (2, 1), (1, 3), (2, 3)):
+        value = (np.arange(1, 1 + int(np.prod(shape))).reshape(shape) % (2 if dtype == "bool" else 9)).astype(dtype)
+        wanted = x.copy()
+        for place, v in zip(key.reshape(-1), np.broadcast_to(value, key.shape).reshape(-1)):
+            wanted[place] += v
+        np.testing.assert_array_equal(xp.asarray(x).at[xp.asarray(key)].add(xp.asarray(value)).numpy(), wanted)
+        np.testing.assert_array_equal(xp.scatter_add(xp.asarray(x), xp.asarray(key), xp.asarray(value)).numpy(), wanted)
+
+
+def test_a_value_shorter_than_the_index_is_broadcast(xp: Any) -> None:
+    x = xp.zeros(2, dtype=xp.float64)
+    y = x.at[np.array([[1, 1], [1, 1]])].add(np.array([1.0, 10.0]))
+    assert y.tolist() == [0.0, 22.0]
+    np.add.at(x, np.array([[1, 1], [1, 1]]), np.array([1.0, 10.0]))
+    assert x.tolist() == [0.0, 22.0]
+
+
+@pytest.mark.parametrize("how", ["add", "multiply", "max", "min", "set"])
+def test_a_value_that_does_not_broadcast_is_refused(xp: Any, how: str) -> None:
+    refused = [((3,), [0, 1], (3,)), ((3,), [[0, 1], [1, 2]], (4,)), ((3, 2), [0, 1, 1], (3, 3)), ((3,), [0], (2,))]
+    for shape, key, value in refused:
+        with pytest.raises((ValueError, RuntimeError, TypeError, IndexError)):
+            getattr(xp.zeros(shape).at[np.array(key)], how)(xp.ones(value)).numpy()
+
+
+def test_segments_and_counts_take_weights_in_any_layout(xp: Any) -> None:
+    ids = np.array([2, 0, 2, 1, 2])
+    weights = np.arange(10.0)[::2]
+    wanted = [2.0, 6.0, 12.0]
+    assert xp.bincount(xp.asarray(ids), xp.asarray(weights)).tolist() == wanted
+    data = np.arange(15.0).reshape(3, 5).T
+    sums = np.stack([data[ids == k].sum(axis=0) for k in range(3)])
+    np.testing.assert_array_equal(xp.segment_sum(xp.asarray(data), xp.asarray(ids)).numpy(), sums)
+    assert xp.segment_sum(xp.ones((0, 2)), xp.asarray(np.zeros(0, np.int64)), 3).tolist() == [[0.0, 0.0]] * 3
