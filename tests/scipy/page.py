@@ -92,7 +92,7 @@ def calls_part(outcomes: dict[str, tuple[str, str]]) -> Iterator[str]:
     total = sum(counts.values(), Counter())
     yield f"These {len(outcomes)} calls were chosen before the first was run (`tests/scipy/calls.py`). They run on NumPy,"
     yield f"in a process without any other array library, with {versions()}. (Six calls that did not test anything as first"
-    yield "written were corrected; the file names them.)\n"
+    yield "written were corrected.)\n"
     yield "| | calls | |\n|---|---|---|"
     for status, meaning in STATUSES.items():
         yield f"| {status} | {total[status]} | {meaning} |"
