@@ -37,7 +37,7 @@ def detect_anomaly(*, infinities: bool = True) -> AbstractContextManager[None]:
 
     Notes
     -----
-    Calls of which no argument requires grad are not checked. In a function under `vmap` the first index is that of the
+    Calls without an argument that requires grad are not checked. In a function under `vmap` the first index is that of the
     example. A check takes two passes over each array and waits for the device. Code outside of the ``with`` statement is not
     slower.
 

@@ -162,7 +162,7 @@ def correlate2d(in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: st
 
 @op(override=True)
 def recursive_filter(xp: Any, b: ArrayLike, a: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """`lfilter` along the last axis, by SciPy on the host; the first element of `a` is taken to be 1."""
+    """`lfilter` along the last axis, by SciPy on the host; the first element of `a` is not read but taken as 1."""
 
     def forward(b: Any, a: Any, x: Any) -> Any:
         a[0] = 1
