@@ -17,7 +17,7 @@ from ..graph.node import Node, node_of
 from ..graph.recording import recording
 from ..graph.walks import newest_first
 from ..tensor.tensor import Tensor, wrap
-from ..transforms.call import called, renewed
+from ..transforms.call import check_callable, fresh_input
 from ..tree import flatten
 
 __all__ = ["GraphBreak", "GraphBreaks", "find_graph_breaks"]
@@ -107,7 +107,7 @@ def find_graph_breaks(f: Callable[..., Any], /, *args: Any, **options: Any) -> G
     >>> xgrad.find_graph_breaks(xgrad.sum, np.ones(2))
     no graph breaks
     """
-    name = getattr(called("find_graph_breaks", f), "__name__", "the function")
+    name = getattr(check_callable("find_graph_breaks", f), "__name__", "the function")
     flat_args = [flatten(arg) for arg in args]
     followed: dict[str, Node] = {}
     new_args: list[Any] = []
@@ -116,7 +116,7 @@ def find_graph_breaks(f: Callable[..., Any], /, *args: Any, **options: Any) -> G
         for path, leaf in zip(structure.paths, leaves):
             if _is_floating(leaf):
                 argument = f"argument {i}{path}"
-                x = renewed("find_graph_breaks", argument, leaf.detach() if isinstance(leaf, Tensor) else leaf)
+                x = fresh_input("find_graph_breaks", argument, leaf.detach() if isinstance(leaf, Tensor) else leaf)
                 followed[argument] = node_of(x)
                 leaf = wrap(x._data, x._node, _Followed)
             new_leaves.append(leaf)

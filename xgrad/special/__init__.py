@@ -43,23 +43,12 @@ from ..ops.special.distributions import (
     bdtr,
     bdtrc,
     bdtri,
-    beta_density,
-    betainc,
-    betainc_derivative,
-    betaincc,
-    betaincinv,
     chdtr,
     chdtrc,
     chdtri,
     fdtr,
     fdtrc,
     fdtri,
-    gamma_density,
-    gammainc,
-    gammainc_derivative,
-    gammaincc,
-    gammainccinv,
-    gammaincinv,
     gdtr,
     gdtrc,
     nbdtr,
@@ -126,6 +115,19 @@ from ..ops.special.gamma import (
     zetac,
 )  # fmt: skip
 from ..ops.special.gamma import psi as digamma
+from ..ops.special.incomplete import (
+    beta_density,
+    betainc,
+    betainc_derivative,
+    betaincc,
+    betaincinv,
+    gamma_density,
+    gammainc,
+    gammainc_derivative,
+    gammaincc,
+    gammainccinv,
+    gammaincinv,
+)  # fmt: skip
 from .sums import log_softmax, logsumexp, softmax
 
 __all__ = [
