@@ -171,7 +171,7 @@ def test_a_module_stepped_by_an_optimizer() -> None:
         model.set_grad(g)
         optimizer.step()
     assert values[2] < values[1] < values[0]
-    with pytest.raises(ValueError, match="those of another module; they differ in bias"):
+    with pytest.raises(ValueError, match="of another module; names or shapes differ: bias"):
         model.set_grad(nn.Linear(3, 1, bias=False))
 
 

@@ -8,7 +8,7 @@ import pytest
 import xgrad
 from xgrad import optim
 from xgrad.backend import find_backend
-from xgrad.optim import optimizers
+from xgrad.optim import optimizer as optimizer_file
 from xgrad.tensor.tensor import wrap
 
 CASES = [
@@ -302,7 +302,7 @@ def test_bad_arguments(make, error, message):
 
 
 def test_rows_fill_the_budget():
-    assert optimizers._rows(np.zeros((100, 8)), 640) == 10
-    assert optimizers._rows(np.zeros((100, 8)), 10**6) == 0
-    assert optimizers._rows(np.zeros((2, 1000)), 640) == 1
-    assert optimizers._rows(np.zeros(()), 640) == 0
+    assert optimizer_file._rows(np.zeros((100, 8)), 640) == 10
+    assert optimizer_file._rows(np.zeros((100, 8)), 10**6) == 0
+    assert optimizer_file._rows(np.zeros((2, 1000)), 640) == 1
+    assert optimizer_file._rows(np.zeros(()), 640) == 0

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from xgrad.ops import linalg as chapter
 from xgrad.ops.beyond.matrix_functions import matrix_derivative
+from xgrad.ops.linalg.determinants import cofactors
+from xgrad.ops.linalg.pseudoinverse import across_gap, kept_rows
 
 from . import Arg, Row
 
@@ -174,7 +175,7 @@ ROWS = [
     *_rows("slogdet", _SQUARE, lambda xp, a: tuple(xp.linalg.slogdet(a))),
     *_rows("inv", _SQUARE, lambda xp, a: xp.linalg.inv(_positive(xp, a))),
     *_rows(
-        "cofactors", _SQUARE, lambda xp, a: chapter.cofactors([a]), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
+        "cofactors", _SQUARE, lambda xp, a: cofactors([a]), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
     ),
     *(replace(row, skip=_NO_EIG) for row in _rows("eig", _SQUARE | {"random": (Arg((2, 4, 4)),)}, _eig)),
     *(replace(row, skip=_NO_EIG) for row in _rows("eigvals", _SQUARE, _eigvals)),
@@ -196,7 +197,7 @@ ROWS = [
     ),
     *_rows(
         "kept_rows", {k: _TRUNCATED[k] for k in ("square", "tall", "complex tall")},
-        lambda xp, a: chapter.kept_rows(a, rtol=0.3), _kept_rows,
+        lambda xp, a: kept_rows(a, rtol=0.3), _kept_rows,
     ),
     *_rows(
         "across_gap",
@@ -205,10 +206,10 @@ ROWS = [
             "complex": (*_TRUNCATED["complex tall"], Arg((3, 3), kind="complex")),
             "of a fixed matrix": (replace(*_TRUNCATED["tall"], grad=False), Arg((3, 3))),
         },
-        lambda xp, a, r: chapter.across_gap(a, r, rtol=0.3), _across_gap,
+        lambda xp, a, r: across_gap(a, r, rtol=0.3), _across_gap,
     ),
-    *_rows("cofactors", {k: 2 * _SQUARE[k] for k in ("square", "batched", "complex")}, lambda xp, a, b: chapter.cofactors([a, b]), _cofactors_along, label="along"),
-    Row("cofactors", lambda xp, a, b, c: chapter.cofactors([a, b, c]), (_well(4), _well(4), _well(4)), label="along two"),
+    *_rows("cofactors", {k: 2 * _SQUARE[k] for k in ("square", "batched", "complex")}, lambda xp, a, b: cofactors([a, b]), _cofactors_along, label="along"),
+    Row("cofactors", lambda xp, a, b, c: cofactors([a, b, c]), (_well(4), _well(4), _well(4)), label="along two"),
     *(
         replace(row, dtypes=dtypes)
         for label, f, dtypes in (

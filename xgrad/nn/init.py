@@ -1,4 +1,4 @@
-"""Where parameters start: functions of a shape that return Tensors.
+"""Initial values of parameters: functions of a shape that return Tensors.
 
 A weight of shape ``(nin, nout)`` has `nin` inputs, its *fan in*, and `nout` outputs, its *fan out*; axes before those two
 belong to a receptive field and multiply both.
@@ -36,19 +36,19 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def constant(shape: tuple[int, ...], value: float, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """`value` everywhere."""
+    """An array filled with `value`."""
     backend = current_backend()
     native = backend.native_dtype(get_default_dtype() if dtype is None else dtype)
     return wrap(backend.xp.full(shape, value, dtype=native, device=device))
 
 
 def zeros(shape: tuple[int, ...], *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Zeros, as biases usually start."""
+    """Zeros, usual for biases."""
     return constant(shape, 0.0, dtype=dtype, device=device)
 
 
 def ones(shape: tuple[int, ...], *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Ones, as scales usually start."""
+    """Ones, usual for scales."""
     return constant(shape, 1.0, dtype=dtype, device=device)
 
 

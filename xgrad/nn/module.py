@@ -1,4 +1,4 @@
-"""`Module`: an object that finds the tensors inside it."""
+"""`Module`, a container of tensors with a `forward`, and `Parameter`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Self
 from .. import tree
 from ..backend.dtypes import check_fits, dtype_of
 from ..backend.find import find_backend, raw_namespace
+from ..backend.transfer import copy_like
 from ..graph import memory
 from ..graph.node import Leaf
 from ..tensor.tensor import Tensor, wrap
@@ -17,7 +18,7 @@ __all__ = ["Module", "Parameter"]
 
 
 def Parameter(data: Any, *, dtype: Any = None, device: Any = None, name: str | None = None) -> Tensor:
-    """A Tensor to be trained: a leaf that requires grad, with memory of its own.
+    """A Tensor to be trained: a leaf that requires grad and owns its memory.
 
     Parameters
     ----------
@@ -32,22 +33,22 @@ def Parameter(data: Any, *, dtype: Any = None, device: Any = None, name: str | N
     >>> Parameter([1.0, 2.0])
     Tensor([1., 2.], requires_grad=True)
     """
-    made = Tensor(data.detach() if isinstance(data, Tensor) else data, dtype=dtype, device=device, name=name)
-    made._data = raw_namespace(made._data).asarray(made._data, copy=True)
-    made.requires_grad_()
-    memory.mark_owned(made)
-    return made
+    parameter = Tensor(data.detach() if isinstance(data, Tensor) else data, dtype=dtype, device=device, name=name)
+    memory.assign(parameter, raw_namespace(parameter._data).asarray(parameter._data, copy=True))
+    parameter.requires_grad_()
+    memory.mark_owned(parameter)
+    return parameter
 
 
 class Module:
     """Something with parameters. Derive from it, set tensors and other modules as attributes, and write ``forward``.
 
-    The tensors of a module are those in its attributes, in lists, tuples and dicts there, and in modules there; attributes
-    whose names begin with an underscore are private and not looked into. Those that require grad are its parameters; the
+    The tensors of a module are its attributes that are tensors, and those in attributes that are modules, lists, tuples or
+    dicts. Attributes whose names begin with an underscore are skipped. Tensors that require grad are its parameters; the
     others are saved and moved with it, but not trained.
 
     A module is a container of its parameters for every transform: ``xgrad.grad(loss)(module, x)`` calls `loss` on a copy with
-    new tensors for parameters, and returns a module with gradients in their places; see `set_grad`, and `xgrad.tree`.
+    new tensors for parameters, and returns a module with gradients in their places; see `set_grad` and `xgrad.tree`.
 
     Examples
     --------
@@ -62,8 +63,8 @@ class Module:
     """
 
     training: bool = True
-    """Whether the module is being trained; `train` and `eval` set it. Dropout looks at it."""
-    _stand_ins: tuple[Any, ...] = ()  # in what a transform made of a module: what stands where its parameters were
+    """Whether the module is being trained; `train` and `eval` set it. `Dropout` reads it."""
+    _stand_ins: tuple[Any, ...] = ()  # in a copy that `tree.unflatten` made: the values in place of the parameters
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes; a subclass defines it."""
@@ -77,49 +78,49 @@ class Module:
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module, named ``""``, and all modules in it, each once."""
         seen: set[int] = set()
-        for name, one in _walk("", self):
-            if isinstance(one, Module) and id(one) not in seen:
-                seen.add(id(one))
-                yield name, one
+        for name, item in _walk("", self):
+            if isinstance(item, Module) and id(item) not in seen:
+                seen.add(id(item))
+                yield name, item
 
     def modules(self) -> list[Module]:
         """This module and all modules in it, each once."""
-        return [one for _, one in self.named_modules()]
+        return [module for _, module in self.named_modules()]
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """All leaf tensors in it, trained or not; a shared one under each of its names."""
         stand_ins = _ids(self._stand_ins)
-        for name, one in _walk("", self):
-            if isinstance(one, Tensor) and (one.is_leaf or id(one) in stand_ins):
-                yield name, one
+        for name, item in _walk("", self):
+            if isinstance(item, Tensor) and (item.is_leaf or id(item) in stand_ins):
+                yield name, item
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """The tensors that require grad, with the path to each (``"layers.0.weight"``); each once."""
         seen: set[int] = set()
         stand_ins = _ids(self._stand_ins)
-        for name, one in self.named_tensors():
-            if (one.requires_grad or id(one) in stand_ins) and id(one) not in seen:
-                seen.add(id(one))
-                yield name, one
+        for name, tensor in self.named_tensors():
+            if (tensor.requires_grad or id(tensor) in stand_ins) and id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield name, tensor
 
     def parameters(self) -> list[Tensor]:
-        """The tensors that require grad, each once: what an optimizer takes."""
-        return [one for _, one in self.named_parameters()]
+        """The tensors that require grad, each once: the argument of an optimizer."""
+        return [p for _, p in self.named_parameters()]
 
     # Training.
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Set the gradients of all parameters to None."""
         for p in self.parameters():
             p.zero_grad()
 
     def set_grad(self, gradients: Module) -> None:
-        """Have each parameter's ``grad`` be that of the same name in `gradients`: what an optimizer looks at.
+        """Set the ``grad`` of each parameter, which an optimizer reads, to the parameter of that name in `gradients`.
 
         Parameters
         ----------
         gradients : Module
-            What `xgrad.grad` returned for this module.
+            The result of `xgrad.grad` for this module.
 
         Raises
         ------
@@ -131,38 +132,38 @@ class Module:
         >>> import xgrad
         >>> model = xgrad.nn.Linear(3, 1)
         >>> loss = lambda model, x: xgrad.sum(model(x))
-        >>> with xgrad.no_grad():  # or the gradients would have a graph of their own, which leads to the parameters
+        >>> with xgrad.no_grad():  # else the gradients have a graph, which leads to the parameters
         ...     gradients = xgrad.grad(loss)(model, xgrad.ones((2, 3)))
         >>> model.set_grad(gradients)
         >>> model.bias.grad
         Tensor([2.])
         """
-        own, given = dict(self.named_parameters()), dict(gradients.named_parameters())
-        if list(own) != list(given) or any(p.shape != given[name].shape for name, p in own.items()):
-            wrong = set(own) ^ set(given) or {name for name, p in own.items() if p.shape != given[name].shape}
-            raise ValueError(f"set_grad: the gradients are those of another module; they differ in {', '.join(sorted(wrong))}")
+        own, grads = dict(self.named_parameters()), dict(gradients.named_parameters())
+        if list(own) != list(grads) or any(p.shape != grads[name].shape for name, p in own.items()):
+            wrong = set(own) ^ set(grads) or {name for name, p in own.items() if p.shape != grads[name].shape}
+            raise ValueError(f"set_grad: the gradients are of another module; names or shapes differ: {', '.join(sorted(wrong))}")
         for name, p in own.items():
-            p.grad = given[name].detach()
+            p.grad = grads[name].detach()
 
     def train(self, mode: bool = True) -> Self:
         """Set `training` here and in all modules inside; returns the module."""
-        for one in self.modules():
-            one.training = mode
+        for module in self.modules():
+            module.training = mode
         return self
 
     def eval(self) -> Self:
-        """The same as ``train(False)``."""
+        """Call ``train(False)``; returns the module."""
         return self.train(False)
 
     def freeze(self) -> Self:
-        """Train this module no longer: its parameters stop requiring grad, until `unfreeze`."""
+        """Stop training this module: its parameters require no grad until `unfreeze`. Returns the module."""
         self._frozen = [*getattr(self, "_frozen", []), *self.parameters()]
         for p in self.parameters():
             p.requires_grad_(False)
         return self
 
     def unfreeze(self) -> Self:
-        """Undo a `freeze` of this module."""
+        """Undo `freeze`. Returns the module."""
         for p in self.__dict__.pop("_frozen", []):
             p.requires_grad_()
         return self
@@ -170,24 +171,25 @@ class Module:
     # Saving.
 
     def state_dict(self) -> dict[str, Tensor]:
-        """A copy of every tensor in it, by name; training on does not change the copies."""
+        """A copy of every tensor in it, by name; later training does not change the copies."""
         return {name: wrap(raw_namespace(p._data).asarray(p._data, copy=True)) for name, p in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
-        """Give the tensors in it these values.
+        """Copy values into the tensors in it.
 
         Parameters
         ----------
         state : mapping from names to Tensors or arrays
-            As `state_dict` returns it. Arrays of any backend and floating dtype: each is converted to what it replaces.
+            As `state_dict` returns it. Arrays of any backend and floating dtype: each is converted to the backend, device and
+            dtype of the tensor.
         strict : bool
             Whether the names must be exactly those of the module. If not, others are ignored.
 
         Raises
         ------
         ValueError
-            If names are missing or unexpected, shapes differ, or complex numbers are to become real ones; then nothing is
-            changed. The message lists them all.
+            If names are missing or unexpected, shapes differ, or complex numbers would become real. The message lists all
+            of them, and nothing is changed.
 
         Examples
         --------
@@ -198,47 +200,47 @@ class Module:
         ValueError: load_state_dict: missing bias; weight has shape (1, 2) but the module's has (3, 2)
         """
         own = dict(self.named_tensors())
-        wrong = []
+        errors = []
         missing, unexpected = [n for n in own if n not in state], [n for n in state if n not in own]
         if strict and missing:
-            wrong.append(f"missing {', '.join(missing)}")
+            errors.append(f"missing {', '.join(missing)}")
         if strict and unexpected:
-            wrong.append(f"unexpected {', '.join(unexpected)}")
-        given = {name: state[name] if hasattr(state[name], "shape") else Tensor(state[name]) for name in own if name in state}
-        for name, value in given.items():
-            kinds = [dtype_of(one.dtype).kind == "complex floating" for one in (value, own[name])]
-            if kinds == [True, False]:
-                wrong.append(f"{name} is {dtype_of(value.dtype).name} but the module's is {own[name].dtype.name}, which is real")
+            errors.append(f"unexpected {', '.join(unexpected)}")
+        values = {name: state[name] if hasattr(state[name], "shape") else Tensor(state[name]) for name in own if name in state}
+        for name, value in values.items():
+            dtype = dtype_of(value.dtype)
+            if dtype.kind == "complex floating" and own[name].dtype.kind != "complex floating":
+                errors.append(f"{name} is {dtype.name} but the module's is {own[name].dtype.name}, which is real")
             if tuple(value.shape) != own[name].shape:
-                wrong.append(f"{name} has shape {tuple(value.shape)} but the module's has {own[name].shape}")
-        if wrong:
-            raise ValueError(f"load_state_dict: {'; '.join(wrong)}")
-        loaded = {name: _like(value, own[name]) for name, value in given.items()}
-        for name, value in loaded.items():
-            own[name]._data = value
+                errors.append(f"{name} has shape {tuple(value.shape)} but the module's has {own[name].shape}")
+        if errors:
+            raise ValueError(f"load_state_dict: {'; '.join(errors)}")
+        arrays = {name: copy_like(value, own[name]._data) for name, value in values.items()}
+        for name, array in arrays.items():
+            memory.assign(own[name], array)
             if own[name]._node is not None:
                 memory.mark_owned(own[name])
 
     # Moving.
 
     def to_backend(self, name: str, device: Any = None) -> Self:
-        """Move every tensor in it to another backend, in place; gradients are forgotten. Returns the module."""
+        """Move every tensor in it to another backend, in place, without its gradient. Returns the module."""
         backend = find_backend(name)
         for p in _unique(self):
-            here = raw_namespace(p._data).__backend__
-            if here is not backend or device is not None:
-                host = here.to_numpy(p._data)
+            source = raw_namespace(p._data).__backend__
+            if source is not backend or device is not None:
+                host = source.to_numpy(p._data)
                 _replace(p, backend.xp.astype(backend.from_numpy(host, device), backend.native_dtype(p.dtype), copy=False))
         return self
 
     def to_device(self, device: Any) -> Self:
-        """Move every tensor in it to another device of its backend, in place; gradients are forgotten. Returns the module."""
+        """Move every tensor in it to another device of its backend, in place, without its gradient. Returns the module."""
         for p in _unique(self):
             _replace(p, raw_namespace(p._data).__backend__.to_device(p._data, device))
         return self
 
     def astype(self, dtype: Any) -> Self:
-        """Convert every floating tensor in it to another floating dtype, in place; forgets gradients. Returns the module."""
+        """Convert every floating tensor in it to another floating dtype, in place, without its gradient. Returns the module."""
         wanted = dtype_of(dtype)
         if not wanted.inexact:
             raise TypeError(f"astype: a module's tensors must stay floating, so dtype cannot be {wanted.name}")
@@ -253,75 +255,63 @@ class Module:
     # How it prints.
 
     def facts(self) -> str:
-        """What ``repr`` shows between the parentheses; for subclasses to override."""
+        """The text between the parentheses of ``repr``, for subclasses to override."""
         return ""
 
     def _facts(self) -> str:
         try:
             return self.facts()
         except Exception:
-            if self._stand_ins:  # where parameters were, there can be anything
+            if self._stand_ins:  # these may be any objects
                 return "..."
             raise
 
     def __repr__(self) -> str:
-        inside = [(name, one) for name, one in _children(self) if isinstance(one, Module)]
-        lines = [f"  ({name}): " + repr(one).replace("\n", "\n  ") for name, one in inside]
+        lines = [f"  ({name}): " + repr(module).replace("\n", "\n  ") for name, module in _children(self)]
         if not lines:
             return f"{type(self).__name__}({self._facts()})"
         return "\n".join([f"{type(self).__name__}({self._facts()}", *lines, ")"])
 
 
-def _items(one: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(one, Module):
-        yield from ((str(k), v) for k, v in vars(one).items() if not k.startswith("_"))
-    elif isinstance(one, Mapping):
-        yield from ((str(k), v) for k, v in one.items())
-    elif isinstance(one, (list, tuple)):
-        yield from ((str(i), v) for i, v in enumerate(one))
+def _items(container: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(container, Module):
+        yield from ((str(k), v) for k, v in vars(container).items() if not k.startswith("_"))
+    elif isinstance(container, Mapping):
+        yield from ((str(k), v) for k, v in container.items())
+    elif isinstance(container, (list, tuple)):
+        yield from ((str(i), v) for i, v in enumerate(container))
 
 
 def _walk(path: str, root: Any) -> Iterator[tuple[str, Any]]:
-    # Every module and tensor under `root`, in order, with its path; a cycle is walked once.
+    # Every module and tensor in `root`, in order, with its path; a cycle is walked once.
     stack: list[tuple[str, Any, tuple[int, ...]]] = [(path, root, ())]
     while stack:
-        path, one, above = stack.pop()
-        if isinstance(one, (Module, Tensor)):
-            yield path, one
-        if not isinstance(one, Tensor) and id(one) not in above:
-            inside = list(_items(one))
-            stack += [(f"{path}.{k}" if path else k, v, (*above, id(one))) for k, v in reversed(inside)]
+        path, item, ancestors = stack.pop()
+        if isinstance(item, (Module, Tensor)):
+            yield path, item
+        if not isinstance(item, Tensor) and id(item) not in ancestors:
+            children = list(_items(item))
+            stack += [(f"{path}.{k}" if path else k, v, (*ancestors, id(item))) for k, v in reversed(children)]
 
 
-def _children(module: Module) -> Iterator[tuple[str, Any]]:
-    # The modules directly inside, seen through lists, tuples and dicts.
+def _children(module: Module) -> Iterator[tuple[str, Module]]:
+    # The modules directly in this one, also those in its lists, tuples and dicts.
     stack = list(_items(module))[::-1]
     while stack:
-        name, one = stack.pop()
-        if isinstance(one, Module):
-            yield name, one
-        elif not isinstance(one, Tensor):
-            stack += [(f"{name}.{k}", v) for k, v in reversed(list(_items(one)))]
+        name, item = stack.pop()
+        if isinstance(item, Module):
+            yield name, item
+        elif not isinstance(item, Tensor):
+            stack += [(f"{name}.{k}", v) for k, v in reversed(list(_items(item)))]
 
 
 def _unique(module: Module) -> list[Tensor]:
     return list({id(p): p for _, p in module.named_tensors()}.values())
 
 
-def _like(value: Any, p: Tensor) -> Any:
-    """A new array with the values of `value` and the backend, device and dtype of `p`."""
-    raw = value._data if isinstance(value, Tensor) else value
-    xp = raw_namespace(p._data)
-    if raw_namespace(raw) is not xp:
-        raw = xp.__backend__.from_numpy(raw_namespace(raw).__backend__.to_numpy(raw), p.device)
-    raw = xp.astype(raw, p._data.dtype)  # a copy
-    return xp.__backend__.to_device(raw, p.device)
-
-
-def _replace(p: Tensor, data: Any) -> None:
-    # The leaf's node knows shape and dtype, so it is made anew.
-    p._data = data
-    if p._node is not None:
+def _replace(p: Tensor, array: Any) -> None:
+    memory.assign(p, array)
+    if p._node is not None:  # a new leaf, of the shape and dtype of the new array
         notes, p._node = p._node.notes, Leaf(p)
         p._node.notes = notes
 
@@ -330,7 +320,7 @@ def _replace(p: Tensor, data: Any) -> None:
 
 
 class _Plan:
-    """What a module is besides its parameters. Two are the same if their modules are of one class and name the same ones."""
+    """A module without its parameters. Two are equal if the modules have the same class and names of parameters."""
 
     def __init__(self, module: Module) -> None:
         named = list(module.named_parameters())
@@ -355,31 +345,31 @@ def _take_apart(module: Module) -> tuple[list[Tensor], _Plan]:
 
 
 def _put_together(plan: _Plan, parts: Sequence[Any]) -> Module:
-    """A module like that of the plan with `parts` for parameters, one for all places of a shared one.
+    """A copy of the plan's module with `parts` in place of the parameters; a shared parameter has one part.
 
-    Its modules, lists, tuples and dicts are copies, and its other tensors objects of their own, lest a function that sets
-    them change the user's.
+    Modules, lists, tuples and dicts in it are copied. Its other tensors are new objects, so that a function that sets them
+    does not change the user's.
     """
     stand_ins = tuple(parts)
-    made: dict[int, Any] = {id(p): part for p, part in zip(plan.parameters, stand_ins)}
+    copies: dict[int, Any] = {id(p): part for p, part in zip(plan.parameters, stand_ins)}
 
-    def copy(one: Any) -> Any:
-        if id(one) not in made:
-            made[id(one)] = one if not isinstance(one, (Module, Tensor, Mapping, list, tuple)) else build(one)
-        return made[id(one)]
+    def copy(item: Any) -> Any:
+        if id(item) not in copies:
+            copies[id(item)] = build(item) if isinstance(item, (Module, Tensor, Mapping, list, tuple)) else item
+        return copies[id(item)]
 
-    def build(one: Any) -> Any:
-        if isinstance(one, Tensor):
-            return wrap(one._data, one._node, type(one))
-        if isinstance(one, Module):
-            new = made[id(one)] = object.__new__(type(one))
-            vars(new).update({k: v if k.startswith("_") else copy(v) for k, v in vars(one).items()}, _stand_ins=stand_ins)
+    def build(item: Any) -> Any:
+        if isinstance(item, Tensor):
+            return wrap(item._data, item._node, type(item))
+        if isinstance(item, Module):
+            new = copies[id(item)] = object.__new__(type(item))  # noted first: the module may contain itself
+            vars(new).update({k: v if k.startswith("_") else copy(v) for k, v in vars(item).items()}, _stand_ins=stand_ins)
             return new
-        if isinstance(one, list):
-            return [copy(v) for v in one]
-        if isinstance(one, tuple):
-            return type(one)(*map(copy, one)) if hasattr(one, "_fields") else tuple(map(copy, one))
-        return {k: copy(v) for k, v in one.items()}
+        if isinstance(item, list):
+            return [copy(v) for v in item]
+        if isinstance(item, tuple):
+            return type(item)(*map(copy, item)) if hasattr(item, "_fields") else tuple(map(copy, item))
+        return {k: copy(v) for k, v in item.items()}
 
     return copy(plan.module)  # type: ignore[no-any-return]
 

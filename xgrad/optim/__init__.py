@@ -1,7 +1,8 @@
 """Optimizers: pure update rules, objects that apply them to parameters, learning rates that change, clipping."""
 
 from .clipping import clip_grad_norm, clip_grad_value
-from .optimizers import SGD, Adam, AdamW, Optimizer
+from .optimizer import Optimizer
+from .optimizers import SGD, Adam, AdamW
 from .rules import Rule, adam, adamw, sgd
 from .schedules import Schedule, cosine, exponential, linear, piecewise
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import linalg, ops
+from ..backend.dtypes import float32
 from ..backend.precision import half
 from ..graph.recording import no_grad
 from ..tensor.tensor import Tensor
@@ -50,7 +51,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
         raise ValueError(f"clip_grad_norm: max_norm must be positive, and is {max_norm}")
     moved = _with_gradient("clip_grad_norm", parameters)
     with no_grad():
-        gradients: list[Any] = [ops.astype(p.grad, ops.float32) if half(p.dtype) else p.grad for p in moved]
+        gradients: list[Any] = [ops.astype(p.grad, float32) if half(p.dtype) else p.grad for p in moved]
         norms = [linalg.vector_norm(g) for g in gradients]
         widest = max((n.dtype for n in norms), key=lambda dtype: dtype.bits)
         norm = linalg.vector_norm(ops.stack([ops.astype(n, widest) for n in norms]))

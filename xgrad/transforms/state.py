@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
+from ..graph import memory
 from ..graph.node import Leaf
 from ..tensor.tensor import Tensor
 
@@ -120,7 +121,8 @@ def _write_dict(owner: Any, content: Any) -> None:
 
 
 def _write_tensor(owner: Any, content: Any) -> None:
-    owner._data, owner._node, owner._view = content
+    array, owner._node, owner._view = content
+    memory.assign(owner, array)
 
 
 def _write_values(owner: Any, content: Any) -> None:
