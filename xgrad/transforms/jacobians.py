@@ -12,7 +12,7 @@ from ..engine.forward import pushforward
 from ..errors import GradientError, NotBatchable
 from ..graph.recording import interpreters, mode, recording
 from ..graph.walks import ancestors, route
-from ..interpreters.batch.backend import Batch, innermost
+from ..interpreters.batch.backend import Batch
 from ..interpreters.interpreter import base_of
 from ..ops.data_type import astype
 from ..ops.elementwise import conj
