@@ -145,6 +145,35 @@ def test_axes() -> None:
     close(vmap(f, (1, None))(x, y[0]), np.stack([np.concatenate([x[:, k], y[0]]) for k in range(5)]))
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: xgrad.sum(x, axis=-2),
+        lambda x: xgrad.max(x, axis=1),
+        lambda x: xgrad.argmax(x, axis=-2),
+        lambda x: xgrad.flip(x, axis=-2),
+        lambda x: xgrad.roll(x, 1, axis=-2),
+        lambda x: xgrad.expand_dims(x, axis=-3),
+        lambda x: xgrad.squeeze(x[None], axis=-3),
+        lambda x: xgrad.moveaxis(x, -2, 0),
+        lambda x: xgrad.permute_dims(x, (1,)),
+        lambda x: xgrad.cumulative_sum(x, axis=-2),
+        lambda x: xgrad.fft.fft(x, axis=-2),
+        lambda x: xgrad.stack([x, x], axis=-3),
+        lambda x: xgrad.concat([x, x], axis=-2),
+        lambda x: xgrad.repeat(x, 2, axis=-2),
+        lambda x: xgrad.vecdot(x, x, axis=-2),
+        lambda x: xgrad.tensordot(x, x, axes=((-2,), (0,))),
+        lambda x: xgrad.tensordot(x, x, axes=2),
+    ],
+)
+def test_an_axis_that_an_example_does_not_have_is_refused(f: Any) -> None:
+    with pytest.raises((IndexError, ValueError)):
+        f(Tensor(XS[0]))
+    with pytest.raises((IndexError, ValueError)):
+        vmap(f)(XS)
+
+
 def test_containers() -> None:
     pytest.importorskip("optree")
 

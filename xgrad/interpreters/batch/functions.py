@@ -174,7 +174,8 @@ def reshape(backend: LiftedBackend, x: Any, /, shape: Any, *, copy: bool | None 
 @rule("expand_dims")
 def expand_dims(backend: LiftedBackend, x: Any, /, axis: Any = 0) -> Any:
     x = backend.lift(x)
-    return like(x, ops.expand_dims(x.payload, axis=payload_axes(axis, x)))
+    ndim = x.ndim + (len(axis) if isinstance(axis, (tuple, list)) else 1)
+    return like(x, ops.expand_dims(x.payload, axis=payload_axes(axis, x, ndim)))
 
 
 @rule("squeeze")
@@ -186,7 +187,7 @@ def squeeze(backend: LiftedBackend, x: Any, /, axis: Any) -> Any:
 @rule("permute_dims")
 def permute_dims(backend: LiftedBackend, x: Any, /, axes: tuple[int, ...]) -> Any:
     x = backend.lift(x)
-    order = tuple(a % max(x.ndim, 1) for a in axes)
+    order = tuple(axis_from_0("permute_dims", a, x.ndim) for a in axes)
     return like(x, ops.permute_dims(x.payload, order if x.batch is None else (0, *(a + 1 for a in order))))
 
 
@@ -211,8 +212,9 @@ def join(name: str, backend: LiftedBackend, arrays: Sequence[Any], /, *, axis: i
     batch = common_batch(xs)
     if axis is None:
         xs, axis = [reshape(backend, x, (-1,)) for x in xs], 0
-    payloads = [with_batch(x, batch) for x in xs]
-    return backend.cls(xgrad_function(name)(payloads, axis=axis + 1 if batch is not None and axis >= 0 else axis), batch)
+    out = backend.cls(with_batch(xs[0], batch), batch)
+    axis = payload_axis(axis, out, out.ndim + (name == "stack"))
+    return backend.cls(xgrad_function(name)([with_batch(x, batch) for x in xs], axis=axis), batch)
 
 
 @rule("unstack")
@@ -308,6 +310,9 @@ def _product(a: Batched, b: Batched, p: int, q: int) -> Tensor:
 def vecdot(backend: LiftedBackend, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     a, b = backend.lift(x1), backend.lift(x2)
     ndim = max(a.ndim, b.ndim)
+    for name, x in (("x1", a), ("x2", b)):
+        if not -x.ndim <= axis < x.ndim:
+            raise ValueError(f"vecdot: axis={axis}, but {name} has shape {tuple(x.shape)}")
     if axis >= 0 and a.ndim != b.ndim:  # counted from the front, it is a different axis of each
         a, b, axis = moveaxis(backend, a, axis, -1), moveaxis(backend, b, axis, -1), -1
     axis = axis if axis < 0 else axis - ndim
@@ -319,11 +324,13 @@ def tensordot(backend: LiftedBackend, x1: Any, x2: Any, /, *, axes: Any = 2) -> 
     a, b = backend.lift(x1), backend.lift(x2)
     batch = common_batch([a, b])
     if isinstance(axes, int):
+        if axes > min(a.ndim, b.ndim):
+            raise ValueError(f"tensordot: axes={axes}, but the operands have {a.ndim} and {b.ndim} axes")
         axes_a: Sequence[int] = range(a.ndim - axes, a.ndim)
         axes_b: Sequence[int] = range(axes)
     else:
         axes_a, axes_b = ([v] if isinstance(v, int) else v for v in axes)
-    axes_a, axes_b = [i % max(a.ndim, 1) for i in axes_a], [i % max(b.ndim, 1) for i in axes_b]
+    axes_a, axes_b = ([axis_from_0("tensordot", i, x.ndim) for i in axes] for axes, x in ((axes_a, a), (axes_b, b)))
     if batch is not None and None not in (a.batch, b.batch):
         letters = [chr(ord("a") + i) for i in range(a.ndim + b.ndim)]
         left, right = letters[: a.ndim], letters[a.ndim :]

@@ -74,14 +74,25 @@ def like(x: Batched, payload: Any) -> Any:
     return x.__class__(payload, x.batch)
 
 
-def payload_axis(axis: int, x: Batched) -> int:
-    """The axis of the payload that is `axis` of `x`."""
-    return axis if axis < 0 or x.batch is None else axis + 1
+def payload_axis(axis: int, x: Batched, ndim: int | None = None) -> int:
+    """The axis of the payload that is `axis` of `x`, or of an array of `ndim` axes that is made from `x`.
+
+    Raises
+    ------
+    IndexError
+        If there is no such axis. In the payload it could be the batch axis.
+    """
+    if x.batch is None:
+        return axis
+    ndim = x.ndim if ndim is None else ndim
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"axis {axis} is out of bounds for an array of {ndim} axes")
+    return axis if axis < 0 else axis + 1
 
 
-def payload_axes(axes: Any, x: Batched) -> tuple[int, ...]:
-    """The axes of the payload that are `axes` of `x`: one, a tuple or list of them, or all if None."""
+def payload_axes(axes: Any, x: Batched, ndim: int | None = None) -> tuple[int, ...]:
+    """The axes of the payload that are `axes` of `x`: one, a tuple or list of them, or all if None; `ndim` as above."""
     if axes is None:
         first = 0 if x.batch is None else 1
         return tuple(range(first, first + x.ndim))
-    return tuple(payload_axis(a, x) for a in axes) if isinstance(axes, (tuple, list)) else (payload_axis(axes, x),)
+    return tuple(payload_axis(a, x, ndim) for a in (axes if isinstance(axes, (tuple, list)) else (axes,)))
