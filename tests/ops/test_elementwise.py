@@ -45,9 +45,9 @@ def gradients(f: Callable[..., Tensor], *leaves: Tensor, graph: bool = False) ->
     y = f(*leaves)
     xp = y.__array_namespace__()
     y.backward(xp.ones_like(y), create_graph=graph)
-    found = [x.grad for x in leaves]
-    assert all(g is not None for g in found)
-    return [g for g in found if g is not None]
+    results = [x.grad for x in leaves]
+    assert all(g is not None for g in results)
+    return [g for g in results if g is not None]
 
 
 def second(f: Callable[[Tensor], Tensor], x: Tensor) -> Any:
@@ -356,9 +356,9 @@ def test_quotients_of_infinities_are_rounded_down_as_the_standard_has_it(xp: Any
     inf = float("inf")
     x = xp.asarray([inf, inf, -inf, -inf, 1.0, -1.0, 7.0, inf])
     by = xp.asarray([2.0, -2.0, 2.0, -2.0, -inf, inf, 2.0, inf])
-    found = (x // by).numpy()
-    np.testing.assert_array_equal(found, [inf, -inf, -inf, inf, -0.0, -0.0, 3.0, np.nan])
-    assert np.signbit(found[4:6]).all()
+    results = (x // by).numpy()
+    np.testing.assert_array_equal(results, [inf, -inf, -inf, inf, -0.0, -0.0, 3.0, np.nan])
+    assert np.signbit(results[4:6]).all()
     np.testing.assert_array_equal((x[:3] // 2).numpy(), [inf, inf, -inf])
     assert (1 // xp.asarray(-inf)).item() == 0
 

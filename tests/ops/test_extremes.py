@@ -201,11 +201,11 @@ def derivatives(f: Callable[[Any], Any], x: np.ndarray) -> list[np.ndarray]:
     """Value, first and second derivative of an elementwise function."""
     leaf = xgrad.Tensor(x, requires_grad=True)
     y = f(leaf)
-    found = [y.detach().numpy()]
+    results = [y.detach().numpy()]
     (first,) = [xgrad.grad(lambda t: xgrad.sum(f(t)))]
-    found.append(first(x))
-    found.append(xgrad.grad(lambda t: xgrad.sum(first(t)))(x))
-    return found
+    results.append(first(x))
+    results.append(xgrad.grad(lambda t: xgrad.sum(first(t)))(x))
+    return results
 
 
 def error(got: float, wanted: Any, dtype: str) -> float:
@@ -318,10 +318,10 @@ def test_gradients_of_two_numbers_at_extremes(name: str, dtype: str) -> None:
             h = mpf(10) ** -25 * min(abs(at), mpf(1))
             up, down = (exact(p + s * h * (k == 0), q + s * h * (k == 1)) for s in (1, -1))
             right.append((up - down) / (2 * h))
-        for what, got, it in zip(("value", "by the first", "by the second"), (y, *firsts), right):
+        for label, got, it in zip(("value", "by the first", "by the second"), (y, *firsts), right):
             off = error(float(got[i]), it, dtype)
             if off > RTOL[dtype]:
-                wrong.append(f"{what} at {float(p)!r}, {float(q)!r}: {got[i]!r} for {mp.nstr(it, 8)}, {off:.1e} off")
+                wrong.append(f"{label} at {float(p)!r}, {float(q)!r}: {got[i]!r} for {mp.nstr(it, 8)}, {off:.1e} off")
     assert not wrong, "\n".join([name, *wrong])
 
 

@@ -56,8 +56,8 @@ def test_pitfall_29_the_gradient_is_the_adjoint(name: str, norm: str) -> None:
                 forward = transform(Tensor(v), n=n, axis=axis, norm=norm).numpy()
                 adjoint = x.grad.detach().numpy()
                 np.testing.assert_allclose(inner(g.detach().numpy(), forward), inner(adjoint, v), rtol=1e-10, atol=1e-10)
-                given, g.grad = x.grad, None
-                given.backward(Tensor(v))  # the adjoint of the adjoint is the transform itself
+                gradient, g.grad = x.grad, None
+                gradient.backward(Tensor(v))  # the adjoint of the adjoint is the transform itself
                 np.testing.assert_allclose(g.grad.numpy(), forward, rtol=1e-10, atol=1e-10)
 
 
@@ -75,8 +75,8 @@ def test_pitfall_29_the_gradient_along_several_axes_is_the_adjoint(name: str, s:
     v = drawn((3, 4, 5), real, 2)
     forward = transform(Tensor(v), s=s, axes=axes, norm=norm).numpy()
     np.testing.assert_allclose(inner(g.detach().numpy(), forward), inner(x.grad.detach().numpy(), v), rtol=1e-10)
-    given, g.grad = x.grad, None
-    given.backward(Tensor(v))
+    gradient, g.grad = x.grad, None
+    gradient.backward(Tensor(v))
     np.testing.assert_allclose(g.grad.numpy(), forward, rtol=1e-10, atol=1e-10)
 
 
@@ -104,10 +104,10 @@ def test_precision_is_kept(name: str, xp: Any) -> None:
 def test_frequencies(xp: Any) -> None:
     for n in (1, 2, 5, 6):
         for d in (1.0, 0.25):
-            found, half = xp.fft.fftfreq(n, d=d), xp.fft.rfftfreq(n, d=d, dtype=xgrad.float64)
-            assert found.dtype == xgrad.float32 and half.dtype == xgrad.float64
-            assert found.backend == half.backend == xp.ones(1).backend
-            np.testing.assert_allclose(found.numpy(), np.fft.fftfreq(n, d), rtol=1e-6)
+            frequencies, half = xp.fft.fftfreq(n, d=d), xp.fft.rfftfreq(n, d=d, dtype=xgrad.float64)
+            assert frequencies.dtype == xgrad.float32 and half.dtype == xgrad.float64
+            assert frequencies.backend == half.backend == xp.ones(1).backend
+            np.testing.assert_allclose(frequencies.numpy(), np.fft.fftfreq(n, d), rtol=1e-6)
             np.testing.assert_allclose(half.numpy(), np.fft.rfftfreq(n, d), rtol=1e-14)
 
 

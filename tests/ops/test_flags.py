@@ -74,11 +74,11 @@ def test_no_flag_is_raised_where_the_results_are_finite(row: str, dtype: str) ->
     every = points(len(ROWS[row].args), dtype)
     at_once = results(ROWS[row], [np.asarray(x, dtype) for x in zip(*every)])
     wrong = []
-    for part, what in ((0, "value"), (2, "gradient")):
+    for part, label in ((0, "value"), (2, "gradient")):
         finite = [at for k, at in enumerate(every) if all(np.isfinite(x[k]) for x in at_once[part])]
         for at in flagged(ROWS[row], finite, dtype, part):
             found = results(ROWS[row], [np.asarray([x], dtype) for x in at])
-            wrong.append(f"{what} at {at} is {[x.tolist() for x in found[part]]}: {found[part + 1]}")
+            wrong.append(f"{label} at {at} is {[x.tolist() for x in found[part]]}: {found[part + 1]}")
     assert not wrong, f"{len(wrong)} points, such as " + "; ".join(wrong[:5])
 
 

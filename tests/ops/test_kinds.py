@@ -182,14 +182,14 @@ def test_complex_numbers_are_refused_under_vmap() -> None:
 
 def differences(f: Callable[[Any], Any], z: np.ndarray, g: np.ndarray) -> np.ndarray:
     """The gradient of ``Re sum(conj(g) f(z))``, by Re z plus i times that by Im z."""
-    h, found = 1e-6, np.zeros_like(z)
+    h, numeric = 1e-6, np.zeros_like(z)
     for i in range(z.size):
         for unit in (1, 1j):
             step = np.zeros_like(z)
             step[i] = h * unit
             up, down = (np.real(np.sum(np.conj(g) * f(z + s * step))) for s in (1, -1))
-            found[i] += unit * (up - down) / (2 * h)
-    return found
+            numeric[i] += unit * (up - down) / (2 * h)
+    return numeric
 
 
 @pytest.mark.parametrize("name", sorted(TAKE))

@@ -240,11 +240,11 @@ def test_eig_is_complex_with_vectors_of_length_one(xp: Any) -> None:
         with pytest.raises(NotImplementedError, match="eigvals: the library"):
             xp.linalg.eigvals(x)
         return
-    found = xp.linalg.eig(x)
-    assert found._fields == ("eigenvalues", "eigenvectors")
-    assert found.eigenvalues.dtype == found.eigenvectors.dtype == xp.linalg.eigvals(x).dtype == "complex64"
-    np.testing.assert_allclose(np.sort_complex(found.eigenvalues.numpy()), [-2j, 2j], atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(found.eigenvectors.numpy(), axis=0), 1, atol=1e-6)
+    result = xp.linalg.eig(x)
+    assert result._fields == ("eigenvalues", "eigenvectors")
+    assert result.eigenvalues.dtype == result.eigenvectors.dtype == xp.linalg.eigvals(x).dtype == "complex64"
+    np.testing.assert_allclose(np.sort_complex(result.eigenvalues.numpy()), [-2j, 2j], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(result.eigenvectors.numpy(), axis=0), 1, atol=1e-6)
     assert xp.linalg.eig(xp.eye(2)).eigenvalues.dtype == "complex64"  # though they are real
     assert xp.linalg.eig(xp.zeros((2, 0, 0))).eigenvectors.shape == (2, 0, 0)
 
@@ -481,11 +481,11 @@ def test_norms_and_ranks_of_matrices_without_elements(shape: tuple[int, ...]) ->
         assert x.grad is not None and x.grad.shape == shape
     np.testing.assert_array_equal(xgrad.linalg.matrix_rank(Tensor(np.zeros(shape))).numpy(), np.zeros(shape[:-2], int))
     if len(shape) == 2:
-        for found in (
+        for result in (
             np.linalg.lstsq(Tensor(np.zeros(shape)), np.zeros(shape[0])),
             xgrad.scipy.linalg.lstsq(np.zeros(shape), np.zeros(shape[0])),
         ):
-            assert found[0].shape == shape[1:]
+            assert result[0].shape == shape[1:]
     if shape[0] == 0 and len(shape) == 2:
         with pytest.raises(ValueError, match="an empty matrix has no smallest value"):
             xgrad.linalg.matrix_norm(Tensor(np.zeros((shape[0], 0))), ord=-1)

@@ -66,14 +66,14 @@ def check(function: Callable[[Tensor], Tensor], x: Tensor, exact: Any, dtype: st
     """Compare with float64: to some units in the last place of the largest number in the result."""
     y, g = gradient(function, x)
     wanted_y, wanted_g = gradient(function, Tensor(exact))
-    for name, found, wanted in (("value", y, wanted_y), ("gradient", g, wanted_g)):
-        assert found.shape == wanted.shape
+    for name, actual, wanted in (("value", y, wanted_y), ("gradient", g, wanted_g)):
+        assert actual.shape == wanted.shape
         wanted = np.where(np.abs(wanted) > LARGEST[dtype], np.copysign(math.inf, wanted), wanted)
         least = 2.0**-24 if dtype == "float16" else 0.0  # the smallest number that it has
         finite = np.isfinite(wanted)
-        np.testing.assert_array_equal(found[~finite], wanted[~finite], name)
+        np.testing.assert_array_equal(actual[~finite], wanted[~finite], name)
         size = np.max(np.abs(wanted[finite]), initial=0.0)
-        error = np.max(np.abs(found[finite] - wanted[finite]), initial=0.0)
+        error = np.max(np.abs(actual[finite] - wanted[finite]), initial=0.0)
         assert error <= digits * EPS[dtype] * size + least, f"{name}: off by {error / size:.1e} of the largest, {size:.3g}"
 
 
@@ -311,8 +311,8 @@ def test_norms_of_zero_infinity_and_nan(ord: float, backend: str) -> None:
     for values in ([0.0, 0.0], [math.inf, 1.0], [1e30, math.inf], [-math.inf, 0.0], [math.nan, 1.0], [0.0, 1e-30], [0.0, 1e30]):
         with np.errstate(all="ignore"):
             wanted = np.linalg.norm(np.asarray(values), ord)
-        found = host(xgrad.linalg.vector_norm(Tensor(b.from_numpy(np.asarray(values, "float32"))), ord=ord))
-        np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=f"{values}")
+        actual = host(xgrad.linalg.vector_norm(Tensor(b.from_numpy(np.asarray(values, "float32"))), ord=ord))
+        np.testing.assert_allclose(actual, wanted, rtol=1e-6, err_msg=f"{values}")
 
 
 @pytest.mark.parametrize("ord", [2, 1, 3, 0.5, -1, math.inf, -math.inf, 0])
@@ -345,8 +345,8 @@ def test_second_derivatives_of_norms_near_the_ends(unit: float, backend: str) ->
     b = find_backend(backend)
     x = np.asarray([3.0, -4.0, 12.0])
     exact = (np.eye(3) - np.outer(x, x) / 169) / 13
-    found = xgrad.hessian(lambda x: xgrad.linalg.vector_norm(x))(Tensor(b.from_numpy((x * unit).astype("float32"))))
-    np.testing.assert_allclose(host(found) * unit, exact, atol=1e-6)
+    actual = xgrad.hessian(lambda x: xgrad.linalg.vector_norm(x))(Tensor(b.from_numpy((x * unit).astype("float32"))))
+    np.testing.assert_allclose(host(actual) * unit, exact, atol=1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "unit"), [*ENDS, ("float16", 60000.0)])

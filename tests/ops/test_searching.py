@@ -41,8 +41,8 @@ def test_nonzero_of_0_d_raises(xp):
 
 
 @pytest.mark.parametrize(("shape", "side", "told"), [((2, 2), "left", "one axis"), ((2,), "up", "side")])
-def test_searchsorted_says_what_is_wrong(shape, side, told):
-    with pytest.raises(ValueError, match=told):
+def test_searchsorted_says_what_is_wrong(shape, side, message):
+    with pytest.raises(ValueError, match=message):
         xgrad.searchsorted(xgrad.ones(shape), xgrad.ones(2), side=side)
 
 
