@@ -1,7 +1,7 @@
-"""Every function with an axis, on arrays without axes or elements: NumPy's value and the right gradient, or an error at the call.
+"""Functions with an axis, on 0-d and empty arrays: NumPy's value and the right gradient, or an error at the call.
 
-Each function of the namespace that has a parameter `axis` is called with every kind of axis, the wrong ones too. What a call
-accepts, the way back must be able to walk, twice.
+Each function of the namespace that has a parameter `axis` is called with every kind of axis, also with wrong ones. If a call
+accepts an axis, its gradient and second derivative must exist.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ MORE: dict[str, list[tuple[Any, ...]]] = {
     "nanquantile": [(0.5,)],
     "nanpercentile": [(50.0,)],
 }
-TWICE = {"vecdot", "cross"}  # of an array and itself
+TWICE = {"vecdot", "cross"}  # called with one array as both arguments
 LISTS = {"concat", "stack"}
 NUMPYS = {
     "concat": "concatenate", "cumulative_sum": "cumsum", "cumulative_prod": "cumprod", "permute_dims": "transpose", "unstack": "",
 }  # fmt: skip
-# What NumPy accepts beyond the standard, or refuses though there is a value.
+# Calls that NumPy accepts beyond the standard, or refuses although there is a value.
 REFUSED = {"cumulative_sum", "cumulative_prod", "sort", "squeeze", "take", "median", "nanmedian", "nanquantile", "nanpercentile"}
 ACCEPTED = {"average", "median", "nanmedian", "quantile", "percentile", "nanquantile", "nanpercentile", "vector_norm"}
-PYTHONS = ("tuple index", "not supported between", "by zero")  # words for no one
+PYTHONS = ("tuple index", "not supported between", "by zero")  # internal messages that do not help a user
 CLEAR = (ValueError, IndexError, TypeError, GradientError, RuntimeError)
 
 
@@ -88,7 +88,7 @@ def slope(f: Callable[[np.ndarray], float], a: np.ndarray) -> np.ndarray:
     return numeric
 
 
-@pytest.mark.filterwarnings("ignore")  # of means of nothing
+@pytest.mark.filterwarnings("ignore")  # NumPy warns about means of empty arrays
 @pytest.mark.parametrize("name", functions())
 def test_values_are_numpys_or_the_call_is_refused(name: str) -> None:
     part, _, last = name.rpartition(".")

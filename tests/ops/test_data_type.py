@@ -1,4 +1,4 @@
-"""Conventions of `xgrad.ops.data_type`, and the pitfalls that concern it."""
+"""Conventions and pitfalls of `xgrad.ops.data_type`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_iinfo(name: str) -> None:
 
 
 def test_a_zero_dimensional_result_is_no_python_scalar(xp: Any) -> None:
-    """On NumPy the sum is held as a numpy.float64, which is also a Python float."""
+    """NumPy represents the sum as a numpy.float64, which is also a Python float."""
     narrow, total = xp.ones(3, dtype=xp.float32), xp.sum(xp.ones(3, dtype=xp.float64))
     for result in (xp.atan2(narrow, total), xp.where(narrow > 0, narrow, total), xp.stack([narrow[0], total])):
         assert result.dtype == xp.float64

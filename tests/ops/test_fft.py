@@ -1,4 +1,4 @@
-"""What is special about Fourier transforms."""
+"""Adjoints, lengths, norms and errors of Fourier transforms."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_op_fft_does_not_hide_the_extension_fft(raw: Any) -> None:
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"])
 def test_pitfall_29_the_gradient_is_the_adjoint(name: str, norm: str) -> None:
-    """``<g, F v> = <F* g, v>`` for the gradient F*, and again for its own gradient, for every length and axis."""
+    """``<g, F v> = <F* g, v>`` for the gradient F*, and for the gradient of F*, for every length and axis."""
     transform = getattr(xgrad.fft, name)
     for m in (2, 3, 6, 7):
         for n in (None, 1, 2, 3, 4, 5, 6, 7, 8, 13):

@@ -1,4 +1,4 @@
-"""Conventions of `xgrad.ops.manipulation`. Ordinary points are in the table."""
+"""Conventions of `xgrad.ops.manipulation`. The table checks ordinary points."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_the_derivative_at_the_identity_is_that_of_the_function(way: str, xp: An
 @pytest.mark.parametrize("kind", ["real", "complex"])
 @pytest.mark.parametrize("values", ["distinct", "all equal", "a pair", "close"])
 def test_functions_of_scipy_at_repeated_eigenvalues(name: str, values: str, kind: str) -> None:
-    """By their inverses, of products alone: what a change of the result changes in the argument."""
+    """Derivatives by those of the inverse functions, which are products of matrices."""
     scipy = pytest.importorskip("scipy.linalg")
     p = 1 / 3
     call = functools.partial(getattr(xgrad.scipy.linalg, name), **({"t": p} if name == "fractional_matrix_power" else {}))

@@ -1,4 +1,4 @@
-"""Awkward points of `xgrad.ops.sorting`; the table checks the rest."""
+"""Edge cases of `xgrad.ops.sorting`. The table checks ordinary points."""
 
 from __future__ import annotations
 

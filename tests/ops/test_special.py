@@ -1,4 +1,4 @@
-"""What is special about special functions: tails, removable singularities, derivatives by parameters; and SciPy's dispatch."""
+"""Special functions: tails, removable singularities, derivatives by parameters, and SciPy's dispatch."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_betainc_by_its_parameters(xp: Any) -> None:
     check(xp.special.betainc_derivative(*arrays, 0, 1).numpy(), by_b, 2e-10)
     check(xp.special.betainc_derivative(*arrays, 2, 0).numpy(), twice, 1e-8)
     actual = gradients(xp, lambda a, b: xp.special.betainc(a, b, xp.asarray(w / (1 + w))), a, b)
-    well = (w > 1e-3) & (w < 1e3)  # where x and 1 - x both tell what w is
+    well = (w > 1e-3) & (w < 1e3)  # both x and 1 - x are precise there
     check(actual[0][well], by_a[well], 1e-8)
     check(actual[1][well], by_b[well], 1e-8)
 
@@ -223,7 +223,7 @@ def test_removable_singularities(xp: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore:divide by zero")  # some of these gradients are infinite, those of entr and rel_entr at 0
 def test_zeros_by_definition(xp: Any) -> None:
-    """At 0, 0 no derivative is NaN: docs/conventions.md."""
+    """No derivative is NaN where both arguments are 0; see docs/conventions.md."""
     sp, inf = xp.special, math.inf
     check(gradients(xp, sp.xlogy, [0.0, 0.0, 0.0], [0.0, -1.0, 2.0]), [[0, 0, math.log(2)], [0, 0, 0]])
     check(gradients(xp, sp.xlog1py, [0.0, 0.0], [-1.0, 2.0]), [[0, math.log(3)], [0, 0]])
@@ -270,7 +270,7 @@ def test_logsumexp_with_factors(xp: Any) -> None:
     check(g, 0)
 
 
-# Of the functions that take complex numbers: what they are in mpmath.
+# Functions that take complex numbers, and mpmath's functions.
 COMPLEX: dict[str, Callable[[Any], Any]] = {
     "digamma": lambda z: mpmath.digamma(z),
     "erf": lambda z: mpmath.erf(z),
@@ -293,7 +293,7 @@ COMPLEX: dict[str, Callable[[Any], Any]] = {
 PLANE = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j, -2.6 - 0.7j, 0.2 + 0.1j, -4.5 + 9j, 3.0 - 0.0j])
 
 
-REFUSED = {"log_expit", "erf"}  # which need not be, if they are right
+REFUSED = {"log_expit", "erf"}  # they need not refuse complex numbers if they are right
 
 
 @pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
@@ -347,7 +347,7 @@ def test_nothing_goes_from_a_device_to_the_host_and_back() -> None:
 
 
 def test_formulas_agree_with_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The formulas that stand in for functions that a library lacks, on NumPy, where it lacks none."""
+    """The formulas that replace functions that a library lacks, tested on NumPy, which has them all."""
     scipy, backend = pytest.importorskip("scipy.special"), find_backend("numpy")
     x, p = np.linspace(0.2, 30, 200), np.linspace(0.01, 0.99, 200)
     y, k = x[::-1].copy(), np.floor(np.linspace(0, 4, 200))

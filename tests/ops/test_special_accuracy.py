@@ -1,7 +1,7 @@
 """Every special function and its derivatives against mpmath, at extremes and in between, in float64 and float32.
 
-The right values are in `tests/data/special_references.json`; `tests/harness/special_references.py` says how they were found.
-``python -m tests.ops.test_special_accuracy [name ...]`` prints the worst of what there is.
+The right values are in `tests/data/special_references.json`; `tests/harness/special_references.py` computes them.
+``python -m tests.ops.test_special_accuracy [name ...]`` prints the largest errors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import xgrad
 DATA = Path(__file__).parents[1] / "data" / "special_references.json"
 TABLE: dict[str, dict[str, list[float | None]]] = json.loads(DATA.read_text())
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
-OTHERWISE = {  # what docs/special.md lists as outside of that
+OTHERWISE = {  # the exceptions that docs/special.md lists
     **{(name, label): 1e-5 for name in ("beta_density", "betainc", "betaincc") for label in ("by 0, 0", "by 1, 1")},
 }
 INDEFINITE = ("binom", "inv_boxcox", "inv_boxcox1p", "poch")  # second derivatives are NaN where the value overflows
@@ -29,7 +29,7 @@ ELSEWHERE: tuple[str, ...] = ()
 
 
 class Miss(NamedTuple):
-    """How far off a value is, relatively, and where."""
+    """The relative error of a value, and the point."""
 
     error: float
     case: str
@@ -40,7 +40,7 @@ class Miss(NamedTuple):
 
 
 def split(case: str) -> tuple[str, list[Any]]:
-    """The name of the function, and its arguments that are no arrays."""
+    """The name of the function, and its arguments that are not arrays."""
     name, *of = case.partition(" (")[0].split("-")
     return name, [int(v) if v.isdigit() else v for v in of]
 
@@ -52,7 +52,7 @@ def fits(at: tuple[float, ...], dtype: str) -> bool:
 
 
 def computed(case: str, points: list[tuple[float, ...]], dtype: str, xp: Any = xgrad) -> dict[str, np.ndarray]:
-    """The values at the points, and the first and second derivatives by each argument that there is one by."""
+    """The values at the points, and the first and second derivatives by each differentiable argument."""
     name, of = split(case)
     f = getattr(xp.special, name)
     columns = [np.asarray(column, dtype=dtype) for column in zip(*points)]
@@ -76,7 +76,7 @@ def computed(case: str, points: list[tuple[float, ...]], dtype: str, xp: Any = x
 
 
 def differentiable(case: str) -> list[int]:
-    """The places of the arguments that a function is differentiated by."""
+    """The positions of the arguments that a function is differentiated by."""
     name = split(case)[0]
     arrays = len(next(iter(TABLE[case])).split())
     made = getattr(getattr(xgrad.special, name), "op", None)
@@ -92,7 +92,7 @@ def overflows(case: str, at: tuple[float, ...]) -> bool:
 
 
 def labels(case: str) -> list[str]:
-    """What the numbers of a point are."""
+    """The labels of the numbers of a point."""
     return ["value", *(f"by {i}{end}" for i in differentiable(case) for end in ("", f", {i}"))]
 
 
@@ -111,9 +111,9 @@ def measure(case: str, dtype: str, xp: Any = xgrad) -> list[Miss]:
 
 
 def error(actual: float, wanted: float, row: list[float | None], dtype: str) -> float:
-    """The relative error; of a value too large for the dtype 0 or infinite, and the same of one that is too small.
+    """The relative error; for a right value that is too large or too small for the dtype, 0 or infinite.
 
-    Of an exact 0 it is relative to the largest number of the point.
+    For an exact 0 it is relative to the largest number of the point.
     """
     info = np.finfo(dtype)
     if abs(wanted) > float(info.max) * (1 - 1e-5):
@@ -144,7 +144,7 @@ def calm(case: str, dtype: str) -> list[tuple[float, ...]]:
 
 @pytest.mark.parametrize("case", [case for case in TABLE if case not in ELSEWHERE])
 def test_no_warnings_from_discarded_values(case: str) -> None:
-    """Where values and derivatives are finite, nothing overflows, is divided by zero or invalid on the way to them."""
+    """Where values and derivatives are finite, no inner value overflows, is divided by zero or invalid."""
     pytest.importorskip("scipy")
     for dtype in TOLERANCE:
         if points := calm(case, dtype):
