@@ -40,7 +40,7 @@ def test_nonzero_of_0_d_raises(xp):
         xp.nonzero(xp.asarray(1.0))
 
 
-@pytest.mark.parametrize(("shape", "side", "told"), [((2, 2), "left", "one axis"), ((2,), "up", "side")])
+@pytest.mark.parametrize(("shape", "side", "message"), [((2, 2), "left", "one axis"), ((2,), "up", "side")])
 def test_searchsorted_says_what_is_wrong(shape, side, message):
     with pytest.raises(ValueError, match=message):
         xgrad.searchsorted(xgrad.ones(shape), xgrad.ones(2), side=side)
