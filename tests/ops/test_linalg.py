@@ -387,11 +387,11 @@ LSTSQ = {
     "values", [(3.0, 2.0, 0.5), (3.0, 3.0, 0.5), (3.0, 0.5, 0.5), (3.0, 2.0, 1e-3), (3.0, 3.0, 0.0)], ids=str
 )
 @pytest.mark.parametrize("shape", [(3, 3), (5, 3), (3, 4)], ids=str)
-@pytest.mark.parametrize("what", LSTSQ)
+@pytest.mark.parametrize("function", LSTSQ)
 def test_a_tolerance_that_drops_singular_values_has_the_derivatives_of_the_truncated_decomposition(
-    what: str, shape: tuple[int, int], values: tuple[float, ...], kind: str
+    function: str, shape: tuple[int, int], values: tuple[float, ...], kind: str
 ) -> None:
-    ours, numpy = LSTSQ[what]
+    ours, numpy = LSTSQ[function]
     a = with_values(*shape, values, kind)
     rng = np.random.default_rng(1)
     draw = lambda *n: rng.normal(size=n) + (1j * rng.normal(size=n) if kind == "complex" else 0)

@@ -1,4 +1,4 @@
-"""The function `pad`."""
+"""The function `pad`, which adds elements at the ends of axes."""
 
 from __future__ import annotations
 
