@@ -18,7 +18,7 @@ from .backend.protocol import Backend
 from .backend.scopes import Scope
 from .backend.select import current_backend
 from .graph.recording import interpreters
-from .interpreters.batch import Batch
+from .interpreters.batch.backend import Batch
 from .interpreters.interpreter import base_of
 from .tensor.tensor import Tensor, wrap
 

@@ -73,7 +73,7 @@ class Value(Tensor):
                 notes = y._node.note()
                 notes.retain, notes.data = True, y._data
 
-    @property
+    @property  # type: ignore[override]  # the gradient of a Value is a Tensor
     def grad(self) -> Tensor | None:
         """The gradient from `backward`, zero if there is none yet; None if this Value does not require grad."""
         grad = Tensor.grad.fget(self)  # type: ignore[attr-defined]

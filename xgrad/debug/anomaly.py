@@ -37,7 +37,7 @@ def detect_anomaly(*, infinities: bool = True) -> AbstractContextManager[None]:
 
     Notes
     -----
-    Calls of which no argument requires grad are not checked. In a function under `vmap` the first index is that of the
+    Calls without an argument that requires grad are not checked. In a function under `vmap` the first index is that of the
     example. A check takes two passes over each array and waits for the device. Code outside of the ``with`` statement is not
     slower.
 
@@ -75,7 +75,9 @@ def _check_call(node: Node, output: Any, inputs: Sequence[Any], infinities: bool
     state = _state(output)
     if not state or (state == "inf" and not infinities):
         return
-    names = _argument_names(node.op, len(inputs))
+    op = node.op
+    assert op is not None
+    names = _argument_names(op, len(inputs))
     states = [_state(x) for x in inputs]
     call = f"detect_anomaly: {node.name} (called at {node.line})"
     if state == "nan" and "nan" in states:
@@ -91,9 +93,9 @@ def _check_call(node: Node, output: Any, inputs: Sequence[Any], infinities: bool
         )
     if any(states) and state == "inf":  # an infinity that was passed in, as in a mask
         return
-    arguments, advice = ("infinite", _INFINITE) if any(states) else ("finite", _advice(node.op, "forward"))
+    arguments, advice = ("infinite", _INFINITE) if any(states) else ("finite", _advice(op, "forward"))
     index = _first(output)
-    values = _values(node.op, index, list(zip(names, inputs)))
+    values = _values(op, index, list(zip(names, inputs)))
     raise FloatingPointError(f"{call} gave {state} from {arguments} arguments; at index {index}{values}. {advice}")
 
 
@@ -102,10 +104,11 @@ def _check_call(node: Node, output: Any, inputs: Sequence[Any], infinities: bool
 
 def _with_checks(node: Node, infinities: bool) -> Op[..., Any]:
     """A copy of the node's op whose rules check the gradients that they return."""
-    op = copy.copy(node.op)
-    line = node.line  # not the node itself: it holds the op, so neither would be freed
-    op.rules = [rule and _checked(rule, node.op, k, line, infinities) for k, rule in enumerate(node.op.rules)]
-    return op
+    op, line = node.op, node.line  # not the node itself: it would hold the new op, which holds the node
+    assert op is not None
+    new = copy.copy(op)
+    new.rules = [rule and _checked(rule, op, k, line, infinities) for k, rule in enumerate(op.rules)]
+    return new
 
 
 def _checked(rule: Callable[..., Any], op: Op[..., Any], k: int, line: str, infinities: bool) -> Callable[..., Any]:

@@ -47,10 +47,10 @@ class GraphBreak:
     def __str__(self) -> str:
         text = {
             "value": f"{self.what} took a value out of the graph",
-            "branch": f"{self.what} let a value decide",
+            "branch": f"{self.what} used a value to choose a branch",
             "error": f"it raised: {self.what}",
             "result": f"{self.what} does not depend on the arguments",
-            "argument": f"nothing that is returned depends on {self.what}",
+            "argument": f"no result depends on {self.what}",
         }[self.kind]
         text += f" ({self.times} times)" if self.times > 1 else ""
         line = f"{self.line}: " if self.line else ""
@@ -102,7 +102,7 @@ def find_graph_breaks(f: Callable[..., Any], /, *args: Any, **options: Any) -> G
     --------
     >>> import numpy as np, xgrad
     >>> xgrad.find_graph_breaks(lambda x, y: xgrad.sum(x), np.ones(2), np.ones(2))
-    nothing that is returned depends on argument 1
+    no result depends on argument 1
         Its gradient is zero. If that is a surprise, look at the lines above.
     >>> xgrad.find_graph_breaks(xgrad.sum, np.ones(2))
     no graph breaks

@@ -122,7 +122,7 @@ def _unique(
     if equal_nan and values.dtype.inexact and (nans := int(ops.count_nonzero(values != values))) > 1:
         if others:
             raise TypeError("numpy.unique on xgrad tensors: several elements are NaN; pass equal_nan=False")
-        values = ops.sort(values)[: 1 - nans]  # NaNs stand last
+        values = ops.sort(values)[: 1 - nans]  # NaNs are last
     return (values, *(x for x, is_requested in zip(others, requested) if is_requested)) if others else values
 
 

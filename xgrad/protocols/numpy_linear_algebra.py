@@ -116,7 +116,7 @@ def _cond(x: Any, p: Any = None) -> Any:
         s = linalg.svdvals(x)
         small, large = (s[..., 0], s[..., -1]) if p == -2 else (s[..., -1], s[..., 0])
         return _infinite_where(small == 0, large / ops.where(small == 0, ops.ones_like(small), small), large)
-    singular = ops.isinf(linalg.slogdet(x.detach()).logabsdet)
+    singular = ops.isinf(linalg.slogdet(x.detach())[1])
     regular = ops.where(singular[..., None, None], linalg.matrix_power(x.detach(), 0), x)
     size, inverse = linalg.matrix_norm(x, ord=p), linalg.matrix_norm(linalg.inv(regular), ord=p)
     return _infinite_where(singular, size * inverse, size)
@@ -147,7 +147,7 @@ def _lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
 
 @implements("linalg.qr")
 def _qr(a: Any, mode: str = "reduced") -> Any:
-    return linalg.qr(a).R if mode == "r" else linalg.qr(a, mode=mode)
+    return linalg.qr(a)[1] if mode == "r" else linalg.qr(a, mode=mode)
 
 
 def _from_lower(a: Any, hermitian: bool) -> Any:

@@ -40,7 +40,7 @@ def _counterpart(ufunc_name: str) -> tuple[str, Callable[..., Any]] | None:
     if ufunc_name in _COMPOSED:
         return ufunc_name, _COMPOSED[ufunc_name]
     name = standard_name(ufunc_name)
-    function = getattr(ops, name, None)
+    function: Any = getattr(ops, name, None)
     if hasattr(function, "op") and function.op.is_elementwise:
         return name, function
     if ufunc_name in special.__all__:  # the functions of scipy.special are ufuncs too

@@ -34,7 +34,7 @@ def solve(a: ArrayLike, b: ArrayLike, *, lower: bool = False, assume_a: str | No
     b : array of shape (n,), (..., n) or (..., n, k)
         The right-hand sides; a vector if it has one axis.
     lower : bool
-        Whether to read the lower triangle of `a`, if `assume_a` is a structure of which one triangle is read.
+        Whether to read the lower triangle of `a`, if `assume_a` is a structure with only one triangle to read.
     assume_a : str, optional
         ``"general"`` (the default); ``"symmetric"``, ``"hermitian"``, ``"positive definite"``; ``"upper triangular"``,
         ``"lower triangular"``; or the short names of these in SciPy.

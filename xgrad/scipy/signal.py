@@ -162,7 +162,7 @@ def correlate2d(in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: st
 
 @op(override=True)
 def recursive_filter(xp: Any, b: ArrayLike, a: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """`lfilter` along the last axis, by SciPy on the host; the first element of `a` is taken to be 1."""
+    """`lfilter` along the last axis, by SciPy on the host; the first element of `a` is not read but taken as 1."""
 
     def forward(b: Any, a: Any, x: Any) -> Any:
         a[0] = 1
@@ -183,13 +183,11 @@ def _lags(xp: Any, g: Any, w: Any, count: int) -> Any:
 
 
 def _back_to_b(xp: Any, g: Any, b: Any, a: Any, x: Any) -> Any:
-    one = xp.ones((1,), dtype=a.dtype, device=xp.__backend__.device(a) if hasattr(xp, "__backend__") else a.device)
-    return _lags(xp, g, run(xp, recursive_filter, one, a, x), b.shape[0])
+    return _lags(xp, g, run(xp, recursive_filter, xp.ones_like(a[:1]), a, x), b.shape[0])
 
 
 def _back_to_a(xp: Any, g: Any, a: Any, y: Any) -> Any:
-    one = xp.ones((1,), dtype=a.dtype, device=xp.__backend__.device(a) if hasattr(xp, "__backend__") else a.device)
-    d = -_lags(xp, g, run(xp, recursive_filter, one, a, y), a.shape[0])
+    d = -_lags(xp, g, run(xp, recursive_filter, xp.ones_like(a[:1]), a, y), a.shape[0])
     return xp.concat([xp.zeros_like(d[:1]), d[1:]])
 
 
