@@ -191,7 +191,7 @@ class _Products:
         if at.size == 0:
             return [_zeros(x, 0) for x in of]
         step = self.chunk_size or self.largest_chunk()
-        # Within an outer vmap, payloads may have a graph though `self.record` is False.
+        # Arrays of other active interpreters may have a graph inside though `self.record` is False.
         with recording(self.record or (bool(interpreters.get()) and mode.get())):
             try:
                 chunks = [self.chunk(at, of, walk, scale, start, min(step, at.size - start)) for start in range(0, at.size, step)]
