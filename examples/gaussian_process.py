@@ -22,7 +22,7 @@ try:
 
     import xgrad
     from xgrad.linalg import cholesky, diagonal, solve
-    from xgrad.solve.optimize import minimize
+    from xgrad.optimize import minimize
 except ImportError as error:
     sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
 

@@ -22,7 +22,7 @@ try:
     import numpy as np
 
     import xgrad
-    from xgrad.solve.optimize import least_squares
+    from xgrad.optimize import least_squares
 except ImportError as error:
     sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
 

@@ -205,7 +205,10 @@ class OutsideBackend(CountingBackend):
 class Counting(Interpreter):
     def __init__(self, backend_class: type[CountingBackend]) -> None:
         super().__init__()
-        self.backend_class = backend_class  # type: ignore[misc]
+        self.backend_class = backend_class
+
+    def backend(self, base: Backend) -> CountingBackend:
+        return self.backend_class.at(base, self.level)
 
 
 @pytest.fixture(params=[InsideBackend, OutsideBackend], ids=["graph inside", "graph outside"])

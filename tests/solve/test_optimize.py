@@ -10,7 +10,7 @@ import pytest
 
 import xgrad
 from xgrad import Tensor, hvp, value_and_grad
-from xgrad.solve.optimize import least_squares, minimize
+from xgrad.optimize import least_squares, minimize
 
 optimize = pytest.importorskip("scipy.optimize")
 

@@ -168,8 +168,8 @@ _NO_EIG = {"dask": "Dask has no eigenvalues of general matrices"}
 ROWS = [
     *_rows("cholesky", _SQUARE, lambda xp, a: xp.linalg.cholesky(_positive(xp, a))),
     *_rows(
-        "cholesky", {k: _SQUARE[k] for k in ("square", "complex")}, lambda xp, a: xp.linalg.cholesky(_positive(xp, a), upper=True),
-        label="upper",
+        "cholesky", {k: _SQUARE[k] for k in ("square", "complex")},
+        lambda xp, a: xp.linalg.cholesky(_positive(xp, a), upper=True), label="upper",
     ),
     *_rows("det", _SQUARE, lambda xp, a: xp.linalg.det(a)),
     *_rows("slogdet", _SQUARE, lambda xp, a: tuple(xp.linalg.slogdet(a))),
@@ -208,7 +208,10 @@ ROWS = [
         },
         lambda xp, a, r: across_gap(a, r, rtol=0.3), _across_gap,
     ),
-    *_rows("cofactors", {k: 2 * _SQUARE[k] for k in ("square", "batched", "complex")}, lambda xp, a, b: cofactors([a, b]), _cofactors_along, label="along"),
+    *_rows(
+        "cofactors", {k: 2 * _SQUARE[k] for k in ("square", "batched", "complex")}, lambda xp, a, b: cofactors([a, b]),
+        _cofactors_along, label="along",
+    ),
     Row("cofactors", lambda xp, a, b, c: cofactors([a, b, c]), (_well(4), _well(4), _well(4)), label="along two"),
     *(
         replace(row, dtypes=dtypes)
@@ -281,17 +284,19 @@ ROWS = [
     *(
         Row(
             "vector_norm", lambda xp, a, p=p, axis=axis, keep=keep: xp.linalg.vector_norm(a, ord=p, axis=axis, keepdims=keep),
-            (Arg((2, 3, 4)),), torch=lambda t, a, p=p, axis=axis, keep=keep: t.linalg.vector_norm(a, ord=p, dim=axis, keepdim=keep),
+            (Arg((2, 3, 4)),),
+            torch=lambda t, a, p=p, axis=axis, keep=keep: t.linalg.vector_norm(a, ord=p, dim=axis, keepdim=keep),
             label=f"{p} along {axis}{' kept' * keep}",
         )
-        for p in (2, math.inf, 3)
-        for axis, keep in ((1, False), ((0, -1), False), ((0, 2), True))
+        for p in (2, math.inf, 3) for axis, keep in ((1, False), ((0, -1), False), ((0, 2), True))
     ),
     *(
         Row(
             "matrix_norm", lambda xp, a, p=p, keep=keep: xp.linalg.matrix_norm(a, ord=p, keepdims=keep), (Arg((2, 3, 4)),),
             torch=lambda t, a, p=p, keep=keep: t.linalg.matrix_norm(a, ord=p, keepdim=keep), label=f"{p}{' kept' * keep}",
         )
-        for p, keep in (("fro", False), ("nuc", True), (1, False), (-1, True), (2, True), (-2, False), (math.inf, True), (-math.inf, False))
+        for p, keep in (
+            ("fro", False), ("nuc", True), (1, False), (-1, True), (2, True), (-2, False), (math.inf, True), (-math.inf, False),
+        )
     ),
 ]  # fmt: skip

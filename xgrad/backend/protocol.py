@@ -125,7 +125,7 @@ class Backend:
         return False
 
     def holds(self, x: Array) -> bool:
-        """Whether the boolean `x` is true; for an array of an interpreter, whether it is true anywhere. It waits for the device."""
+        """Whether the boolean `x` is true; of an interpreter, whether it is true anywhere. This waits for the device."""
         return bool(x)
 
     def owns_memory(self, x: Array) -> bool:

@@ -27,15 +27,12 @@ class Interpreter:
     Its `level` is the place above those that are active when it is made.
     """
 
-    backend_class: ClassVar[type[LiftedBackend]]
-    """The class of the backends of its arrays."""
-
     def __init__(self) -> None:
         self.level = len(interpreters.get()) + 1
 
     def backend(self, base: Backend) -> LiftedBackend:
         """The backend of its arrays of the library `base`."""
-        return self.backend_class.at(base, self.level)
+        raise NotImplementedError
 
 
 class LiftedBackend(Backend):

@@ -135,7 +135,7 @@ def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     Parameters
     ----------
     x : array
-        Stays as it is.
+        The array, which is not changed.
     key : int, slice, None, Ellipsis, boolean or integer array, list of integers, or a tuple of these
         As in `getitem`.
     value : array or scalar

@@ -367,8 +367,8 @@ def _back(shift: Any) -> int | tuple[int, ...]:
 
 
 def _roll_x(xp: Any, g: Any, shift: Any, axis: Any) -> Any:
-    nothing = isinstance(axis, (tuple, list)) and (not axis or shift in ((), []))
-    return g if nothing else xp.roll(g, _back(shift), axis=_tuple(axis))
+    unmoved = isinstance(axis, (tuple, list)) and (not axis or shift in ((), []))
+    return g if unmoved else xp.roll(g, _back(shift), axis=_tuple(axis))
 
 
 roll.vjp(x=_roll_x)

@@ -126,8 +126,8 @@ def diff(
     if n == 0:
         return x
     lead = (slice(None),) * (axis % x.ndim)
-    beside = tuple(1 if i == axis % x.ndim else length for i, length in enumerate(x.shape))
-    parts = [v if v.ndim else xp.broadcast_to(v, beside) for v in (prepend, x, append) if v is not None]
+    row = tuple(1 if i == axis % x.ndim else length for i, length in enumerate(x.shape))
+    parts = [v if v.ndim else xp.broadcast_to(v, row) for v in (prepend, x, append) if v is not None]
     y = x if len(parts) == 1 else xp.concat(parts, axis=axis)
     for _ in range(min(n, y.shape[axis])):
         y = y[(*lead, slice(1, None), ...)] - y[(*lead, slice(None, -1), ...)]

@@ -1,4 +1,4 @@
-"""Optimizers: pure update rules, objects that apply them to parameters, learning rates that change, clipping."""
+"""Optimizers: update rules, objects that apply them to parameters, schedules of learning rates, clipping."""
 
 from .clipping import clip_grad_norm, clip_grad_value
 from .optimizer import Optimizer

@@ -1,4 +1,4 @@
-"""Gradients kept from growing too large, between ``backward()`` and ``step()``."""
+"""Limits on the size of gradients, applied between ``backward()`` and ``step()``."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["clip_grad_norm", "clip_grad_value"]
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
-    """Scale all gradients by one number, so that their common 2-norm is at most `max_norm` [1]_.
+    """Scale all gradients by one factor, so that the 2-norm of all together is at most `max_norm` [1]_.
 
     Parameters
     ----------
     parameters : iterable of Tensors
         ``model.parameters()``; those without gradient count as zero. All on one backend and device.
     max_norm : float
-        The largest norm that is left as it is.
+        The largest norm that is not scaled.
 
     Returns
     -------
     Tensor
-        The norm that the gradients had, 0-d, of their widest dtype and float32 at least: infinity or NaN tell that a step
-        would spoil the parameters.
+        The norm before the scaling, 0-d, of the widest dtype of the gradients and float32 at least. If it is infinite or
+        NaN, a step would make the parameters so.
 
     Raises
     ------
@@ -49,15 +49,15 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
     """
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm: max_norm must be positive, and is {max_norm}")
-    moved = _with_gradient("clip_grad_norm", parameters)
+    params = _with_gradient("clip_grad_norm", parameters)
     with no_grad():
-        gradients: list[Any] = [ops.astype(p.grad, float32) if half(p.dtype) else p.grad for p in moved]
+        gradients: list[Any] = [ops.astype(p.grad, float32) if half(p.dtype) else p.grad for p in params]
         norms = [linalg.vector_norm(g) for g in gradients]
         widest = max((n.dtype for n in norms), key=lambda dtype: dtype.bits)
         norm = linalg.vector_norm(ops.stack([ops.astype(n, widest) for n in norms]))
-        # No branch on the norm's value: a device need not wait for it.
+        # No branch on the value of the norm, so that the host does not wait for the device.
         scale = max_norm / ops.maximum(norm, max_norm)
-        for p, g in zip(moved, gradients):
+        for p, g in zip(params, gradients):
             p.grad = ops.astype(g * ops.astype(scale, g.dtype), p.dtype, copy=False)
     return norm
 
@@ -68,7 +68,7 @@ def clip_grad_value(parameters: Iterable[Tensor], max_value: float) -> None:
     Parameters
     ----------
     parameters : iterable of Tensors
-        ``model.parameters()``; those without gradient are passed over.
+        ``model.parameters()``; those without gradient are skipped.
     max_value : float
         The largest size.
 
@@ -92,8 +92,8 @@ def clip_grad_value(parameters: Iterable[Tensor], max_value: float) -> None:
             p.grad = ops.clip(p.grad, -max_value, max_value)
 
 
-def _with_gradient(what: str, parameters: Iterable[Tensor]) -> list[Tensor]:
-    found = [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
-    if not found:
-        raise ValueError(f"{what}: no parameter has a gradient; call backward() first")
-    return found
+def _with_gradient(name: str, parameters: Iterable[Tensor]) -> list[Tensor]:
+    params = [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
+    if not params:
+        raise ValueError(f"{name}: no parameter has a gradient; call backward() first")
+    return params

@@ -1,4 +1,4 @@
-"""Learning rates that change: plain functions of the number of the step, to be set before each one.
+"""Schedules: the learning rate as a function of the number of the step; set it before each step.
 
 >>> import xgrad
 >>> p = xgrad.Tensor([1.0], requires_grad=True)
@@ -20,7 +20,7 @@ Schedule = Callable[[int], float]
 
 
 def linear(lr: float, *, steps: int, end: float = 0.0, warmup: int = 0) -> Schedule:
-    """From `lr` to `end` in a straight line, and `end` from then on.
+    """The learning rate falls from `lr` to `end` along a line, and stays at `end`.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def linear(lr: float, *, steps: int, end: float = 0.0, warmup: int = 0) -> Sched
     steps : int
         The number of the first step that has `end`, warm-up included.
     warmup : int
-        How many steps it takes to rise to `lr`, in a straight line that would begin at 0 one step before the first.
+        The number of steps in which the rate rises to `lr`: step k of the warm-up has ``lr * (k + 1) / warmup``.
 
     Raises
     ------
@@ -46,9 +46,9 @@ def linear(lr: float, *, steps: int, end: float = 0.0, warmup: int = 0) -> Sched
 
 
 def cosine(lr: float, *, steps: int, end: float = 0.0, warmup: int = 0) -> Schedule:
-    """From `lr` to `end` along half a cosine [1]_, and `end` from then on.
+    """The learning rate falls from `lr` to `end` along half a cosine [1]_, and stays at `end`.
 
-    Parameters, errors as for `linear`.
+    Parameters and errors as for `linear`.
 
     References
     ----------
@@ -64,7 +64,7 @@ def cosine(lr: float, *, steps: int, end: float = 0.0, warmup: int = 0) -> Sched
 
 
 def exponential(lr: float, *, rate: float, every: int = 1) -> Schedule:
-    """``lr * rate ** (step / every)``: multiplied by `rate` every so many steps, evenly in between.
+    """``lr * rate ** (step / every)``: the learning rate is multiplied by `rate` in `every` steps, evenly.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def exponential(lr: float, *, rate: float, every: int = 1) -> Schedule:
 
 
 def piecewise(lr: float, changes: Mapping[int, float]) -> Schedule:
-    """`lr`, until at certain steps another one takes its place.
+    """The learning rate is `lr`, and another one from given steps on.
 
     Parameters
     ----------
@@ -103,22 +103,22 @@ def piecewise(lr: float, changes: Mapping[int, float]) -> Schedule:
     >>> [piecewise(0.1, {100: 0.01, 200: 0.001})(step) for step in (99, 100, 250)]
     [0.1, 0.01, 0.001]
     """
-    known = sorted(changes.items())
-    if lr < 0 or any(step < 0 or value < 0 for step, value in known):
-        raise ValueError(f"piecewise: steps and rates must not be negative, but they are {lr} and {dict(known)}")
+    starts = sorted(changes.items())
+    if lr < 0 or any(step < 0 or value < 0 for step, value in starts):
+        raise ValueError(f"piecewise: steps and rates must not be negative, but they are {lr} and {dict(starts)}")
 
     def rate(step: int) -> float:
-        reached = [value for start, value in known if start <= step]
-        return reached[-1] if reached else lr
+        rates = [value for start, value in starts if start <= step]
+        return rates[-1] if rates else lr
 
     return rate
 
 
-def _decay(what: str, lr: float, steps: int, end: float, warmup: int, shape: Callable[[float], float]) -> Schedule:
+def _decay(name: str, lr: float, steps: int, end: float, warmup: int, shape: Callable[[float], float]) -> Schedule:
     if lr < 0 or end < 0:
-        raise ValueError(f"{what}: learning rates must not be negative, and are {lr} and {end}")
+        raise ValueError(f"{name}: learning rates must not be negative, and are {lr} and {end}")
     if not 0 <= warmup < steps:
-        raise ValueError(f"{what}: warmup must be at least 0 and less than steps, but is {warmup} of {steps}")
+        raise ValueError(f"{name}: warmup must be at least 0 and less than steps, but is {warmup} of {steps}")
 
     def rate(step: int) -> float:
         if step < warmup:

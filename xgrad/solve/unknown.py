@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backend.find import inexact, raw_namespace
 from ..errors import NotBatchable
-from ..interpreters.batch.arrays import innermost
+from ..interpreters.batch.backend import innermost
 from ..tensor.tensor import Tensor, wrap
 from ..transforms.call import as_given, dtype_name, fresh_input, is_number, matching, type_name
 from ..tree import flatten

@@ -12,7 +12,7 @@ from ..engine.forward import pushforward
 from ..errors import GradientError, NotBatchable
 from ..graph.recording import interpreters, mode, recording
 from ..graph.walks import ancestors, route
-from ..interpreters.batch.arrays import Batch, innermost
+from ..interpreters.batch.backend import Batch
 from ..interpreters.interpreter import base_of
 from ..ops.data_type import astype
 from ..ops.elementwise import conj
@@ -165,7 +165,7 @@ class _Products:
     def block(self, y: Tensor, x: Tensor, name: str, part: list[Tensor]) -> Tensor:
         """The derivative of `y` by `x` in the precision of `x`, made of the products with 1 and, if any, with i."""
         dtype = x._data.dtype
-        with recording(self.record or (innermost() is not None and mode.get())):
+        with recording(self.record or (bool(interpreters.get()) and mode.get())):
             if _is_complex(y) and _is_complex(x):
                 _refuse_unless_holomorphic(self.call, name, part[0]._data, part[1]._data, y.size, x.size)
                 # The derivative by z, without that by conj(z): the latter is zero here, but its derivative may not be.
@@ -192,7 +192,7 @@ class _Products:
             return [_zeros(x, 0) for x in of]
         step = self.chunk_size or self.largest_chunk()
         # Within an outer vmap, payloads may have a graph though `self.record` is False.
-        with recording(self.record or (innermost() is not None and mode.get())):
+        with recording(self.record or (bool(interpreters.get()) and mode.get())):
             try:
                 chunks = [self.chunk(at, of, walk, scale, start, min(step, at.size - start)) for start in range(0, at.size, step)]
             except (NotBatchable, TypeError):  # a rule takes values out, or passes arrays to another library

@@ -11,7 +11,8 @@ from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..backend.select import current_backend
 from ..errors import GradientError, NotBatchable
 from ..graph.recording import interpreters, mode
-from ..interpreters.batch.arrays import Batch, Batched
+from ..interpreters.batch.arrays import Batched
+from ..interpreters.batch.backend import Batch
 from ..interpreters.interpreter import base_of
 from ..ops.manipulation import broadcast_to, moveaxis
 from ..tensor.tensor import Tensor, wrap

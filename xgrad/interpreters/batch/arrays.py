@@ -8,35 +8,19 @@ A payload may hold a `Batched` in turn: one level for each `vmap`.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from ...errors import NoValue
-from ...graph.recording import interpreters
 from ...tensor.tensor import Tensor
-from ..interpreter import Interpreter, LiftedBackend
+from ..interpreter import LiftedBackend
 
-__all__ = ["Batch", "Batched", "in_graph", "innermost"]
-
-
-class Batch(Interpreter):
-    """The interpreter of one call of a function under `vmap`, and the batch axis that its arrays hide.
-
-    Parameters
-    ----------
-    size : int
-        The length of the axis.
-    randomness : {"error", "different", "same"}
-        As in `vmap`.
-    """
-
-    def __init__(self, size: int, randomness: str = "error") -> None:
-        super().__init__()
-        self.size, self.randomness = size, randomness
+__all__ = ["Axis", "Batched", "in_graph"]
 
 
-def innermost() -> Batch | None:
-    """The innermost active batch, in this thread or task."""
-    return next((entry for entry in reversed(interpreters.get()) if isinstance(entry, Batch)), None)
+class Axis(Protocol):
+    """A batch axis. Two arrays have the same one if it is the same object."""
+
+    size: int
 
 
 class Batched:
@@ -50,7 +34,7 @@ class Batched:
     __array_ufunc__ = None  # operators of NumPy's arrays return NotImplemented, and ours are called
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, payload: Tensor, batch: Batch | None) -> None:
+    def __init__(self, payload: Tensor, batch: Axis | None) -> None:
         data = payload._data
         self.payload, self.batch, self.dtype = payload, batch, data.dtype
         self.shape: tuple[int, ...] = data.shape if batch is None else data.shape[1:]

@@ -1,4 +1,4 @@
-"""The backend of arrays with a hidden batch axis."""
+"""The interpreter of a call of `vmap`, and the backend of its arrays."""
 
 from __future__ import annotations
 
@@ -10,12 +10,37 @@ from ...backend.find import raw_namespace
 from ...backend.protocol import Backend
 from ...graph.declare import Op
 from ...graph.names import registry
+from ...graph.recording import interpreters
 from ...tensor.tensor import Tensor, wrap
-from ..interpreter import LiftedBackend, base_of, lifted
+from ..interpreter import Interpreter, LiftedBackend
 from . import functions, run
-from .arrays import Batch, Batched
+from .arrays import Batched
 
-__all__ = ["BatchBackend", "backend_on", "base_of", "enclosed"]
+__all__ = ["Batch", "BatchBackend", "innermost"]
+
+
+class Batch(Interpreter):
+    """The interpreter of one call of a function under `vmap`, and the batch axis that its arrays hide.
+
+    Parameters
+    ----------
+    size : int
+        The length of the axis.
+    randomness : {"error", "different", "same"}
+        As in `vmap`.
+    """
+
+    def __init__(self, size: int, randomness: str = "error") -> None:
+        super().__init__()
+        self.size, self.randomness = size, randomness
+
+    def backend(self, base: Backend) -> BatchBackend:
+        return BatchBackend.at(base, self.level)
+
+
+def innermost() -> Batch | None:
+    """The innermost active batch, in this thread or task."""
+    return next((entry for entry in reversed(interpreters.get()) if isinstance(entry, Batch)), None)
 
 
 class BatchBackend(LiftedBackend):
@@ -80,7 +105,3 @@ class BatchBackend(LiftedBackend):
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         return self.xp.scatter_add(x, key, value)
-
-
-Batch.backend_class = BatchBackend
-backend_on, enclosed = BatchBackend.at, lifted

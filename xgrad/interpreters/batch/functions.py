@@ -21,9 +21,7 @@ from ..interpreter import LiftedBackend
 from .arrays import Batched
 from .payloads import common_batch, like, payload_axes, payload_axis, rule, with_batch, with_ndim, xgrad_function
 
-__all__ = ["elementwise", "expand_dims", "full", "reshape"]
-
-full = with_batch
+__all__ = ["elementwise", "expand_dims", "reshape"]
 
 
 # ----------------------------------------------------------------------------------------------------------- elementwise

@@ -6,8 +6,8 @@ from typing import Any
 
 from ... import ops
 from ...errors import NotBatchable
+from ...ops.parts import keys
 from ...ops.parts.axes import axis_from_0
-from ...ops.parts.keys import is_basic
 from ...tensor.tensor import Tensor
 from ..interpreter import LiftedBackend
 from .arrays import Batched
@@ -103,7 +103,7 @@ def _grid_of_payload(x: Batched, grid: Any) -> Any:
 @rule("get_item")
 def get_item(backend: LiftedBackend, x: Any, key: Any, /) -> Any:
     x = backend.lift(x)
-    if is_basic(key):
+    if keys.is_basic(key):
         return like(x, ops.getitem(x.payload, _grid_of_payload(x, key)))
     k = Key(backend, x, key)
     grid = x if k.whole else like(x, ops.getitem(x.payload, _grid_of_payload(x, k.grid)))
@@ -122,34 +122,25 @@ def write(name: str, backend: LiftedBackend, x: Any, key: Any, value: Any, /) ->
         mask = reshape(backend, mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim)))
         return backend.xp.where(mask, reshape(backend, value, ()), x)
     write_to = ops.setitem if name == "set_item" else ops.scatter_add
-    if is_basic(key):
+    if keys.is_basic(key):
         batch = common_batch([x, value])
         target = backend.cls(with_batch(x, batch), batch)
         parts = key if isinstance(key, tuple) else (key,)
         ndim = x.ndim - sum(part.__class__ is int for part in parts) + sum(part is None for part in parts)  # of x[key]
-        return like(target, write_to(target.payload, _grid_of_payload(target, key), _fitting(backend, value, ndim).payload))
+        value = keys.with_ndim(backend.xp, value, ndim)
+        return like(target, write_to(target.payload, _grid_of_payload(target, key), value.payload))
     k = Key(backend, x, key)
     batch = common_batch([x, value, *k.arrays])
     target = backend.cls(with_batch(x, batch), batch)
     if not k.arrays:
         return write(name, backend, target, tuple(k.grid), value)
     grid = target if k.whole else like(target, ops.getitem(target.payload, _grid_of_payload(target, k.grid)))
-    ndim = k.ndim + grid.ndim - len(k.axes)
-    value = _fitting(backend, value, ndim)
-    if value.ndim > k.place:  # else it broadcasts along the axes of the arrays
-        value = reshape(backend, value, (1,) * (ndim - value.ndim) + tuple(value.shape))
-        value = like(value, ops.moveaxis(value.payload, payload_axes(k.in_place(), value), payload_axes(_first(k.ndim), value)))
+    value = keys.with_ndim(backend.xp, value, k.ndim + grid.ndim - len(k.axes))
+    value = like(value, ops.moveaxis(value.payload, payload_axes(k.in_place(), value), payload_axes(_first(k.ndim), value)))
     written = k.back(grid, write_to(k.front(grid), k.indices(grid), value.payload))
     if not k.whole:
         written = ops.setitem(target.payload, _grid_of_payload(target, k.grid), written)
     return like(target, written)
-
-
-def _fitting(backend: LiftedBackend, value: Batched, ndim: int) -> Batched:
-    """`value` so that its payload broadcasts to that of an array of `ndim` axes."""
-    if value.ndim > ndim:  # its first axes have length one
-        return reshape(backend, value, value.shape[value.ndim - ndim :])  # type: ignore[no-any-return]
-    return value.__class__(with_ndim(value, ndim), value.batch)
 
 
 @rule("take_along_axis")

@@ -14,7 +14,7 @@ from ... import ops
 from ...errors import NotBatchable
 from ...graph.names import xg
 from ...tensor.tensor import Tensor
-from .arrays import Batch, Batched
+from .arrays import Axis, Batched
 
 __all__ = ["RULES", "common_batch", "like", "payload_axes", "payload_axis", "rule", "with_batch", "with_ndim", "xgrad_function"]
 
@@ -39,7 +39,7 @@ def xgrad_function(name: str) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def common_batch(arrays: Sequence[Batched]) -> Batch | None:
+def common_batch(arrays: Sequence[Batched]) -> Axis | None:
     """The batch axis of these arrays; None if none of them has one."""
     common = None
     for x in arrays:
@@ -58,7 +58,7 @@ def with_ndim(x: Batched, ndim: int) -> Tensor:
     return ops.reshape(x.payload, (x.batch.size, *(1,) * missing, *x.shape))
 
 
-def with_batch(x: Batched, batch: Batch | None) -> Tensor:
+def with_batch(x: Batched, batch: Axis | None) -> Tensor:
     """The payload of `x` with the batch axis, repeated along it if `x` is the same for every example."""
     if batch is None or x.batch is not None:
         return x.payload

@@ -25,7 +25,7 @@ from ...graph.recording import mode, recording
 from ...tensor.tensor import ArrayLike, Tensor, wrap
 from ..interpreter import LiftedBackend
 from . import indexing  # noqa: F401  (registers the rules of indexing and searching)
-from .arrays import Batch, Batched, in_graph
+from .arrays import Axis, Batched, in_graph
 from .functions import elementwise
 from .payloads import RULES, with_batch
 
@@ -184,7 +184,7 @@ class _Call:
         self.wanted = [True] * len(wanted) if op.sequence else wanted
         tracked = (True,) if op.sequence else tuple(wanted)
         self.save = op.savers.get(tracked) or op.saver(tracked)
-        self.batches: list[Batch | None] = []  # those of the outputs
+        self.batches: list[Axis | None] = []  # those of the outputs
         self.container: Any = None  # the type of the container of several outputs
 
     def parameters(self, payloads: Sequence[Any]) -> tuple[list[Any], list[Any]]:

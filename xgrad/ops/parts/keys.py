@@ -25,7 +25,7 @@ def is_basic(key: Any) -> bool:
 
 
 def raw_key(x: Array, key: Any) -> Any:
-    """`key` as the library of `x` takes it: Tensors unwrapped, lists and arrays of NumPy converted to arrays beside `x`."""
+    """`key` in the form that the library of `x` takes: Tensors are unwrapped, lists and NumPy arrays converted."""
     if is_basic(key):
         return key
     if key.__class__ is tuple:

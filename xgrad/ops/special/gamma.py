@@ -242,7 +242,7 @@ polygamma.vjp(x=lambda xp, g, n, x: g * xp.special.polygamma(n + 1, x))
 
 @derivative("x", "d")
 def polygamma_difference(xp: Any, x: ArrayLike, d: ArrayLike, /, n: int) -> Tensor:
-    """``polygamma(n, x + d) - polygamma(n, x)``, precise where `d` is small beside `x`, and where both are large.
+    """``polygamma(n, x + d) - polygamma(n, x)``, precise where `d` is small relative to `x`, and where both are large.
 
     Parameters
     ----------

@@ -308,7 +308,7 @@ def _constant(xp: Any, values: list[float], like: Any) -> Any:
 
 
 def _not_tiny(xp: Any, exponent: Any) -> Any:
-    """Exponents of terms of which the largest is about 1, bounded so that negligible terms do not underflow."""
+    """Exponents of terms, the largest of which is about 1; bounded so that negligible terms do not underflow."""
     return xp.maximum(exponent, xp.full_like(exponent, -600.0))
 
 
