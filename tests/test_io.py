@@ -118,14 +118,14 @@ def test_clear_errors(path, tmp_path):
     assert os.listdir(tmp_path) == []
     path.write_bytes(b"\x10\0\0\0\0\0\0\0 not at all")
     for read in (io.load, io.load_metadata):
-        with pytest.raises(ValueError, match="is no safetensors file, or is cut off"):
+        with pytest.raises(ValueError, match="is not a safetensors file, or is incomplete"):
             read(path)
 
 
 def test_a_file_that_is_cut_off(path):
     io.save(path, {"x": np.ones(100)})
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ValueError, match="cut off"):
+    with pytest.raises(ValueError, match="incomplete"):
         io.load(path)
 
 
@@ -239,7 +239,7 @@ MALFORMED = {
 def test_every_malformed_file_is_refused_by_load_and_load_metadata_alike(path, content, check):
     path.write_bytes(content)
     for read in (io.load, io.load_metadata):
-        with pytest.raises(ValueError, match="model.safetensors is no safetensors file, or is cut off"):
+        with pytest.raises(ValueError, match="model.safetensors is not a safetensors file, or is incomplete"):
             read(path, check=check)
 
 
@@ -249,7 +249,7 @@ def test_a_file_cut_at_any_byte_is_refused(path):
     for n in range(len(whole)):
         path.write_bytes(whole[:n])
         for read in (io.load, io.load_metadata):
-            with pytest.raises(ValueError, match="cut off"):
+            with pytest.raises(ValueError, match="incomplete"):
                 read(path)
 
 
@@ -409,7 +409,7 @@ def test_the_checksum_survives_another_writer_of_the_same_tensors(path, safetens
     assert io.load(path)["x"].tolist() == [1.0, 2.0]
     header["__metadata__"]["xgrad.checksum"] = "sha256:00"
     path.write_bytes(packed(header, whole[8 + length :]))
-    with pytest.raises(ValueError, match="of a kind that this release of xgrad does not know"):
+    with pytest.raises(ValueError, match="which this release of xgrad cannot compare"):
         io.load(path)
 
 
@@ -426,7 +426,7 @@ REFUSED = {
     "a number as name": ({1: np.ones(2)}, {}, TypeError, "the name 1"),
     "None as name": ({None: np.ones(2)}, {}, TypeError, "the name None"),
     "bytes as name": ({b"x": np.ones(2)}, {}, TypeError, "the name b'x'"),
-    "half of a character as name": ({"\ud800": np.ones(2)}, {}, ValueError, "no valid Unicode"),
+    "half of a character as name": ({"\ud800": np.ones(2)}, {}, ValueError, "not valid Unicode"),
     "a number": ({"x": 1.0}, {}, TypeError, "'x': float"),
     "None": ({"x": None}, {}, TypeError, "'x': NoneType"),
     "something with a dtype": ({"x": Nameless()}, {}, TypeError, "'x': Nameless"),
@@ -437,11 +437,11 @@ REFUSED = {
     "times": ({"x": np.asarray(["2000"], "datetime64[Y]")}, {}, TypeError, "x is datetime64"),
     "records": ({"x": np.zeros(2, "f4,i4")}, {}, TypeError, "cannot hold"),
     "a masked array": ({"x": np.ma.masked_array([1.0, 2.0], [True, False])}, {}, TypeError, "MaskedArray"),
-    "metadata a list": ({}, [1], TypeError, "metadata maps names to facts.* but it is a list"),
+    "metadata a list": ({}, [1], TypeError, "metadata maps names to values.* but it is a list"),
     "metadata a string": ({}, "epoch", TypeError, "but it is a str"),
-    "metadata with a number as name": ({}, {1: 2}, TypeError, "metadata holds the name 1"),
+    "metadata with a number as name": ({}, {1: 2}, TypeError, "metadata has the name 1"),
     "metadata with a number as inner name": ({}, {"a": [{1: 2}]}, TypeError, r"metadata\['a'\] .*the key 1 is a int"),
-    "metadata that JSON lacks": ({}, {"a": np.ones(2)}, TypeError, r"metadata\['a'\] is nothing that JSON holds"),
+    "metadata that JSON lacks": ({}, {"a": np.ones(2)}, TypeError, r"metadata\['a'\] cannot be written as JSON"),
     "metadata that holds itself": ({}, (lambda a: a.append(a) or {"a": a})([]), TypeError, r"metadata\['a'\]"),
     "the name of the checksum": ({}, {"xgrad.checksum": 1}, ValueError, "xgrad's own entry"),
 }
@@ -521,7 +521,7 @@ def test_symbolic_links_are_followed(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_what_is_no_ordinary_file_is_not_replaced(path):
     os.mkfifo(path)
-    with pytest.raises(OSError, match="no ordinary file"):
+    with pytest.raises(OSError, match="not an ordinary file"):
         io.save(path, {"x": np.ones(2)})
     assert stat.S_ISFIFO(path.stat().st_mode)
     data = packed({"a": entry()}, b"1")

@@ -59,16 +59,18 @@ def test_there_and_back(container: Any, count: int) -> None:
 def test_map_over_several() -> None:
     pytest.importorskip("optree")
     assert tree.map(lambda x, y: x + y, {"a": [1.0, 2.0]}, {"a": [10.0, 20.0]}) == {"a": [11.0, 22.0]}
-    with pytest.raises(ValueError, match=r"tree.map: container 1 must be nested as .*\{'a': \[\*, \*\]\}, not .*\{'a': \*\}"):
+    with pytest.raises(
+        ValueError, match=r"tree.map: container 1 must have the structure .*\{'a': \[\*, \*\]\}\), not .*\{'a': \*\}"
+    ):
         tree.map(lambda x, y: x, {"a": [1.0, 2.0]}, {"a": 1.0})
-    with pytest.raises(ValueError, match="a tuple of arrays"):
+    with pytest.raises(ValueError, match="a tuple of .* array"):
         tree.map(lambda x, y: x, [1.0], (1.0,))
 
 
 def test_a_label_is_part_of_the_structure() -> None:
     f = lambda box: box.inside**2
     assert xgrad.jvp(f, (Box(3.0, "x"),), (Box(1.0, "x"),)) == (9.0, 6.0)
-    with pytest.raises(ValueError, match="nested"):
+    with pytest.raises(ValueError, match="structure"):
         xgrad.jvp(f, (Box(3.0, "x"),), (Box(1.0, "y"),))
 
 
@@ -195,9 +197,9 @@ def test_frozen_parameters_are_constants() -> None:
 def test_structures_that_differ() -> None:
     pytest.importorskip("optree")
     one, other = nn.Linear(3, 1), nn.Linear(3, 1, bias=False)
-    with pytest.raises(ValueError, match="jvp: the tangents must be nested as that of which they are"):
+    with pytest.raises(ValueError, match="jvp: the tangent must have the structure of its argument"):
         xgrad.jvp(lambda m: loss(m, X), (one,), (other,))
-    with pytest.raises(ValueError, match=r"vjp: the cotangents must be nested .*\{'y': \*\}, not .*\{'z': \*\}"):
+    with pytest.raises(ValueError, match=r"vjp: the cotangent must have the structure .*\{'y': \*\}\), not .*\{'z': \*\}"):
         xgrad.vjp(lambda x: {"y": x * 2}, X)[1]({"z": X})
 
 

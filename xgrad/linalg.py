@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .ops.beyond.matrix_functions import matrix_function
 from .ops.linalg import (
     cholesky,
     cross,
@@ -26,7 +27,6 @@ from .ops.linalg import (
     vector_norm,
 )  # fmt: skip
 from .ops.linear_algebra import matmul, matrix_transpose, tensordot, vecdot
-from .ops.beyond.matrix_functions import matrix_function
 
 __all__ = [
     "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matmul", "matrix_function",

@@ -1,14 +1,14 @@
 """Seeded random numbers, the same on every backend.
 
-Numbers are drawn on the host by NumPy's Philox generator and moved to the backend, so that a seed gives the same run
-everywhere. The functions of this module use one generator that the whole process shares; `Generator` makes others.
+NumPy's Philox generator draws numbers on the host, and they are moved to the backend, so that a seed gives the same numbers
+on every backend. The functions of this module use one generator that the process shares; `Generator` makes others.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -18,8 +18,8 @@ from .backend.protocol import Backend
 from .backend.scopes import Scope
 from .backend.select import current_backend
 from .graph.recording import interpreters
-from .interpreters.batch.arrays import Batch
-from .interpreters.batch.backend import backend_on, base_of
+from .interpreters.batch.backend import Batch
+from .interpreters.interpreter import base_of
 from .tensor.tensor import Tensor, wrap
 
 __all__ = [
@@ -31,18 +31,18 @@ Shape = int | tuple[int, ...]
 
 
 class Generator:
-    """A stream of random numbers that starts at a seed.
+    """A stream of random numbers that starts with a seed.
 
     Parameters
     ----------
     seed : int, optional
-        Where the stream starts; without it, somewhere new each time.
+        The seed of the stream; by default a new one from the operating system.
 
     Notes
     -----
-    Arrays are made on the selected backend, or on the backend and device of the tensor given as `like`. float64 numbers
-    are drawn with 53 random bits and all narrower ones with 24, so the numbers depend on the data type, but not on the
-    backend. A generator may be shared by threads; the order in which they draw is then theirs.
+    Arrays are on the selected backend, or on the backend and device of the tensor `like`. Numbers have 53 random bits in
+    float64, and 24 in narrower data types: they depend on the data type, but not on the backend. Threads may share a generator;
+    the order in which they draw is not determined.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Generator:
 
     @property
     def _host(self) -> Any:
-        """NumPy's generator that does the work: another, where draws are repeated."""
+        """The NumPy generator to draw from: another one while draws are repeated."""
         host = self._own
         for draws in _active.get():
             host = draws.host(self, host)
@@ -76,7 +76,7 @@ class Generator:
         device: Any = None,
         like: Tensor | None = None,
     ) -> Tensor:
-        """Numbers spread evenly over the half-open interval from `low` to `high` (rounding may reach `high` itself).
+        """Numbers from the uniform distribution on the half-open interval from `low` to `high` (rounding may give `high`).
 
         Parameters
         ----------
@@ -85,11 +85,11 @@ class Generator:
         low, high : float
             The interval.
         dtype : optional
-            A real floating data type; else that of `like`; else the default data type.
+            A real floating data type; by default that of `like`, or the default data type.
         device : optional
-            Where the result shall live; else where `like` lives.
+            The device of the result; by default that of `like`.
         like : Tensor, optional
-            Make the result on the backend and device of this tensor.
+            A tensor whose backend and device the result has.
 
         Returns
         -------
@@ -109,15 +109,17 @@ class Generator:
         """
         if not high >= low:
             raise ValueError(f"uniform: high ({high}) must be at least low ({low})")
-        wanted = _floating("uniform", dtype, like)
+        result_dtype = _floating("uniform", dtype, like)
         size = _shape("uniform", shape)
-        precision: Any = "float64" if wanted is float64 else "float32"
+        precision: Any = "float64" if result_dtype is float64 else "float32"
 
         def draw() -> Any:
-            drawn = self._host.random(size, dtype=precision)
-            return drawn if (low, high) == (0.0, 1.0) else drawn * drawn.dtype.type(high - low) + drawn.dtype.type(low)
+            numbers = self._host.random(size, dtype=precision)
+            if (low, high) == (0.0, 1.0):
+                return numbers
+            return numbers * numbers.dtype.type(high - low) + numbers.dtype.type(low)
 
-        return _move(draw, wanted, device, like)
+        return _move(draw, result_dtype, device, like)
 
     def normal(
         self,
@@ -129,7 +131,7 @@ class Generator:
         device: Any = None,
         like: Tensor | None = None,
     ) -> Tensor:
-        """Numbers from the normal distribution of this mean and standard deviation; the rest as in `uniform`.
+        """Numbers from the normal distribution with this mean and standard deviation; other parameters as in `uniform`.
 
         Raises
         ------
@@ -144,25 +146,27 @@ class Generator:
         """
         if not std >= 0:
             raise ValueError(f"normal: std ({std}) must not be negative")
-        wanted = _floating("normal", dtype, like)
+        result_dtype = _floating("normal", dtype, like)
         size = _shape("normal", shape)
-        precision: Any = "float64" if wanted is float64 else "float32"
+        precision: Any = "float64" if result_dtype is float64 else "float32"
 
         def draw() -> Any:
-            drawn = self._host.standard_normal(size, dtype=precision)
-            return drawn if (mean, std) == (0.0, 1.0) else drawn * drawn.dtype.type(std) + drawn.dtype.type(mean)
+            numbers = self._host.standard_normal(size, dtype=precision)
+            if (mean, std) == (0.0, 1.0):
+                return numbers
+            return numbers * numbers.dtype.type(std) + numbers.dtype.type(mean)
 
-        return _move(draw, wanted, device, like)
+        return _move(draw, result_dtype, device, like)
 
     def integers(
         self, low: int, high: int, shape: Shape = (), *, dtype: Any = None, device: Any = None, like: Tensor | None = None
     ) -> Tensor:
-        """Integers from `low` to `high`, without `high` itself, each as likely as the others; int64 unless told otherwise.
+        """Integers from `low` to ``high - 1`` with equal probability; by default of int64.
 
         Raises
         ------
         ValueError
-            If there is no integer from `low` to `high`.
+            If `low` is not less than `high`.
 
         Examples
         --------
@@ -172,14 +176,14 @@ class Generator:
         True
         """
         if not low < high:
-            raise ValueError(f"integers: there is none from {low} to {high}, which itself is left out")
+            raise ValueError(f"integers: there is none from {low} to {high}, since {high} itself is not included")
         size = _shape("integers", shape)
         return _move(
             lambda: self._host.integers(low, high, size, dtype="int64"), int64 if dtype is None else dtype_of(dtype), device, like
         )
 
     def permutation(self, n: int, *, device: Any = None, like: Tensor | None = None) -> Tensor:
-        """The integers from 0 to ``n - 1`` in random order.
+        """The integers from 0 to ``n - 1`` in a random order.
 
         Examples
         --------
@@ -191,12 +195,12 @@ class Generator:
         return _move(lambda: self._host.permutation(count), int64, device, like)
 
     def choice(self, n: int, k: int, *, device: Any = None, like: Tensor | None = None) -> Tensor:
-        """`k` different integers from 0 to ``n - 1``, in random order.
+        """`k` different integers from 0 to ``n - 1``, in a random order.
 
         Raises
         ------
         ValueError
-            If `k` is more than `n`.
+            If `k` is negative or more than `n`.
 
         Examples
         --------
@@ -214,7 +218,7 @@ class Generator:
         Raises
         ------
         ValueError
-            If `p` is no probability.
+            If `p` is not a probability.
 
         Examples
         --------
@@ -228,11 +232,11 @@ class Generator:
         return _move(lambda: self._host.random(size, dtype="float32") < p, dtype_of("bool"), device, like)
 
     def split(self, n: int) -> list[Generator]:
-        """`n` new generators, each seeded with 128 bits drawn from this one: their streams are as good as independent."""
+        """`n` new generators, each seeded with 128 bits drawn from this one. Their streams are independent for all purposes."""
         return [Generator(int.from_bytes(self._host.bytes(16), "little")) for _ in range(n)]
 
     def get_state(self) -> dict[str, Any]:
-        """Where the stream is, as integers and lists that JSON can hold; `set_state` goes back there."""
+        """The state of the stream, as a dict of integers and lists, which JSON can store; see `set_state`."""
         state = self._host.bit_generator.state
         return {
             "bit_generator": state["bit_generator"],
@@ -243,12 +247,12 @@ class Generator:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue where `get_state` was called.
+        """Set the stream to a state that `get_state` returned.
 
         Raises
         ------
         ValueError
-            If `state` is not what `get_state` returned.
+            If `state` is not a state that `get_state` returned.
 
         Examples
         --------
@@ -271,7 +275,7 @@ class Generator:
                 **{name: state[name] for name in ("buffer_pos", "has_uint32", "uinteger")},
             }
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"set_state: this is no state of a generator ({error}); pass what get_state() returned") from error
+            raise ValueError(f"set_state: this is no state of a generator ({error}); pass a result of get_state()") from error
 
     def __reduce__(self) -> Any:
         return _with_state, (self.get_state(),)
@@ -281,56 +285,64 @@ class Generator:
 
 
 def _with_state(state: Mapping[str, Any]) -> Generator:
-    made = Generator(0)
-    made.set_state(state)
-    return made
+    """A new generator with this state."""
+    generator = Generator(0)
+    generator.set_state(state)
+    return generator
 
 
-def _shape(what: str, shape: Shape) -> tuple[int, ...]:
-    given = shape if isinstance(shape, (tuple, list)) else (shape,)
-    if not all(hasattr(n, "__index__") and n >= 0 for n in given):
-        raise ValueError(f"{what}: a shape is made of integers of at least 0, not {shape!r}")
-    return tuple(int(n) for n in given)
+def _shape(function: str, shape: Shape) -> tuple[int, ...]:
+    """The argument `shape` of a function as a tuple."""
+    lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(hasattr(n, "__index__") and n >= 0 for n in lengths):
+        raise ValueError(f"{function}: a shape is made of integers of at least 0, not {shape!r}")
+    return tuple(int(n) for n in lengths)
 
 
-def _floating(what: str, dtype: Any, like: Tensor | None) -> Any:
-    found = dtype_of(dtype) if dtype is not None else get_default_dtype() if like is None else like.dtype
-    if found.kind != "real floating":
-        raise TypeError(f"{what}: the result is real floating, so dtype cannot be {found.name}")
-    return found
+def _floating(function: str, dtype: Any, like: Tensor | None) -> Any:
+    """The real floating data type of the result of a function."""
+    result = dtype_of(dtype) if dtype is not None else get_default_dtype() if like is None else like.dtype
+    if result.kind != "real floating":
+        raise TypeError(f"{function}: the result is real floating, so dtype cannot be {result.name}")
+    return result
 
 
 def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None) -> Tensor:
-    """What `draw` draws on the host; in a batch, for each example, if its `vmap` says so."""
-    import numpy
+    """The numbers that `draw` returns on the host, as a Tensor. Every array of random numbers comes from this function.
 
+    `draw` is called for each example of the active batches with ``randomness="different"``.
+    """
     backend: Backend = current_backend() if like is None else base_of(like._data)
     if device is None and like is not None:
         device = like.device
-    apart = _batches_apart()
-    if apart:
-        examples = [draw() for _ in range(math.prod(batch.size for batch in apart))] or [draw()]
-        drawn = numpy.stack(examples)[: math.prod(batch.size for batch in apart)]
-        drawn = drawn.reshape(tuple(batch.size for batch in apart) + drawn.shape[1:])
-    else:
-        drawn = draw()
-    host = numpy.asarray(drawn)
-    if dtype.name != "bfloat16" and host.dtype != dtype.name:
-        host = host.astype(dtype.name)
-    made = backend.from_numpy(host, device)
-    out = wrap(backend.xp.astype(made, backend.native_dtype(dtype), copy=False))
-    for batch in apart:
-        out = wrap(backend_on(backend, batch.level).cls(out, batch))
+    batches = _different_batches()
+    array = backend.from_numpy(_drawn(draw, [batch.size for batch in batches], dtype), device)
+    out = wrap(backend.xp.astype(array, backend.native_dtype(dtype), copy=False))
+    for batch in batches:
+        out = wrap(batch.backend(backend).cls(out, batch))
     return out
 
 
-def _batches_apart() -> list[Batch]:
-    """The batches, the outermost first, of which every example shall have numbers of its own."""
-    active: tuple[Batch, ...] = interpreters.get()
+def _drawn(draw: Callable[[], Any], sizes: Sequence[int], dtype: Any) -> Any:
+    """The results of `draw` on the host, stacked along axes of these sizes, in a dtype of NumPy's."""
+    import numpy
+
+    if sizes:
+        count = math.prod(sizes)
+        numbers = numpy.stack([draw() for _ in range(max(count, 1))])[:count]
+        host = numbers.reshape((*sizes, *numbers.shape[1:]))
+    else:
+        host = numpy.asarray(draw())
+    return host if dtype.name == "bfloat16" or host.dtype == dtype.name else host.astype(dtype.name)
+
+
+def _different_batches() -> list[Batch]:
+    """The active batches whose examples have their own random numbers, the outermost first."""
+    active = [entry for entry in interpreters.get() if isinstance(entry, Batch)]
     if any(batch.randomness == "error" for batch in active):
         raise RuntimeError(
-            "vmap: its function draws random numbers; say whether each example shall have its own, vmap(f, "
-            'randomness="different"), or all the same, randomness="same"'
+            'vmap: its function draws random numbers; pass randomness="different" to vmap for each example to have its own, or '
+            'randomness="same" for all to have the same'
         )
     return [batch for batch in active if batch.randomness == "different"]
 
@@ -343,37 +355,37 @@ _lock = threading.Lock()
 
 
 def replaying(state: Mapping[str, Any]) -> Scope[Generator | None]:
-    """Draw the same numbers again, in this thread or task alone: the body starts where `get_state` returned `state`.
+    """Let the functions of this module draw from a generator with this state in the body, in this thread or task only.
 
-    It is a decorator too, also of generators and ``async def``, which go on drawing where they were when they are resumed.
+    It is a decorator too, also of generators and ``async def`` functions, which continue their stream when they are resumed.
     """
     return _Replaying(replaying, (state,), lambda: (_replayed, _with_state(state)))
 
 
 class _Replaying(Scope["Generator | None"]):
     def for_steps(self) -> Callable[[], Scope[Generator | None]]:
-        setting = self._setting()  # of all steps of one generator: they go on in the same stream
+        setting = self._setting()  # one for all steps of a generator function, so that they continue the same stream
         return lambda: Scope(replaying, self._arguments, lambda: setting)
 
 
 class Draws:
-    """The generators that a function draws from while this notes them; and, while it repeats them, those draws again."""
+    """The generators that a function draws from, with their states before, so that its draws can be repeated."""
 
     def __init__(self) -> None:
         self._states: dict[Generator, Any] = {}
-        self._again: dict[Generator, Any] | None = None
+        self._repeating: dict[Generator, Any] | None = None  # NumPy generators that repeat the draws
 
     def host(self, generator: Generator, host: Any) -> Any:
-        """NumPy's generator for `generator`, for which `host` stands so far."""
-        if self._again is not None:
-            return self._again.get(generator, host)
+        """The NumPy generator that `generator` draws from, instead of `host`."""
+        if self._repeating is not None:
+            return self._repeating.get(generator, host)
         if generator not in self._states:
             self._states[generator] = host.bit_generator.state
         return host
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note where each generator is when it is first drawn from in the body."""
+        """Note the state of each generator before its first draw in the body."""
         token = _active.set((*_active.get(), self))
         try:
             yield
@@ -381,25 +393,26 @@ class Draws:
             _active.reset(token)
 
     def repeated(self) -> AbstractContextManager[None]:
-        """Have the generators draw in the body what they drew, and be afterwards where they are now."""
+        """Repeat the noted draws in the body, without a change of the generators."""
         import numpy
 
-        other = Draws()
-        other._again = {}
+        draws = Draws()
+        draws._repeating = {}
         for generator, state in self._states.items():
-            other._again[generator] = numpy.random.Generator(numpy.random.Philox(0))
-            other._again[generator].bit_generator.state = state
-        return other.noted()
+            host = draws._repeating[generator] = numpy.random.Generator(numpy.random.Philox(0))
+            host.bit_generator.state = state
+        return draws.noted()
 
 
 _active: ContextVar[tuple[Draws, ...]] = ContextVar("xgrad_draws", default=())
+"""Those that are noting or repeating, the outermost first."""
 
 
 def default_generator() -> Generator:
     """The generator that the functions of this module draw from."""
     global _default
-    if (again := _replayed.get()) is not None:
-        return again
+    if (replayed := _replayed.get()) is not None:
+        return replayed
     with _lock:
         if _default is None:
             _default = Generator()
@@ -407,7 +420,7 @@ def default_generator() -> Generator:
 
 
 def seed(n: int, /) -> None:
-    """Start the stream of the functions of this module, and of everything that is given no generator, at a seed.
+    """Seed the generator of the process, from which the functions of this module draw, and layers without their own generator.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Nested containers of arrays: taken apart into their arrays, and put together again.
+"""Nested containers of arrays: flattened into their arrays, and rebuilt from arrays.
 
-Tuples, lists, dicts, named tuples, dataclasses, `xgrad.nn.Module`s, and whatever is registered here are containers; None is
-an empty one, and everything else is a leaf. A single container of nothing but arrays needs nothing else; what is nested
-deeper is optree's work (``pip install xgrad[tree]``), and so are dicts, named tuples and dataclasses.
+Tuples, lists, dicts, named tuples, dataclasses, `xgrad.nn.Module`s and registered classes are containers; None is an empty
+container, and anything else is a leaf. A tuple, a list, a module or a registered container of arrays only needs no other package.
+Deeper nesting, dicts, named tuples and dataclasses need optree (``pip install xgrad[tree]``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 __all__ = ["Structure", "flatten", "map", "register", "unflatten"]
 
 
-class _Kind(NamedTuple):
-    """How containers of one class are taken apart and put together."""
+class Container(NamedTuple):
+    """The functions that flatten and rebuild the containers of one class."""
 
     flatten: Callable[[Any], tuple[Iterable[Any], Any]]
     unflatten: Callable[[Any, Sequence[Any]], Any]
@@ -25,42 +25,42 @@ class _Kind(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Single:
-    """The structure of one container of nothing but arrays, for which optree is not needed."""
+    """The structure of a container of arrays only, for which optree is not needed.
+
+    `rest` is what the container's `flatten` returned besides the arrays.
+    """
 
     cls: type
     rest: Any
 
-    def __str__(self) -> str:
-        return f"a {self.cls.__name__} of arrays"
-
 
 @dataclasses.dataclass(frozen=True)
 class Structure:
-    """How a container was built: what is left of it when its arrays are taken out. Two of them can be compared."""
+    """The structure of a container without its arrays. Structures can be compared."""
 
-    spec: Any = None  # None for a single array; of one container of arrays a _Single; else optree's
-    paths: tuple[str, ...] = ("",)  # where each array stood, as Python writes it: "['w'][0]"
+    spec: Any = None  # None for a single array, a _Single for a container of arrays only, else optree's
+    paths: tuple[str, ...] = ("",)  # the place of each array, as Python writes it: "['w'][0]"
 
     def unflatten(self, leaves: Iterable[Any]) -> Any:
-        """The container again, with `leaves` where its arrays were."""
+        """A container of this structure, filled with `leaves`."""
         leaves = list(leaves)
         if len(leaves) != len(self.paths):
             raise ValueError(f"unflatten: the structure {self} has {len(self.paths)} arrays, but {len(leaves)} were given")
         if self.spec is None:
             return leaves[0]
         if isinstance(self.spec, _Single):
-            return _kind_of(self.spec.cls).unflatten(self.spec.rest, leaves)  # type: ignore[union-attr]
+            return _container_of(self.spec.cls).unflatten(self.spec.rest, leaves)  # type: ignore[union-attr]
         import optree
 
         return optree.tree_unflatten(self.spec, leaves)
 
-    def flatten_up_to(self, tree: Any, what: str = "the container") -> list[Any]:
-        """What stands in `tree` where this structure has its arrays; None stands for as many of it as belong there.
+    def flatten_up_to(self, tree: Any, name: str = "the container") -> list[Any]:
+        """The parts of `tree` in the places of this structure's arrays; if `tree` is None, each part is None.
 
         Raises
         ------
         ValueError
-            If `tree` is not built like this, with a message about `what`.
+            If `tree` does not have this structure; the message calls it `name`.
         """
         if self.spec is None:
             return [tree]
@@ -68,43 +68,47 @@ class Structure:
             return [None] * len(self.paths)
         if isinstance(self.spec, _Single):
             if tree.__class__ is self.spec.cls:
-                parts, rest = _kind_of(self.spec.cls).flatten(tree)  # type: ignore[union-attr]
+                parts, rest = _container_of(self.spec.cls).flatten(tree)  # type: ignore[union-attr]
                 parts = list(parts)
                 if len(parts) == len(self.paths) and rest == self.spec.rest:
                     return parts
         else:
             try:
-                found: list[Any] = self.spec.flatten_up_to(tree)
-                return found
+                leaves: list[Any] = self.spec.flatten_up_to(tree)
+                return leaves
             except ValueError:
                 pass
-        raise ValueError(f"{what} must be nested as that of which it is, {self}, not {_told(tree)}")
+        try:
+            mismatch = self.mismatch(flatten(tree)[1])
+        except ImportError:
+            mismatch = f"({self}), not a {type(tree).__name__}"
+        raise ValueError(f"{name} must have the structure {mismatch}")
+
+    def mismatch(self, other: Structure) -> str:
+        """The two structures in words, for a message that `other` should be this one."""
+        data = " with other data" if str(other) == str(self) else ""
+        return f"({self}), not {other}{data}"
 
     def __str__(self) -> str:
         if self.spec is None:
             return "a single array"
         if isinstance(self.spec, _Single):
-            return "None" if self.spec.cls is type(None) else f"{self.spec} ({len(self.paths)} of them)"
+            count = len(self.paths)
+            return "None" if self.spec.cls is type(None) else f"a {self.spec.cls.__name__} of {count} array{'s' * (count != 1)}"
         return str(self.spec).removeprefix("PyTreeSpec(").removesuffix(")").partition(", namespace=")[0]
 
 
-def _told(tree: Any) -> str:
-    try:
-        return str(flatten(tree)[1])
-    except ImportError:
-        return f"a {type(tree).__name__}"
-
-
 ARRAY = Structure()
+"""The structure of a single array."""
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
-    """The arrays in `tree`, in a fixed order (dicts by their keys), and its structure; None counts as an empty container.
+    """The arrays in `tree`, in a fixed order (dicts by sorted keys), and its structure; None is an empty container.
 
     Raises
     ------
     ImportError
-        If `tree` is a deeper container, and optree is not installed.
+        If `tree` needs optree, and optree is not installed.
 
     Examples
     --------
@@ -115,51 +119,51 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     >>> xgrad.tree.unflatten(structure, [10.0, 20.0, 30.0])
     {'b': 30.0, 'a': (10.0, [20.0])}
     """
-    kind = _kind_of(tree.__class__)
-    if kind is None and _is_array(tree):
+    container = _container_of(tree.__class__)
+    if container is None and _is_array(tree):
         return [tree], ARRAY
-    if kind is not None:
-        parts, rest = kind.flatten(tree)
+    if container is not None:
+        parts, rest = container.flatten(tree)
         parts = list(parts)
-        if all(_kind_of(part.__class__) is None and _is_array(part) for part in parts):
+        if all(_container_of(part.__class__) is None and _is_array(part) for part in parts):
             return parts, Structure(_Single(tree.__class__, rest), _paths(rest, len(parts)))
     try:
         import optree
     except ImportError:
-        if kind is not None or isinstance(tree, (tuple, dict)) or _is_dataclass(tree):
+        if container is not None or isinstance(tree, (tuple, dict)) or _is_dataclass(tree):
             raise ImportError(
-                f"a {type(tree).__name__} of this kind needs optree, which is not installed: pip install optree; single "
-                "arrays, and tuples, lists and modules of nothing else, do without"
+                f"this {type(tree).__name__} needs optree, which is not installed: pip install optree; single arrays, and "
+                "tuples, lists and modules of arrays only, do not need it"
             ) from None
         return [tree], ARRAY
     leaves, spec = optree.tree_flatten(tree, namespace="xgrad")
-    while unknown := {type(leaf) for leaf in leaves if _kind_of(type(leaf)) is not None or _is_dataclass(leaf)}:
-        with _telling:
-            for cls in unknown - _told_of:
-                _tell(optree, cls)
-                _told_of.add(cls)
+    while unknown := {type(leaf) for leaf in leaves if _container_of(type(leaf)) is not None or _is_dataclass(leaf)}:
+        with _registering:
+            for cls in unknown - _in_optree:
+                _register_in_optree(optree, cls)
+                _in_optree.add(cls)
         leaves, spec = optree.tree_flatten(tree, namespace="xgrad")
     return leaves, Structure(spec, tuple(accessor.codify("") for accessor in optree.treespec_accessors(spec)))
 
 
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
-    """The container of this structure with `leaves` where its arrays were; see `flatten`.
+    """A container of this structure, filled with `leaves`; see `flatten`.
 
     Raises
     ------
     ValueError
-        If there are more or fewer of them than there were arrays.
+        If the number of leaves is wrong.
     """
     return structure.unflatten(leaves)
 
 
 def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
-    """`tree` with `f` applied to each of its arrays, and to those at the same place in the other containers.
+    """`tree` with `f` applied to each of its arrays, together with the arrays in the same place of the other containers.
 
     Raises
     ------
     ValueError
-        If one of `rest` is not built like `tree`.
+        If one of `rest` does not have the structure of `tree`.
 
     Examples
     --------
@@ -179,26 +183,26 @@ def register(
     *,
     subclasses: bool = False,
 ) -> None:
-    """Make a class of your own a container, for every transform.
+    """Make a class a container, for every transform.
 
     Parameters
     ----------
     cls : type
         The class.
     flatten : callable
-        Takes an object of it; returns a pair of its parts, which may be containers themselves, and of what else is needed to
-        build it. That is compared (``==``) when two structures are.
+        Takes an object of the class, and returns a pair: its parts, which may be containers, and the other data needed to
+        rebuild it. These data are compared (``==``) when two structures are.
     unflatten : callable
-        Takes the second of these and the parts; returns the object.
+        Takes the other data and the parts, and returns the object.
     subclasses : bool
-        Whether this holds for subclasses too, unless they are registered themselves.
+        Whether subclasses are containers too, unless they are registered themselves.
 
     Raises
     ------
     TypeError
-        If `cls` is no class.
+        If `cls` is not a class.
     ValueError
-        If it is a container already.
+        If `cls` is a container already.
 
     Examples
     --------
@@ -212,31 +216,32 @@ def register(
     """
     if not isinstance(cls, type):
         raise TypeError(f"register: the first argument is a class, not {cls!r}")
-    if cls in _kinds:
+    if cls in _containers:
         raise ValueError(f"register: {cls.__name__} is a container already")
-    _kinds[cls] = _Kind(flatten, unflatten, subclasses)
-    _found.clear()
+    _containers[cls] = Container(flatten, unflatten, subclasses)
+    _by_class.clear()
 
 
-_kinds: dict[type, _Kind] = {
-    type(None): _Kind(lambda x: ((), None), lambda _, parts: None, False),
-    tuple: _Kind(lambda x: (x, None), lambda _, parts: tuple(parts), False),
-    list: _Kind(lambda x: (x, None), lambda _, parts: list(parts), False),
+_containers: dict[type, Container] = {
+    type(None): Container(lambda x: ((), None), lambda _, parts: None, False),
+    tuple: Container(lambda x: (x, None), lambda _, parts: tuple(parts), False),
+    list: Container(lambda x: (x, None), lambda _, parts: list(parts), False),
 }
-_found: dict[type, _Kind | None] = {}
-_telling = threading.Lock()
-_told_of: set[type] = set()  # what optree knows
+_by_class: dict[type, Container | None] = {}  # a cache of `_container_of`
+_registering = threading.Lock()
+_in_optree: set[type] = set()  # the classes that are registered in optree
 
 
-def _kind_of(cls: type) -> _Kind | None:
-    if cls not in _found:
-        kinds = ((base, _kinds[base]) for base in cls.__mro__ if base in _kinds)
-        _found[cls] = next((kind for base, kind in kinds if base is cls or kind.subclasses), None)
-    return _found[cls]
+def _container_of(cls: type) -> Container | None:
+    """How to flatten objects of `cls`, or None if it is not a container (or only optree's)."""
+    if cls not in _by_class:
+        candidates = ((base, _containers[base]) for base in cls.__mro__ if base in _containers)
+        _by_class[cls] = next((container for base, container in candidates if base is cls or container.subclasses), None)
+    return _by_class[cls]
 
 
 def _paths(rest: Any, count: int) -> tuple[str, ...]:
-    """Where the parts of a single container stand: what it says itself, or their numbers."""
+    """The paths of the parts of a container of arrays: ``rest.paths`` if there are, else their indices."""
     named = getattr(rest, "paths", None)
     return tuple(named) if named is not None else tuple(f"[{k}]" for k in range(count))
 
@@ -249,17 +254,17 @@ def _is_dataclass(x: Any) -> bool:
     return dataclasses.is_dataclass(x) and not isinstance(x, type) and not hasattr(x, "dtype")
 
 
-def _tell(optree: Any, cls: type) -> None:
-    """Have optree know `cls` too."""
-    kind = _kind_of(cls)
-    if kind is None:
+def _register_in_optree(optree: Any, cls: type) -> None:
+    """Register a container or dataclass in optree, in the namespace of xgrad."""
+    container = _container_of(cls)
+    if container is None:
         names = tuple(field.name for field in dataclasses.fields(cls))
 
         def build(_: Any, values: Iterable[Any]) -> Any:
-            made: Any = object.__new__(cls)
+            x: Any = object.__new__(cls)
             for name, value in zip(names, values):
-                object.__setattr__(made, name, value)
-            return made
+                object.__setattr__(x, name, value)
+            return x
 
         optree.register_pytree_node(
             cls,
@@ -270,8 +275,8 @@ def _tell(optree: Any, cls: type) -> None:
         )
         return
 
-    def take(x: Any) -> Any:
-        parts, rest = kind.flatten(x)
+    def take_apart(x: Any) -> Any:
+        parts, rest = container.flatten(x)
         parts = list(parts)
         return parts, rest, _paths(rest, len(parts))
 
@@ -279,4 +284,4 @@ def _tell(optree: Any, cls: type) -> None:
         def codify(self, node: str = "") -> str:
             return f"{node}{self.entry}"
 
-    optree.register_pytree_node(cls, take, kind.unflatten, path_entry_type=Entry, namespace="xgrad")
+    optree.register_pytree_node(cls, take_apart, container.unflatten, path_entry_type=Entry, namespace="xgrad")

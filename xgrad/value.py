@@ -1,4 +1,4 @@
-"""`Value`: the tensor to learn with, which keeps everything to look at."""
+"""`Value`, a Tensor for learning: every intermediate result keeps its data and its gradient."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ __all__ = ["Value"]
 
 
 class Value(Tensor):
-    """A Tensor to learn with: it requires grad unless told otherwise, and every step on the way keeps its data and gradient.
+    """A Tensor for learning: it requires grad by default, and every intermediate result keeps its data and its gradient.
 
-    What is computed from Values are Values. After ``backward`` each of them has its ``grad``, and `xgrad.visualize.draw_dot`
-    shows both numbers at every node. This costs memory, which a plain `Tensor` saves.
+    Results computed from Values are Values. After ``backward`` each of them has its ``grad``, and `xgrad.visualize.draw_dot`
+    shows both numbers at every node. This takes more memory than a plain `Tensor`.
 
     Parameters
     ----------
     data : array, scalar or nested sequence of scalars
-        Always converted to the default data type (float32, see `xgrad.set_default_dtype`), integers too.
+        It is converted to the default data type (float32, see `xgrad.set_default_dtype`), also if it is integer.
     name : str, optional
-        Shown in drawings of the graph.
+        The name in drawings of the graph.
     requires_grad : bool
-        Whether `backward` shall find a gradient for it. False for inputs and targets, if you like.
+        Whether `backward` computes a gradient for it. It may be False for inputs and targets.
     device : optional
-        Put the array on this device.
+        The device to put the array on.
 
     Raises
     ------
     TypeError
-        If `data` is complex or holds no numbers.
+        If `data` is complex or not numeric.
 
     Notes
     -----
-    ``grad`` is zero until `backward` was called, not None. ``c += 1`` makes a new Value and calls that ``c``: the graph keeps
-    both, also where ``c`` was a leaf (a Tensor would stay the same object).
+    ``grad`` is zero until `backward` is called, not None. ``c += 1`` makes a new Value and assigns it to ``c``. The graph has
+    both, also if ``c`` was a leaf; a Tensor would stay the same object.
 
     Examples
     --------
@@ -64,22 +64,22 @@ class Value(Tensor):
             notes.data, notes.name = self._data, name
 
     @classmethod
-    def _recorded(cls, out: Any, node: Node, given: Any) -> None:
-        constants = [None if isinstance(v, Tensor) and v._node is not None else v for v in given]
+    def _recorded(cls, out: Any, node: Node, arguments: Any) -> None:
         notes = node.note()
-        notes.retain, notes.constants = True, constants
-        for one in [out] if isinstance(out, Tensor) else out:
-            if one._node is not None:
-                notes = one._node.note()
-                notes.retain, notes.data = True, one._data
+        notes.retain = True
+        notes.constants = [None if isinstance(x, Tensor) and x._node is not None else x for x in arguments]
+        for y in [out] if isinstance(out, Tensor) else out:
+            if y._node is not None:
+                notes = y._node.note()
+                notes.retain, notes.data = True, y._data
 
-    @property
+    @property  # type: ignore[override]  # the gradient of a Value is a Tensor
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` left here, zero if none came yet; None if this Value does not require grad."""
-        found = Tensor.grad.fget(self)  # type: ignore[attr-defined]
-        if found is None and self._node is not None:
+        """The gradient from `backward`, zero if there is none yet; None if this Value does not require grad."""
+        grad = Tensor.grad.fget(self)  # type: ignore[attr-defined]
+        if grad is None and self._node is not None:
             return wrap(raw_namespace(self._data).zeros_like(self._data))
-        return found  # type: ignore[no-any-return]
+        return grad  # type: ignore[no-any-return]
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -87,7 +87,7 @@ class Value(Tensor):
             value = wrap(raw_namespace(self._data).full_like(self._data, value))
         Tensor.grad.fset(self, value)  # type: ignore[attr-defined]
 
-    # `c += d` names a new Value `c`: what it was made from stays in the graph, and in the drawing.
+    # `c += d` makes a new Value: the old one stays in the graph and in drawings.
 
     __iadd__ = Tensor.__add__
     __isub__ = Tensor.__sub__

@@ -1,15 +1,16 @@
-"""Pictures: the graph behind a tensor, and the curves of a training run."""
+"""Drawings of the graph behind a tensor, and of the curves of a training run."""
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .backend.find import raw_namespace
-from .graph.node import Leaf, Notes, Output, Several
+from .graph.node import Leaf, Node, Notes, Output, Several
 from .graph.walks import newest_first
 from .io import written_whole
 from .tensor.tensor import Tensor
@@ -21,9 +22,9 @@ __all__ = ["Drawing", "draw_curves", "draw_dot", "mermaid"]
 
 
 class Drawing:
-    """A graph as text in the DOT language, in `source`, and as a picture, by `render`.
+    """A graph as text in the DOT language (`source`), and as a picture (`render`).
 
-    Jupyter shows it as a picture where Graphviz is installed.
+    Jupyter shows the picture if Graphviz is installed.
     """
 
     def __init__(self, source: str) -> None:
@@ -37,11 +38,11 @@ class Drawing:
         Parameters
         ----------
         filename : path
-            With or without the ending.
+            The name, with or without the ending.
         format : str
-            ``"svg"``, ``"png"``, ``"pdf"``, or whatever else Graphviz knows; ``"dot"`` writes the text and needs no Graphviz.
+            ``"svg"``, ``"png"``, ``"pdf"``, or another format of Graphviz; ``"dot"`` writes the text and needs no Graphviz.
         timeout : float
-            Seconds after which to give up: the layout of a large graph can take very long.
+            The seconds to wait for Graphviz: the layout of a large graph can take very long.
 
         Raises
         ------
@@ -58,13 +59,13 @@ class Drawing:
         return path
 
     def pipe(self, format: str = "svg", *, timeout: float = 60.0) -> bytes:
-        """The picture itself; arguments and errors as for `render`."""
+        """The picture as bytes; arguments and errors as for `render`."""
         program = shutil.which("dot") or shutil.which("graphviz-pure")
         if program is None:
             raise RuntimeError(
                 "drawing needs the program `dot` of Graphviz, which is not installed here: install your system's package "
                 "graphviz, or `python -m pip install graphviz-pure`. Without it, `.source` is the drawing in the DOT "
-                "language, and xgrad.visualize.mermaid(x) a text that many viewers of Markdown draw"
+                "language, and xgrad.visualize.mermaid(x) is text that many viewers of Markdown draw"
             )
         try:
             done = subprocess.run(
@@ -92,14 +93,14 @@ class Drawing:
 
 
 def draw_dot(root: Tensor | Sequence[Tensor], *, names: Mapping[str, Tensor] | None = None, rankdir: str = "LR") -> Drawing:
-    """Draw the graph behind a tensor: a box for every value, and before it an ellipse for the op that made it.
+    """Draw the graph behind a tensor: a box for every value and an ellipse for every call of an op.
 
     Parameters
     ----------
     root : Tensor or sequence of Tensors
-        What the graph leads to.
+        The results at the end of the graph.
     names : mapping from names to Tensors, optional
-        Names of leaves to show, such as ``dict(model.named_parameters())``; else their `name`.
+        Names for leaves, such as ``dict(model.named_parameters())``. The default is the `name` of each leaf.
     rankdir : {"LR", "TB"}
         From left to right or from top to bottom.
 
@@ -110,8 +111,8 @@ def draw_dot(root: Tensor | Sequence[Tensor], *, names: Mapping[str, Tensor] | N
 
     Notes
     -----
-    A box shows the name, the data, the gradient, and shape and dtype of arrays too large to print. A `Tensor` keeps data
-    and gradient at leaves and at the root only, a `Value` everywhere.
+    A box shows the name, the data, the gradient, and the shape and dtype of an array. Large arrays are not printed. A `Tensor`
+    keeps data and gradient only at leaves and at the root, a `Value` at every node.
 
     Examples
     --------
@@ -161,69 +162,85 @@ def mermaid(root: Tensor | Sequence[Tensor], *, names: Mapping[str, Tensor] | No
 _LEAF_COLOR, _VALUE_COLOR, _ROOT_COLOR, _CONSTANT_COLOR = "#e8f1fa", "#ffffff", "#fdf1dc", "#eeeeee"
 
 
-def _graph(
-    root: Tensor | Sequence[Tensor], names: Mapping[str, Tensor]
-) -> tuple[list[tuple[str, list[str], str]], list[tuple[str, str]], list[tuple[str, str]]]:
-    """The boxes (key, rows, colour), the calls (key, op) and the edges of the graph behind `root`, oldest first."""
+class _Graph(NamedTuple):
+    """What a drawing consists of, oldest first."""
+
+    boxes: list[tuple[str, list[str], str]]
+    """The key, the rows of text and the color of each value."""
+    calls: list[tuple[str, str]]
+    """The key and the op of each call."""
+    edges: list[tuple[str, str]]
+    """The keys of the two ends."""
+
+
+def _graph(root: Tensor | Sequence[Tensor], names: Mapping[str, Tensor]) -> _Graph:
+    """The graph behind one Tensor or several, whose leaves may have names."""
     roots: list[Any] = list(root) if isinstance(root, (list, tuple)) else [root]
     if not roots or not all(isinstance(r, Tensor) for r in roots):
         raise TypeError("a graph is drawn of a Tensor, or of a sequence of Tensors")
-    named = {id(t._node): name for name, t in names.items() if t._node is not None}
-    tensors = {id(r._node): r for r in roots if r._node is not None}
-    boxes: list[tuple[str, list[str], str]] = []
-    calls: list[tuple[str, str]] = []
-    edges: list[tuple[str, str]] = []
+    leaf_names = {tensor._node: name for name, tensor in names.items()}
+    tensors = {r._node: r for r in roots if r._node is not None}
+    nodes = newest_first(tensors)[::-1]
+    keys = {node: f"v{i}" for i, node in enumerate(nodes)}
+    graph = _Graph([], [], [])
     for i, r in enumerate(r for r in roots if r._node is None):
-        boxes.append((f"r{i}", _rows(r._name, r._data, None, r._data.shape, r._data.dtype), _ROOT_COLOR))
-    nodes = newest_first({r._node for r in roots if r._node is not None})[::-1]
-    keys = {id(node): f"v{i}" for i, node in enumerate(nodes)}
+        graph.boxes.append((f"r{i}", _rows(r._name, r._data, None, r._data.shape, r._data.dtype), _ROOT_COLOR))
     for node in nodes:
-        key, notes = keys[id(node)], node.notes or Notes()
-        several = isinstance(node, Several)
-        if not several:
-            tensor = tensors.get(id(node))
-            if isinstance(node, Leaf) and node.owner() is not None:
-                tensor = node.owner()
-            data = notes.data if tensor is None else tensor._data
-            grad = node.grad if isinstance(node, Leaf) else notes.grad
-            if grad is None and tensor is not None:
-                grad = tensor.grad
-            name = named.get(id(node)) or (tensor._name if tensor is not None else None) or notes.name
-            color = _LEAF_COLOR if isinstance(node, Leaf) else _ROOT_COLOR if id(node) in tensors else _VALUE_COLOR
-            boxes.append((key, _rows(name, data, grad, node.shape, node.dtype), color))
-        if isinstance(node, Leaf):
-            continue
-        if isinstance(node, Output):  # one of several outputs of one call
-            edges.append((keys[id(node.parents[0])], key))
-            continue
-        call = key if several else f"{key}_op"
-        calls.append((call, node.name))
-        if not several:
-            edges.append((call, key))
-        constants = notes.constants or []
-        for j, parent in enumerate(node.parents):
-            if parent is not None:
-                edges.append((keys[id(parent)], call))
-            elif j < len(constants) and constants[j] is not None:
-                value = constants[j]
-                raw = value._data if isinstance(value, Tensor) else value
-                own = value._name if isinstance(value, Tensor) else None
-                rows = _rows(own, raw, None, getattr(raw, "shape", ()), getattr(raw, "dtype", None))
-                boxes.append((f"{key}_c{j}", rows, _CONSTANT_COLOR))
-                edges.append((f"{key}_c{j}", call))
-    return boxes, calls, edges
+        key = keys[node]
+        if not isinstance(node, Several):  # which has a box for each of its outputs
+            color = _LEAF_COLOR if isinstance(node, Leaf) else _ROOT_COLOR if node in tensors else _VALUE_COLOR
+            graph.boxes.append((key, _value_rows(node, tensors.get(node), leaf_names.get(node)), color))
+        if isinstance(node, Output):
+            graph.edges.append((keys[node.call], key))
+        elif isinstance(node, Several):
+            _add_call(graph, key, node, keys)
+        elif not isinstance(node, Leaf):
+            _add_call(graph, f"{key}_op", node, keys)
+            graph.edges.append((f"{key}_op", key))
+    return graph
+
+
+def _value_rows(node: Node, tensor: Any, name: str | None) -> list[str]:
+    """The text in the box of the value of a node; `tensor` is the root with this node, if there is one."""
+    if isinstance(node, Leaf):
+        owner = node.owner()
+        tensor = tensor if owner is None else owner
+    notes = node.notes or Notes()
+    data = notes.data if tensor is None else tensor._data
+    grad = node.grad if isinstance(node, Leaf) else notes.grad
+    if tensor is not None:
+        name = name or tensor._name
+        grad = tensor.grad if grad is None else grad
+    return _rows(name or notes.name, data, grad, node.shape, node.dtype)
+
+
+def _add_call(graph: _Graph, key: str, node: Node, keys: Mapping[Node, str]) -> None:
+    """Add a call and the edges from its arguments, with a box for each constant that a `Value` kept."""
+    graph.calls.append((key, node.name))
+    constants = node.notes.constants if node.notes is not None else None
+    for i, parent in enumerate(node.parents):
+        if parent is not None:
+            graph.edges.append((keys[parent], key))
+        elif constants and i < len(constants) and constants[i] is not None:
+            constant, name = constants[i], None
+            if isinstance(constant, Tensor):
+                constant, name = constant._data, constant._name
+            rows = _rows(name, constant, None, getattr(constant, "shape", ()), getattr(constant, "dtype", None))
+            graph.boxes.append((f"{keys[node]}_c{i}", rows, _CONSTANT_COLOR))
+            graph.edges.append((f"{keys[node]}_c{i}", key))
 
 
 def _rows(name: str | None, data: Any, grad: Any, shape: Any, dtype: Any) -> list[str]:
+    """The text in the box of a value, as rows."""
     rows = [name] if name else []
-    small = _numbers(data)
-    if small is not None:
-        rows.append(f"data {small}")
-    if shape != () or small is None:
+    numbers = _numbers(data)
+    if numbers is not None:
+        rows.append(f"data {numbers}")
+    if shape != () or numbers is None:
         rows.append(f"{tuple(shape)} {_dtype(dtype)}")
     if grad is not None:
-        told = _numbers(grad._data)
-        rows.append("grad known" if told is None else f"grad {told}")
+        numbers = _numbers(grad._data)
+        rows.append("grad known" if numbers is None else f"grad {numbers}")
     return rows
 
 
@@ -232,15 +249,12 @@ def _dtype(dtype: Any) -> str:
 
 
 def _numbers(x: Any) -> str | None:
-    """The numbers of a small array or scalar, or None."""
+    """The text of the numbers of a scalar or small array; None if there is no array or it is large."""
     if x is None:
         return None
     if not hasattr(x, "dtype"):
         return f"{x:.4g}" if isinstance(x, (int, float)) else str(x)
-    size = 1
-    for n in x.shape:
-        size *= n
-    if size > 6:
+    if math.prod(x.shape) > 6:
         return None
     host = raw_namespace(x).__backend__.to_numpy(x)
     return _nested(host.tolist())
@@ -268,7 +282,7 @@ def _entities(text: str) -> str:
 def draw_curves(
     history: Mapping[str, Iterable[float]] | Sequence[Mapping[str, float]], path: str | os.PathLike[str], *, xlabel: str = "epoch"
 ) -> None:
-    """Draw the curves of a training run, those of one quantity in one panel.
+    """Draw the curves of a training run, with one panel for each quantity.
 
     Parameters
     ----------
@@ -276,9 +290,9 @@ def draw_curves(
         ``{"loss": [...], "test loss": [...], "accuracy": [...]}``, or one ``{"loss": ..., "accuracy": ...}`` per epoch. Names
         that end in the same word share a panel.
     path : path
-        Where to write; the ending says the format (``.png``, ``.svg``, ``.pdf``).
+        The file to write; its ending determines the format (``.png``, ``.svg``, ``.pdf``).
     xlabel : str
-        What is counted from left to right.
+        The label of the horizontal axis.
 
     Raises
     ------
@@ -294,10 +308,12 @@ def draw_curves(
         raise ImportError("curves need the package matplotlib; python -m pip install matplotlib") from error
     curves: dict[str, tuple[list[int], list[float]]] = {}
     if isinstance(history, Mapping):
-        curves = {name: (list(range(1, len(v) + 1)), v) for name, v in ((n, [float(y) for y in ys]) for n, ys in history.items())}
+        for name, values in history.items():
+            ys = [float(y) for y in values]
+            curves[name] = list(range(1, len(ys) + 1)), ys
     else:
-        for i, facts in enumerate(history, 1):
-            for name, y in facts.items():
+        for i, numbers in enumerate(history, 1):
+            for name, y in numbers.items():
                 xs, ys = curves.setdefault(name, ([], []))
                 xs.append(i)
                 ys.append(float(y))

@@ -54,7 +54,7 @@ class Plugin(Backend):
         return out
 
     def shares_memory(self, y: Any, x: Any) -> bool:
-        return bool(cupy.may_share_memory(y, x))  # of what strides and pointers say, without asking the device
+        return bool(cupy.may_share_memory(y, x))  # by strides and pointers, without asking the device
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
         value = cupy.asarray(value, dtype=x.dtype)
@@ -63,10 +63,10 @@ class Plugin(Backend):
         if not may_repeat(key) or x.dtype.kind == "f":
             out = cupy.array(x)
             cupyx.scatter_add(out, key, value)
-        elif x.dtype.kind == "c":  # atomicAdd knows no complex numbers,
+        elif x.dtype.kind == "c":  # atomicAdd has no complex numbers
             out = cupy.empty_like(x)
             out.real, out.imag = self.scatter_add(x.real, key, value.real), self.scatter_add(x.imag, key, value.imag)
-        else:  # and of long integers only the unsigned, whose sums are the same bits
+        else:  # of 64-bit integers it has only the unsigned; their sums have the same bits
             total = cupy.zeros(x.shape, dtype="uint64")
             cupyx.scatter_add(total, key, value.astype("int64").view("uint64"))
             out = x + total.view("int64").astype(x.dtype)
@@ -82,4 +82,4 @@ class Plugin(Backend):
         return int(device.mem_info[1])
 
     def peak_memory(self) -> int | None:
-        return int(cupy.get_default_memory_pool().total_bytes())  # the pool keeps what it once took: an upper bound
+        return int(cupy.get_default_memory_pool().total_bytes())  # an upper bound: the pool keeps memory that was freed

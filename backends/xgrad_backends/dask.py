@@ -1,7 +1,7 @@
-"""Dask: arrays in blocks, computed when their values are asked for. For data that does not fit in memory.
+"""Dask: arrays in blocks, computed when their values are needed; for data that does not fit in memory.
 
-What dask lacks runs on NumPy, lazily and block by block where the result's shape is known beforehand; functions whose
-shape depends on values (``nonzero``, ``unique_values``) compute at once.
+Functions that dask lacks run on NumPy: lazily and block by block if the shape of the result is known. Functions whose shape
+depends on values (``nonzero``, ``unique_values``) compute at once.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Plugin(Backend):
         return x.persist()
 
     def from_numpy(self, x: Any, device: Any = None) -> Any:
-        return dask.array.from_array(numpy.array(x))  # computed later: it must not change until then
+        return dask.array.from_array(numpy.array(x))  # a copy, since dask reads it later
 
     def device(self, x: Any) -> Any:
         return "cpu"
@@ -68,15 +68,17 @@ class Plugin(Backend):
         return x
 
     def owns_memory(self, x: Any) -> bool:
-        return True  # writing replaces the recipe of one array, no memory
+        return True  # a write changes the graph of one array and no memory
 
     def get_item(self, x: Any, key: Any) -> Any:
-        # dask reads slices that step forwards, one 1-d array of indices or a mask; else positions are taken.
+        # dask reads slices with positive steps, one 1-d array of indices, or a mask. Anything else reads flat positions.
         arrays = [part for part in _parts(key) if getattr(part, "shape", ()) != ()]
         plain = _forwards(tuple(part for part in _parts(key) if getattr(part, "shape", ()) == ()))
-        alone = not any(isinstance(part, int) for part in _parts(key))  # beside an integer, an array comes on another axis
+        alone = not any(
+            isinstance(part, int) for part in _parts(key)
+        )  # beside an integer, the axis of an array has another place
         one = len(arrays) == 1 and arrays[0].ndim == 1 and alone
-        one = one and not (x.dtype.kind == "c" and arrays[0].dtype.kind in "iu")  # where dask casts a complex number to an index
+        one = one and not (x.dtype.kind == "c" and arrays[0].dtype.kind in "iu")  # there dask casts complex numbers to indices
         if plain and (one or not arrays):
             return _known(x[key], "the shape of x[mask]")
         if any(part.dtype.kind == "b" for part in arrays):
@@ -89,7 +91,7 @@ class Plugin(Backend):
 
     def set_item(self, x: Any, key: Any, value: Any) -> Any:
         if _forwards(key):
-            return super().set_item(x, key, value) if x[key].size else x  # dask cannot write nothing
+            return super().set_item(x, key, value) if x[key].size else x  # dask cannot write zero elements
         return self._at(x, key, value, numpy.put)
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
@@ -130,7 +132,7 @@ def _parts(key: Any) -> tuple[Any, ...]:
 
 
 def _forwards(key: Any) -> bool:
-    """Whether an index is of integers and slices that step forwards alone, which dask reads and writes as NumPy does."""
+    """Whether an index has only integers and slices with positive steps, which dask reads and writes as NumPy does."""
     return all(
         p is ... or (isinstance(p, int) and not isinstance(p, bool)) or (isinstance(p, slice) and (p.step or 1) > 0)
         for p in _parts(key)
@@ -150,11 +152,11 @@ def _at_once(name: str) -> Callable[..., Any]:
     function = getattr(array_api_compat.numpy, name)
 
     def run(x: Any, /) -> Any:
-        found = function(x.compute())
-        if not isinstance(found, tuple):
-            return dask.array.from_array(found)
-        parts = [dask.array.from_array(part) for part in found]
-        return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
+        result = function(x.compute())
+        if not isinstance(result, tuple):
+            return dask.array.from_array(result)
+        parts = [dask.array.from_array(part) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
 
     return run
 
@@ -168,7 +170,7 @@ def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = Fal
 
 
 def _total(x: Any, axis: Any, keepdims: bool) -> Any:
-    """The sum, in float32 that of float16."""
+    """The sum; that of float16 is in float32."""
     x = x.astype("float32") if x.dtype == "float16" else x
     return dask.array.reduction(x, sums.sum, sums.sum, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
@@ -200,7 +202,7 @@ def _from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> 
 def _reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
     try:
         return dask.array.reshape(x, shape)
-    except NotImplementedError:  # the blocks do not fit the new shape: make them one
+    except NotImplementedError:  # the blocks do not fit the new shape: merge them
         return dask.array.reshape(x.rechunk(-1), shape)
 
 
@@ -216,16 +218,19 @@ def _searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None
 
 
 def _gufunc(function: Callable[..., Any], signature: str, *arrays: Any, **sizes: int) -> Any:
-    """`function` of whole core axes, mapped over the blocks of the others; dtypes and kind of result from a trial."""
-    kinds = signature.partition("->")[0].strip("()").split("),(")
-    tiny = [(numpy.eye(2) if "," in kind else numpy.ones(2)).astype(x.dtype) for kind, x in zip(kinds, arrays)]
+    """Map `function`, which needs whole core axes, over the blocks of the other axes.
+
+    A call with small arrays finds the dtypes of the results, and how many there are.
+    """
+    axes = signature.partition("->")[0].strip("()").split("),(")
+    tiny = [(numpy.eye(2) if "," in core else numpy.ones(2)).astype(x.dtype) for core, x in zip(axes, arrays)]
     trial = function(*tiny)
     several = isinstance(trial, tuple)
     dtypes = [t.dtype for t in trial] if several else trial.dtype
-    made = dask.array.apply_gufunc(
+    result = dask.array.apply_gufunc(
         function, signature, *arrays, output_dtypes=dtypes, output_sizes=sizes or None, allow_rechunk=True
     )
-    return type(trial)(*made) if several else made
+    return type(trial)(*result) if several else result
 
 
 _LINALG = {
@@ -259,7 +264,7 @@ _pinv_of_one_tolerance = _blockwise("pinv", _LINALG["pinv"])
 def _pinv(x: Any, /, *, rtol: Any = None) -> Any:
     if not getattr(rtol, "ndim", 0):
         return _pinv_of_one_tolerance(x, rtol=rtol)
-    u, s, vh = _svd(x, full_matrices=False)  # a tolerance for each matrix is another array, which blocks do not know
+    u, s, vh = _svd(x, full_matrices=False)  # tolerances for each matrix are a second array, with blocks of its own
     kept = s > rtol[..., None] * dask.array.max(s, axis=-1, keepdims=True)
     inverse = dask.array.where(kept, 1 / dask.array.where(kept, s, 1), 0)
     return (vh.conj().swapaxes(-1, -2) * inverse[..., None, :]) @ u.conj().swapaxes(-1, -2)

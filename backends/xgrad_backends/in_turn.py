@@ -1,7 +1,7 @@
-"""Sums over several axes, for libraries that are precise over one.
+"""Sums over several axes, for libraries whose sums over one axis are precise.
 
-PyTorch and JAX add up the elements along one axis pairwise, or nearly so, but those of several axes that are no neighbours one
-after the other.
+PyTorch and JAX sum pairwise, or nearly so, along one axis. Over several axes that are not adjacent they add one element after
+the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def in_turn(xp: Any) -> dict[str, Callable[..., Any]]:
             return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
         axes = _distinct(axis, x.ndim)
         if axes is None or not xp.isdtype(x.dtype if dtype is None else dtype, ("real floating", "complex floating")):
-            return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)  # which says what is wrong with the axes
+            return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)  # raises if the axes are wrong
         own = x.dtype if dtype is None else dtype
         y = _total(x if x.dtype == own else xp.astype(x, own), axes, keepdims)
         return y if y.dtype == own else xp.astype(y, own)
@@ -29,7 +29,7 @@ def in_turn(xp: Any) -> dict[str, Callable[..., Any]]:
     def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         axes = None if axis is None else _distinct(axis if isinstance(axis, tuple) else (axis,), x.ndim)
         if axis is not None and axes is None:
-            return xp.sum(x, axis=axis)  # which says what is wrong with the axes
+            return xp.sum(x, axis=axis)  # raises, since the axes are wrong
         n = 0 if axes is None or len(axes) < 2 else math.prod(x.shape[a] for a in axes)
         if axes is None or n == 0 or not xp.isdtype(x.dtype, ("real floating", "complex floating")):
             return xp.mean(x, axis=axis, keepdims=keepdims)
@@ -37,7 +37,7 @@ def in_turn(xp: Any) -> dict[str, Callable[..., Any]]:
         return y if y.dtype == x.dtype else xp.astype(y, x.dtype)
 
     def _total(x: Any, axes: list[int], keepdims: bool) -> Any:
-        # The axes of a reduction are the last first, so that the others keep their numbers; in float32 that of half precision.
+        # The last axis comes first, so that the others keep their numbers. Half precision is summed in float32.
         dtype = xp.float32 if xp.finfo(x.dtype).bits == 16 else None
         for axis in axes:
             x, dtype = xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims), None
@@ -50,5 +50,5 @@ def _distinct(axes: tuple[int, ...], ndim: int) -> list[int] | None:
     """The axes counted from 0, the last first; None if they are not axes, each named once."""
     if not all(-ndim <= a < ndim for a in axes):
         return None
-    found = sorted({a % ndim for a in axes}, reverse=True)
-    return found if len(found) == len(axes) else None
+    distinct = sorted({a % ndim for a in axes}, reverse=True)
+    return distinct if len(distinct) == len(axes) else None

@@ -14,7 +14,7 @@ from xgrad.backend import Backend
 from xgrad_backends.in_turn import in_turn
 from xgrad_backends.numpy import scipy_special
 
-jax.config.update("jax_enable_x64", True)  # else JAX gives float32 where float64 was asked for, without a word
+jax.config.update("jax_enable_x64", True)  # else JAX returns float32 where float64 was asked for
 
 
 class Plugin(Backend):
@@ -33,7 +33,7 @@ class Plugin(Backend):
         return numpy.array(x.astype("float32") if x.dtype == "bfloat16" else x)
 
     def from_numpy(self, x: Any, device: Any = None) -> Any:
-        return jax.numpy.array(x, copy=True, device=device)  # JAX takes for granted that nobody writes into it
+        return jax.numpy.array(x, copy=True, device=device)  # JAX assumes that nobody writes to it
 
     def device(self, x: Any) -> Any:
         return getattr(x, "device", None)  # a tracer has none
@@ -52,12 +52,12 @@ class Plugin(Backend):
 
     def special(self, name: str) -> Callable[..., Any] | None:
         if name in ("beta", "betaln", "boxcox", "boxcox1p", "erfcx", "log_ndtr", "rel_entr"):
-            return None  # JAX's are right to a few digits only, for large arguments or for close ones
+            return None  # JAX's have few correct digits for large arguments, or for close ones
         own = getattr(jax.scipy.special, {"psi": "digamma"}.get(name, name), None)
         if own is None or name not in ("gamma", "gammaln", "loggamma", "poch", "psi", "zeta"):
             return own
 
-        def run(*arrays: Any) -> Any:  # in float32 these lose their digits near their zeros, or overflow on the way
+        def run(*arrays: Any) -> Any:  # in float32 these lose digits near their zeros, or overflow in between
             return own(*(x.astype("float64") for x in arrays)).astype(arrays[0].dtype)
 
         return run
@@ -68,9 +68,9 @@ class Plugin(Backend):
             return None
 
         def run(*arrays: Any) -> Any:
-            where = {getattr(getattr(x, "device", None), "platform", jax.default_backend()) for x in arrays}
-            if where != {"cpu"}:
-                raise NotImplementedError(f"{name}: JAX has no such function, and SciPy's cannot run on {where.pop()!r}")
+            platforms = {getattr(getattr(x, "device", None), "platform", jax.default_backend()) for x in arrays}
+            if platforms != {"cpu"}:
+                raise NotImplementedError(f"{name}: JAX has no such function, and SciPy's cannot run on {platforms.pop()!r}")
             shape = jax.ShapeDtypeStruct(numpy.broadcast_shapes(*(x.shape for x in arrays)), arrays[0].dtype)
             return jax.pure_callback(function, shape, *arrays, vmap_method="broadcast_all")
 
@@ -80,8 +80,8 @@ class Plugin(Backend):
         jax.block_until_ready(jax.live_arrays())
 
     def peak_memory(self) -> int | None:
-        found = [d.memory_stats() for d in jax.local_devices()]
-        peaks = [stats["peak_bytes_in_use"] for stats in found if stats and "peak_bytes_in_use" in stats]
+        devices = [d.memory_stats() for d in jax.local_devices()]
+        peaks = [stats["peak_bytes_in_use"] for stats in devices if stats and "peak_bytes_in_use" in stats]
         return sum(peaks) if peaks else None
 
 
@@ -90,7 +90,7 @@ def _searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None
 
 
 def _matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
-    s = jax.numpy.linalg.svdvals(x)  # JAX takes rtol for an absolute tolerance
+    s = jax.numpy.linalg.svdvals(x)  # for JAX, rtol is an absolute tolerance
     if rtol is None:
         rtol = max(x.shape[-2:]) * jax.numpy.finfo(x.dtype).eps
     return jax.numpy.count_nonzero(s > jax.numpy.asarray(rtol)[..., None] * s[..., :1], axis=-1)

@@ -12,7 +12,7 @@ import numpy
 from xgrad.backend import Backend, may_repeat
 from xgrad_backends import sums
 
-_SAMPLES = 512  # how many elements of a large array that a graph captured are compared
+_SAMPLES = 512  # how many elements of a large array the fingerprint has
 
 
 class Plugin(Backend):
@@ -71,7 +71,7 @@ class Plugin(Backend):
     def fingerprint(self, x: Any) -> Any:
         if x.size <= _SAMPLES:
             return x.tobytes()
-        if x.flags.forc:  # a view of its memory as it lies
+        if x.flags.forc:  # a view, in the order of the memory
             return x.ravel("K")[:: x.size // _SAMPLES].tobytes()
         flat = numpy.arange(0, x.size, x.size // _SAMPLES)
         return x[numpy.unravel_index(flat, x.shape)].tobytes()
@@ -90,9 +90,9 @@ class Plugin(Backend):
 
 
 def scipy_special(name: str) -> Callable[..., Any] | None:
-    """SciPy's function of NumPy arrays; None if it has none, or is not installed: it is optional."""
+    """SciPy's function of NumPy arrays; None if there is none, or SciPy, which is optional, is not installed."""
     if name in ("bdtr", "bdtrc", "bdtri"):
-        return None  # SciPy warns of every number of trials that is floating, and has no loop in float32 for whole ones
+        return None  # SciPy warns if the number of trials is floating, and has no float32 loop for integers
     try:
         return getattr(importlib.import_module("scipy.special"), name, None)
     except ImportError:
@@ -112,8 +112,8 @@ def add_at(out: Any, key: Any, value: Any) -> Any:
     if not may_repeat(key):
         out[key] += value
         return out
-    # Into an array of one axis numpy.add.at reads the value as if it had as many elements as there are places, and beyond
-    # its end if it has fewer; into more axes it broadcasts the value itself.
+    # If `out` has one axis, numpy.add.at does not broadcast the value: it reads as many elements as there are positions, beyond
+    # the end if the value has fewer. If `out` has more axes, it broadcasts.
     if out.ndim == 1 and value.ndim:
         shape = key.shape if isinstance(key, numpy.ndarray) else numpy.broadcast_to(False, out.shape)[key].shape
         if value.shape != shape:
@@ -126,7 +126,7 @@ _BITS = {numpy.dtype(f"f{n}"): numpy.dtype(f"i{n}") for n in (2, 4, 8)}
 
 
 def _zero_where_not(x: Any, condition: Any) -> Any:
-    # The bits of x times 0 or 1: ten times as fast as numpy.where, whose branches a processor cannot predict.
+    # The bits of x times 0 or 1. Ten times as fast as numpy.where, whose branches are hard to predict.
     bits = _BITS.get(x.dtype)
     if bits is None or condition.dtype != bool:
         return numpy.where(condition, x, numpy.zeros_like(x))
@@ -134,13 +134,15 @@ def _zero_where_not(x: Any, condition: Any) -> Any:
 
 
 def _tanh_pull(v: Any, x: Any, t: Any) -> Any:
-    # 1 - t**2 takes half the time of the exponential, and is precise but in the tails; it is cheap to ask for those.
+    # 1 - t**2 takes half the time of the exponential and is precise except in the tails, which are cheap to detect.
     square = t * t
     try:
         if square.item(square.argmax()) < 0.9:
             square *= v
-            return v - square if square.size < 4096 else numpy.subtract(v, square, square)  # memory anew costs more than numbers
-    except (TypeError, ValueError):  # complex numbers; no numbers at all
+            return (
+                v - square if square.size < 4096 else numpy.subtract(v, square, square)
+            )  # new memory would cost more than the arithmetic
+    except (TypeError, ValueError):  # complex numbers; an empty array
         e = numpy.exp(numpy.where(numpy.real(x) > 0, -x, x))
         size = 2 / (1 + e * e)
     else:
@@ -151,7 +153,7 @@ def _tanh_pull(v: Any, x: Any, t: Any) -> Any:
 
 
 def _exponential_rest(shifted: Any, terms: Any, /, axis: Any) -> Any:
-    # Where the sum is well above 1, and it is cheap to ask, the 1 may be taken from it: the rest keeps its digits.
+    # If the sum is well above 1, subtracting 1 keeps its digits.
     total = numpy.add.reduce(terms, axis=axis, keepdims=True)
     if total.size and total.item(total.argmin()) > 1.1:
         return total - 1

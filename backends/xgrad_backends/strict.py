@@ -1,4 +1,4 @@
-"""array-api-strict: the standard to the letter on the CPU. Stands in for stricter libraries such as CuPy in tests."""
+"""array-api-strict: the standard to the letter on the CPU. In tests it takes the place of strict libraries such as CuPy."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Plugin(Backend):
     def get_item(self, x: Any, key: Any) -> Any:
         try:
             return x[key]
-        except IndexError:  # the standard promises fewer kinds of index than every library has
+        except IndexError:  # the standard promises fewer forms of index than libraries have
             return self.xp.asarray(numpy.asarray(x._array[self._key(key)]), device=x.device)
 
     def set_item(self, x: Any, key: Any, value: Any) -> Any:
@@ -97,6 +97,6 @@ def _inside(part: Any) -> Any:
 
 
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    if min is not None and max is not None:  # a bound at a time: the library refuses a lower one above the upper
+    if min is not None and max is not None:  # one bound at a time: the library refuses a lower bound above the upper one
         x, min = array_api_strict.clip(x, min), None
     return array_api_strict.clip(x, min, max)

@@ -1,8 +1,8 @@
-"""Sums of NumPy's arrays that stay precise, however many numbers there are to add.
+"""Sums of NumPy's arrays that stay precise for any number of elements.
 
-NumPy adds pairwise only along the axis whose elements lie side by side in memory. Along any other it adds row to row, in the
-dtype of the array: over a million rows float32 is wrong in the third digit, and float16 stops growing at 2048. Here such rows
-are added by products with ones, 64 at a time, which is faster besides; and float16 is added up in float32.
+NumPy sums pairwise only along the axis that is contiguous in memory. Along any other it adds row after row, in the dtype of the
+array: over a million rows, float32 is wrong in the third digit, and float16 stops growing at 2048. Here such rows are summed by
+products with ones, 64 at a time, which is also faster; and float16 is summed in float32.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy
 
 __all__ = ["cumulative_sum", "matmul", "mean", "sum", "tensordot", "var", "vecdot"]
 
-_reduce: Any = numpy.add.reduce  # what numpy.sum comes to, five times as fast
+_reduce: Any = numpy.add.reduce  # what numpy.sum calls; five times as fast
 _FEW = 256  # numbers that may be added in any order
 _ROWS = 64  # rows that may be added one after the other
-_LONG = 4096  # products that may be added up as BLAS does
+_LONG = 4096  # products that may be summed as BLAS does
 _ONES = {char: numpy.ones(2 * _ROWS, char) for char in "fdFD"}
 _WIDER = {"e": numpy.dtype("f"), "f": numpy.dtype("d"), "F": numpy.dtype("D")}
 
@@ -55,7 +55,7 @@ def var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool 
 
 
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
-    """``numpy.cumulative_sum``, added up in the next wider dtype."""
+    """``numpy.cumulative_sum``, summed in the next wider dtype."""
     own = x.dtype if dtype is None else numpy.dtype(dtype)
     wider = _WIDER.get(own.char)
     if wider is None:
@@ -65,7 +65,7 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
 
 
 def matmul(a: Any, b: Any, /) -> Any:
-    """``numpy.matmul``; BLAS adds the products of a matrix with a vector one after the other, however many there are."""
+    """``numpy.matmul``; in a product of a matrix with a vector, BLAS adds one term after the other, however many there are."""
     if not a.ndim or a.shape[-1] <= _LONG or a.dtype != b.dtype or a.dtype.char not in "efF" or not b.ndim:
         return numpy.matmul(a, b)
     if a.itemsize == 2:
@@ -108,7 +108,7 @@ def vecdot(a: Any, b: Any, /, *, axis: int = -1) -> Any:
 
 
 def total(x: Any, axis: Any, keepdims: bool) -> Any:
-    """The sum of floating-point numbers, real or complex; in float32 that of float16."""
+    """The sum of floating-point numbers, real or complex; that of float16 is in float32."""
     if x.itemsize == 2:
         x = x.astype("f")
     if x.size < _FEW or not x.ndim or axis == ():
@@ -142,7 +142,7 @@ def _of_rows(x: Any) -> Any:
     ones = _ONES[x.dtype.char]
     if n <= ones.size:
         return ones[:n] @ x
-    step = n // _ROWS  # rows that are so far from each other are added first, so that the first product is a large one
+    step = n // _ROWS  # add rows that are `step` apart first: the first product is then a large one
     near = x[..., : _ROWS * step, :].reshape(*x.shape[:-2], _ROWS, step * x.shape[-1])
     y = _of_rows((ones[:_ROWS] @ near).reshape(*x.shape[:-2], step, x.shape[-1]))
     return y + _of_rows(x[..., _ROWS * step :, :]) if n % _ROWS else y
@@ -152,27 +152,27 @@ def _in_memory_order(x: Any, axis: Any, keepdims: bool) -> Any:
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     reduced = {a % x.ndim for a in axes}
     if len(reduced) < len(axes) or not all(-x.ndim <= a < x.ndim for a in axes):
-        return _reduce(x, axis=axis, keepdims=keepdims)  # which says that there is no such axis, or that one is named twice
-    # An axis along which nothing changes is not walked: the sum along it is a product.
-    still = {i for i in range(x.ndim) if x.shape[i] == 1 or x.strides[i] == 0}
-    times = math.prod([x.shape[i] for i in still & reduced])
-    order = sorted(set(range(x.ndim)) - still, key=lambda i: -abs(x.strides[i]))
-    y = x.transpose(*still, *order)[(0,) * len(still)]
+        return _reduce(x, axis=axis, keepdims=keepdims)  # raises: there is no such axis, or one is named twice
+    # Along a broadcast axis all elements are equal: the sum is a product.
+    equal = {i for i in range(x.ndim) if x.shape[i] == 1 or x.strides[i] == 0}
+    times = math.prod([x.shape[i] for i in equal & reduced])
+    order = sorted(set(range(x.ndim)) - equal, key=lambda i: -abs(x.strides[i]))
+    y = x.transpose(*equal, *order)[(0,) * len(equal)]
     lengths: list[int] = []
-    gone: list[bool] = []
+    summed: list[bool] = []
     step = 0
-    for i in order:  # neighbours in memory that are both summed over, or both not, make one axis
-        if gone and gone[-1] == (i in reduced) and step == x.shape[i] * x.strides[i]:
+    for i in order:  # merge axes that are adjacent in memory, if both are summed or both are not
+        if summed and summed[-1] == (i in reduced) and step == x.shape[i] * x.strides[i]:
             lengths[-1] *= x.shape[i]
         else:
             lengths.append(x.shape[i])
-            gone.append(i in reduced)
+            summed.append(i in reduced)
         step = x.strides[i]
     y = y.reshape(lengths) if y.ndim else y
-    while gone:
-        if not gone.pop():
+    while summed:
+        if not summed.pop():
             continue
-        at = len(gone)
+        at = len(summed)
         if at == y.ndim - 1:
             y = _reduce(y, axis=-1)
         else:
@@ -185,7 +185,7 @@ def _in_memory_order(x: Any, axis: Any, keepdims: bool) -> Any:
     kept = [i for i in order if i not in reduced]
     y = y.reshape([x.shape[i] for i in kept]).transpose([kept.index(i) for i in sorted(kept)])
     shape = [1 if i in reduced else n for i, n in enumerate(x.shape)]
-    y = numpy.asarray(y).reshape([1 if i in still else n for i, n in enumerate(shape)])
+    y = numpy.asarray(y).reshape([1 if i in equal else n for i, n in enumerate(shape)])
     if list(y.shape) != shape:
         y = numpy.array(numpy.broadcast_to(y, shape))
     return y if keepdims else y.reshape([n for i, n in enumerate(shape) if i not in reduced])

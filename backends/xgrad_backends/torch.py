@@ -1,4 +1,4 @@
-"""PyTorch: its arrays and its kernels, on every device it knows. Its own autograd records nothing here."""
+"""PyTorch: its arrays and kernels, on every device that it supports. Its own autograd records nothing here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Plugin(Backend):
 
     def from_numpy(self, x: Any, device: Any = None) -> Any:
         if not x.flags.writeable or not x.dtype.isnative or any(n < 0 for n in x.strides):
-            x = numpy.array(x, dtype=x.dtype.newbyteorder("="))  # what torch cannot share
+            x = numpy.array(x, dtype=x.dtype.newbyteorder("="))  # torch cannot share this memory
         return torch.asarray(x, device=device)
 
     def to_device(self, x: Any, device: Any) -> Any:
@@ -49,7 +49,7 @@ class Plugin(Backend):
         return bool(x.device.type == "cpu")
 
     def owns_memory(self, x: Any) -> bool:
-        # A count of the tensors on the same memory; memory that is not torch's own cannot be resized.
+        # Whether no other tensor holds the memory. Memory that is not torch's own cannot be resized.
         return bool(x.untyped_storage().resizable()) and 0 < _users(x) <= _ALONE
 
     def from_parts(self, re: Any, im: Any) -> Any:
@@ -62,7 +62,7 @@ class Plugin(Backend):
         return None if x.is_inference() else x._version  # torch counts the writes into each piece of memory
 
     def get_item(self, x: Any, key: Any) -> Any:
-        # torch refuses negative steps: take those axes from the other end.
+        # torch refuses negative steps: read those axes in the other direction, then flip them.
         parts = _parts(key)
         if not any(map(_backwards, parts)):
             return x[tuple(parts)]
@@ -70,9 +70,9 @@ class Plugin(Backend):
         axis, flipped = 0, []
         for i, part in enumerate(parts):
             if _backwards(part):
-                taken = range(*part.indices(x.shape[axis]))
-                start = x.shape[axis] - 1 - taken.start
-                parts[i] = slice(start, start - len(taken) * taken.step, -taken.step) if taken else slice(0, 0)
+                steps = range(*part.indices(x.shape[axis]))
+                start = x.shape[axis] - 1 - steps.start
+                parts[i] = slice(start, start - len(steps) * steps.step, -steps.step) if steps else slice(0, 0)
                 flipped.append(axis)
             axis += x.ndim - used if part is Ellipsis else _width(part)
         return torch.flip(x, flipped)[tuple(parts)]
@@ -102,19 +102,20 @@ class Plugin(Backend):
         return out
 
     def accumulator(self, x: Any, key: Any) -> Any:
-        found = super().accumulator(x, key)
-        return None if found in (torch.float64, torch.complex128) and x.device.type == "mps" else found  # which has neither
+        dtype = super().accumulator(x, key)
+        missing = x.device.type == "mps" and dtype in (torch.float64, torch.complex128)
+        return None if missing else dtype
 
     def special(self, name: str) -> Callable[..., Any] | None:
         if name == "ndtr":
             return None  # torch's is (1 + erf) / 2, which has no left tail
         own = getattr(torch.special, _SPECIAL.get(name, name), None)
-        if name == "psi" and own is not None:  # in float32 torch's loses its digits near its zero
+        if name == "psi" and own is not None:  # in float32 torch's loses digits near its zero
             return lambda x: own(x.double()).to(x.dtype)
         host = self.special_on_host(name) if name in ("j0", "j1", "y0", "y1") else None
         if own is None or host is None:
             return own
-        # torch's are wrong by up to 1e-6 beyond 5: on the CPU there is better
+        # beyond 5 torch's have errors of up to 1e-6; SciPy's are better, on the CPU
         return lambda x: (host if x.device.type == "cpu" else own)(x)
 
     def special_on_host(self, name: str) -> Callable[..., Any] | None:
@@ -149,7 +150,7 @@ _SPECIAL = {
 
 
 def _users(x: Any) -> int:
-    """How many hold the memory of `x`; 0 if this version of torch does not say."""
+    """How many tensors hold the memory of `x`; 0 if this version of torch does not say."""
     storage = x.untyped_storage()
     return int(torch._C._storage_Use_Count(storage._cdata)) if hasattr(torch._C, "_storage_Use_Count") else 0
 
@@ -169,9 +170,9 @@ def _backwards(part: Any) -> bool:
 
 
 def _parts(key: Any) -> list[Any]:
-    """The parts of an index, with indices as torch takes them: it reads uint8 as a mask, and refuses int16.
+    """The parts of an index, with indices as int64: torch reads uint8 as a mask, and refuses int16.
 
-    Beside an array of indices an integer is one, too, as in NumPy: that is what decides which axis the elements come on.
+    Beside an array of indices, an integer becomes an array too, as in NumPy. It decides which axis of the result is indexed.
     """
     parts = [
         part.long() if isinstance(part, torch.Tensor) and part.dtype not in (torch.bool, torch.int64) else part
@@ -188,7 +189,7 @@ def _is_integer(part: Any) -> bool:
 
 
 def _can_cast(from_: Any, to: Any, /) -> bool:
-    # torch's own asks whether the kinds fit, not whether the values do.
+    # torch's own compares the kinds of the dtypes, not their ranges.
     try:
         return bool(array_api_compat.torch.result_type(getattr(from_, "dtype", from_), to) == to)
     except TypeError:  # two kinds that do not promote

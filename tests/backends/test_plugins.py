@@ -1,8 +1,9 @@
-"""What every plug-in promises: its hooks do what `Backend` says, and its namespace has the whole standard."""
+"""What every plug-in promises: its methods do what `Backend` says, and its namespace has the whole standard."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 import xgrad
 from xgrad.backend import Backend, BackendError, DType, backend_of, find_backend, raw_namespace
-from xgrad.backend import ForeignBackend as _Foreign
+from xgrad.backend.find import ForeignBackend
 
 from ..harness.backends import statuses
 from .calls import CALLS
@@ -37,6 +38,16 @@ def with_dtype(b: Any, name: str) -> Any:
 def some(dtype: str) -> np.ndarray:
     values = np.array([[0, 1, 2], [3, 4, 1]])
     return (values * (1 + 2j)).astype(dtype) if dtype.startswith("complex") else values.astype(dtype)
+
+
+def test_the_page_about_backends_names_each_member() -> None:
+    text = (Path(xgrad.__file__).parents[1] / "docs" / "adding-a-backend.md").read_text(encoding="utf-8")
+    members = {name for name in vars(Backend) if not name.startswith("_")}
+    named = {name for quote in re.findall(r"`([^`\n]+)`", text) for name in re.findall(r"^\w+", quote)}
+    assert not members - named
+    section = text.partition("## What a plug-in may define")[2].partition("## What is done")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    assert len(rows) > 30 and {name for row in rows for name in re.findall(r"`(\w+)", row)} <= members
 
 
 # ------------------------------------------------------------------------------------------------------------ conversions
@@ -70,9 +81,9 @@ def test_to_numpy_is_a_copy(b: Any) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtypes_round_trip(b: Any, dtype: str) -> None:
     native = with_dtype(b, dtype)
-    found = b.dtype_of(native)
-    assert isinstance(found, DType) and found.name == dtype and b.native_dtype(found) == native
-    assert found == native and b.native_dtype(np.dtype(dtype)) == native
+    ours = b.dtype_of(native)
+    assert isinstance(ours, DType) and ours.name == dtype and b.native_dtype(ours) == native
+    assert ours == native and b.native_dtype(np.dtype(dtype)) == native
     assert b.xp.zeros(1, dtype=native).dtype == native
 
 
@@ -195,8 +206,8 @@ def test_pitfall_14_the_portable_scatter_add_has_a_fixed_order(which: str, name:
     np.add.at(want, key, value)
     at = tuple(b.from_numpy(k) if isinstance(k, np.ndarray) else k for k in key) if isinstance(key, tuple) else key
     at = b.from_numpy(at) if isinstance(at, np.ndarray) else at
-    found = Backend.scatter_add(b, b.from_numpy(x), at, b.from_numpy(value))
-    np.testing.assert_array_equal(b.to_numpy(found), want)
+    result = Backend.scatter_add(b, b.from_numpy(x), at, b.from_numpy(value))
+    np.testing.assert_array_equal(b.to_numpy(result), want)
 
 
 def test_the_portable_scatter_add_of_many_to_few() -> None:
@@ -326,7 +337,7 @@ def stranger() -> Any:
 def test_a_library_without_plug_in(stranger: Any) -> None:
     x = stranger.asarray([[1.0, 2.0], [3.0, 4.0]])
     b = backend_of(x)
-    assert isinstance(b, _Foreign) and b.name == "stranger" and find_backend("stranger") is b
+    assert isinstance(b, ForeignBackend) and b.name == "stranger" and find_backend("stranger") is b
     assert raw_namespace(x) is b.xp
     assert b.to_numpy(x).tolist() == [[1.0, 2.0], [3.0, 4.0]]
     assert b.dtype_of(x.dtype).name == "float64"

@@ -1,9 +1,9 @@
 """Run array-api-tests against xgrad and report: ``python -m tests.conformance --backend numpy --mode plain``.
 
 The suite is the checkout, with its submodule, that the environment variable ``ARRAY_API_TESTS_DIR`` names; ``nox -s
-conformance`` gets one if there is none. What is known to fail stands in ``xfails-<backend>.txt``, and what a mode cannot run
-in ``skips-<mode>.txt``, each under its reason; anything else that fails makes the exit status 1. ``--page`` writes the counts
-to docs/conformance.md.
+conformance`` gets one if there is none. ``xfails-<backend>.txt`` lists tests that are known to fail, and ``skips-<mode>.txt``
+those that a mode cannot run, each below its reason. If another test fails, the exit status is 1. ``--page`` writes the counts to
+docs/conformance.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGE = ROOT / "docs" / "conformance.md"
 BACKENDS = ("numpy", "strict", "torch")
 MODES = ("plain", "recorded", "backward")
 
-# PyTorch has arrays of these dtypes, but next to no functions of them: it cannot add two.
+# PyTorch has arrays of these dtypes, but almost no functions of them: it cannot add two.
 WITHOUT = {"torch": "uint16,uint32,uint64"}
 
 
@@ -106,7 +106,7 @@ HEAD = [
 
 
 def commit(folder: Path) -> str:
-    """The commit that a checkout is at."""
+    """The commit of a checkout."""
     done = subprocess.run(["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip()[:12] or "an unknown commit"
 
@@ -127,19 +127,19 @@ def reasons(file: Path) -> list[tuple[str, list[str]]]:
 
 
 def page(results: list[Result], suite: Path, at: str, examples: int, date: str) -> str:
-    """The page that tells the counts."""
+    """The text of the page with the counts."""
     from .modes import MODES as MEANING
 
     parts = [
         "# Conformance",
-        "The namespace of each backend, `xgrad.namespace(name)`, is judged by the array API consortium's own test suite, "
+        "The namespace of each backend, `xgrad.namespace(name)`, is tested with the test suite of the array API consortium, "
         "[array-api-tests](https://github.com/data-apis/array-api-tests), in three modes:",
         "\n".join(f"* **{mode}**: {meaning}." for mode, meaning in MEANING.items()),
-        f"This page is written by `nox -s conformance -- --page`. Its counts are of {date}: xgrad at {at}, the suite "
-        f"at {commit(suite)} with the standard at {commit(suite / 'array-api')}, {examples} examples a test.",
+        f"This page is written by `nox -s conformance -- --page`. The counts are of {date}: xgrad at {at}, the suite "
+        f"at {commit(suite)} with the standard at {commit(suite / 'array-api')}, {examples} examples for each test.",
         "\n".join([*HEAD, *map(line, results)]),
-        "*failing* counts all tests that fail, *unexpected* those of them that are not listed below; *gradients* is how many "
-        "gradients were found to have their tensor's shape, dtype, device and backend. On PyTorch the suite leaves out uint16, "
+        "*failing* is the number of all tests that fail, *unexpected* of those that are not listed below; *gradients* is the "
+        "number of gradients that have the shape, dtype, device and backend of their tensor. On PyTorch the suite skips uint16, "
         "uint32 and uint64, which PyTorch can store but not compute with.",
     ]
     for title, files in (("What fails", "xfails-*.txt"), ("What is skipped", "skips-*.txt")):

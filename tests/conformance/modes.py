@@ -1,6 +1,6 @@
-"""The three ways in which a namespace is judged: as it is, with recorded arrays, and with a walk back after every call.
+"""The three modes in which a namespace is tested: unchanged, with recorded arrays, and with a backward pass after each call.
 
-array-api-tests is pointed at one of the namespaces that `namespace` makes.
+array-api-tests runs on one of the namespaces that `namespace` makes.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from xgrad.tensor.tensor import Tensor, wrap
 __all__ = ["MODES", "namespace"]
 
 MODES = {
-    "plain": "as it is",
+    "plain": "the namespace without changes",
     "recorded": "every floating array is created with `requires_grad=True`",
-    "backward": "likewise, and after each floating result `y`, `sum(y).backward()`: each gradient has its tensor's shape, dtype "
-    "and device",
+    "backward": "the same, and after each floating result `y`, `sum(y).backward()`, which checks that each gradient has the "
+    "shape, dtype and device of its tensor",
 }
 
 CREATE = """arange asarray empty empty_like eye from_dlpack full full_like linspace ones ones_like zeros zeros_like""".split()

@@ -41,7 +41,7 @@ inverted.defvjp(lambda x: (x, x), lambda x, g: (g / (x - 1),))
         (lambda x: xgrad.concat([x, np.array([np.nan])]), [[1.0]], r"concat .* was given nan: its argument arrays\[1\]"),
         (lambda x: xgrad.where(x > 0, xgrad.sqrt(x), 0.0), [[1.0, 0.0]],
          r"gradient of sqrt .*_anomaly.py:\d+\) in its argument x is nan, though .* finite; at index \(1,\) the cotangent is 0.0 and the o"),
-        (inverted, [[1.0]], r"gradient of <lambda> .* in its argument arrays is inf, though the cotangent and what the call saved"),
+        (inverted, [[1.0]], r"gradient of <lambda> .* in its argument arrays is inf, though the cotangent and the saved arrays"),
         (xgrad.checkpoint(lambda x: xgrad.log(x - 1)), [[1.0]], r"log .* gave inf from finite arguments; at index \(0,\) x is 0.0"),
         (lambda x: xgrad.exp(x) - xgrad.exp(x), [[-np.inf, np.inf]], "subtract .* gave nan from infinite arguments"),
     ],

@@ -349,7 +349,7 @@ BAD = {
         r"the tangent of argument 0 is \(2,\) float64, but must be \(3,\)",
     ),
     "another dtype": (lambda push: push(np.ones(3, np.float32)), TypeError, "is .* float32, but must be .* float64"),
-    "another structure": (lambda push: push([V]), ValueError, "must be nested as that of which they are"),
+    "another structure": (lambda push: push([V]), ValueError, "must have the structure of its argument"),
     "too many": (lambda push: push(V, V), ValueError, "called with 1 arguments, but there are 2 tangents"),
     "none": (lambda push: push(), ValueError, "called with 1 arguments, but there are 0 tangents"),
     "a string": (lambda push: push("v"), (TypeError, ValueError), "tangent"),

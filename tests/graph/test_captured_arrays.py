@@ -168,7 +168,7 @@ def test_every_kind_of_walk_looks() -> None:
 
 
 def test_what_is_noted_does_not_keep_arrays_alive_nor_grow() -> None:
-    from xgrad import memory
+    from xgrad.graph import memory
 
     x = Tensor(np.ones(LARGE), requires_grad=True)
     for k in range(300):

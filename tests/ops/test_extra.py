@@ -123,7 +123,7 @@ def test_einsum_broadcasts_axes_of_length_one() -> None:
         ("ij,jk->ik", [(2, 3), (4, 2)], "axis 'j' has lengths 3 and 4"),
         ("ij->ik", [(2, 3)], "must name letters of the operands"),
         ("ij->ii", [(2, 3)], "each once"),
-        ("i1->i", [(2, 3)], "must be letters"),
+        ("i1->i", [(2, 3)], "must consist of letters"),
         ("...i->i", [(2, 3)], "must contain '...' too"),
         ("ii->i", [(2, 3)], "axis 'i' has lengths"),
     ],

@@ -41,7 +41,7 @@ def test_top_k_of_none_and_too_many() -> None:
     values, indices = xgrad.top_k(Tensor([[1.0, 5.0, 3.0]]), 2)
     assert values.tolist() == [[5.0, 3.0]] and indices.tolist() == [[1, 2]]
     assert xgrad.top_k(xgrad.ones(3), 0).values.shape == (0,)
-    with pytest.raises(ValueError, match="no 4 elements"):
+    with pytest.raises(ValueError, match="k is 4"):
         xgrad.top_k(xgrad.ones(3), 4)
 
 

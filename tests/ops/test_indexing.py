@@ -127,3 +127,11 @@ def test_take_refusals(xp: Any) -> None:
         xp.take(x, xp.asarray([0]), axis=3)
     with pytest.raises(ValueError, match="same number"):
         xp.take_along_axis(x, xp.asarray([0]))
+
+
+@pytest.mark.parametrize("key", [slice(0, 3), [0, 0, 1]])
+def test_a_value_of_more_axes_broadcasts_too(xp: Any, key: Any) -> None:
+    x, v = xp.zeros(3), xp.asarray([[1.0]]).requires_grad_()
+    y = xp.setitem(x, key, v)
+    xp.sum(y * y).backward()
+    assert v.grad.tolist() == [[6.0 if isinstance(key, slice) else 4.0]]

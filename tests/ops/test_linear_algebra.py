@@ -42,7 +42,7 @@ def test_pitfall_20_a_float32_operand_of_a_float64_product_gets_a_float32_gradie
         ((3, 4), (3, 4), r"x1 has shape \(3, 4\) but x2 is \(3, 4\); the last axis of x1 and the second-to-last axis of x2"),
         ((3, 4), (3,), "the only axis of x2 must be equal"),
         ((2, 3, 4), (5, 4, 3), "the axes before the last two must be equal, or one of them 1"),
-        ((), (3,), "both need an axis"),
+        ((), (3,), "both need at least one axis"),
     ],
 )
 def test_shapes_that_do_not_fit_are_told(s1: tuple[int, ...], s2: tuple[int, ...], message: str) -> None:

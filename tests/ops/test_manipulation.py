@@ -18,9 +18,9 @@ def test_refusals(xp: Any) -> None:
         xp.permute_dims(x, (0, 0))
     with pytest.raises(ValueError, match="only axes of length 1"):
         xp.squeeze(x, axis=0)
-    with pytest.raises(IndexError, match="axis 2 is out of range for 2 axes"):
+    with pytest.raises(IndexError, match="axis 2 is out of bounds for an array of 2 axes"):
         xp.squeeze(x, axis=2)
-    with pytest.raises(IndexError, match="axis 4 is out of range for 3 axes"):
+    with pytest.raises(IndexError, match="axis 4 is out of bounds for an array of 3 axes"):
         xp.expand_dims(x, axis=4)
     with pytest.raises(ValueError, match="twice"):
         xp.expand_dims(x, axis=(0, -4))
@@ -32,7 +32,7 @@ def test_refusals(xp: Any) -> None:
         xp.concat([])
     with pytest.raises(ValueError, match="at least one"):
         xp.stack([])
-    with pytest.raises(IndexError, match="axis 2 is out of range for 2 axes"):
+    with pytest.raises(IndexError, match="axis 2 is out of bounds for an array of 2 axes"):
         xp.unstack(x, axis=2)
 
 

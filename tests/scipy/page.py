@@ -1,4 +1,4 @@
-"""Write ``docs/scipy.md``: ``python -m tests.scipy.page`` tries the calls, ``--suites`` also runs SciPy's own tests (minutes)."""
+"""Write ``docs/scipy.md``: ``python -m tests.scipy.page`` runs the calls, ``--suites`` also SciPy's own tests (minutes)."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ SUITES = ("stats", "spatial", "linalg", "integrate", "optimize", "differentiate"
 STATUSES = {
     "right": "works, and its gradient agrees with SciPy's central differences",
     "works": "works; its result holds integers or booleans, or does not vary with its arguments",
-    "nan": "works, but its gradient is NaN: SciPy computes with NaN or infinity and discards it after (0 times infinity)",
-    "leaves": "leaves the namespace of its arrays: an error that says so for tensors that require grad",
-    "refused": "SciPy takes NumPy's arrays alone there, and fails on others in its own words",
+    "nan": "works, but its gradient is NaN: SciPy computes NaN or infinity and then discards it (0 times infinity)",
+    "leaves": "leaves the namespace of its arrays: a tensor that requires grad raises an error",
+    "refused": "SciPy accepts only NumPy's arrays and raises an error of its own",
     "detached": "a result that varies with the arguments carries no gradient",
     "wrong": "another value or gradient",
 }
 HEAD = """\
 # SciPy's functions on tensors
 
-With the environment variable `SCIPY_ARRAY_API=1`, set before SciPy is imported, many of SciPy's functions compute on arrays
-of any library that speaks the Array API standard. Handed xgrad's Tensors, they are differentiable: nothing in SciPy knows of
-xgrad.
+If the environment variable `SCIPY_ARRAY_API=1` is set before SciPy is imported, many of SciPy's functions compute on arrays of
+any library that follows the Array API standard. With xgrad's Tensors they are differentiable, without a change in SciPy.
 
 ```python
 import scipy.stats, xgrad
@@ -45,23 +44,23 @@ scipy.stats.ttest_1samp(x, 0.0).pvalue.backward()
 x.grad
 ```
 
-SciPy makes numbers of its own with the namespace's default data type. For double precision throughout, say
+SciPy creates numbers with the default data type of the namespace. For double precision everywhere, call
 `xgrad.set_default_dtype(xgrad.float64)`, as SciPy's own tests do with PyTorch.
 
-What SciPy does in compiled code, or with NumPy by name, leaves the namespace. Then a tensor that requires grad raises; it is
-never detached in silence. For the most used of these functions, `xgrad.scipy` has one of the same name with a derivative; the
-last column says where.
+Functions of SciPy that use compiled code, or NumPy directly, leave the namespace. Then a tensor that requires grad raises an
+error; it is never detached silently. For the most used of these functions, `xgrad.scipy` has one of the same name with a
+derivative; the last column of the tables names it.
 """
 
 
 def environment() -> dict[str, str]:
-    """What a process needs in which SciPy takes arrays of any library."""
+    """The environment of a process in which SciPy accepts arrays of any library."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "PYTHONPATH": paths, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def measured() -> dict[str, tuple[str, str]]:
-    """The outcome of each call, measured in a process of its own: SciPy reads its environment once."""
+    """The outcome of each call, from a separate process: SciPy reads its environment only once."""
     command = [sys.executable, "-m", "tests.scipy.measure", "--json"]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:
@@ -70,19 +69,19 @@ def measured() -> dict[str, tuple[str, str]]:
 
 
 def written(text: str) -> dict[str, str]:
-    """The statuses that a page gives, by name of the call."""
+    """The statuses on a page, by the name of the call."""
     return dict(re.findall(r"^\| `([^`]+)` \| (\w+) \|", text, flags=re.MULTILINE))
 
 
 def instead(name: str) -> str:
-    """A function of xgrad's own that does what the call `name` does."""
+    """The function of xgrad with the same name as the call `name`, or an empty string."""
     import xgrad.scipy
 
     for path in (f"xgrad.scipy.{name}", f"xgrad.{name}"):
-        found: Any = xgrad
+        function: Any = xgrad
         for part in path.split(" ")[0].split(".")[1:]:
-            found = getattr(found, part, None)
-        if found is not None:
+            function = getattr(function, part, None)
+        if function is not None:
             return f"`{path.split(' ')[0]}`"
     return ""
 
@@ -91,9 +90,9 @@ def calls_part(outcomes: dict[str, tuple[str, str]]) -> Iterator[str]:
     modules = list(dict.fromkeys(name.partition(".")[0] for name in outcomes))
     counts = {m: Counter(s for name, (s, _) in outcomes.items() if name.startswith(f"{m}.")) for m in modules}
     total = sum(counts.values(), Counter())
-    yield f"Tried are {len(outcomes)} calls, written down before the first was tried (`tests/scipy/calls.py`), on NumPy,"
-    yield f"in a process without any other array library, with {versions()}. (Six calls that measured nothing as they were first"
-    yield "written were corrected; the file says which.)\n"
+    yield f"These {len(outcomes)} calls were chosen before the first was run (`tests/scipy/calls.py`). They run on NumPy,"
+    yield f"in a process without any other array library, with {versions()}. (Six calls that did not test anything as first"
+    yield "written were corrected.)\n"
     yield "| | calls | |\n|---|---|---|"
     for status, meaning in STATUSES.items():
         yield f"| {status} | {total[status]} | {meaning} |"
@@ -104,12 +103,12 @@ def calls_part(outcomes: dict[str, tuple[str, str]]) -> Iterator[str]:
         yield f"\n## scipy.{module}\n\n| call | outcome | |\n|---|---|---|"
         for name, (status, note) in outcomes.items():
             if name.startswith(f"{module}."):
-                there = instead(name) if status in ("leaves", "refused") else ""
-                yield f"| `{name}` | {status} | {there or note.replace('|', '/') if status != 'right' else ''} |"
+                alternative = instead(name) if status in ("leaves", "refused") else ""
+                yield f"| `{name}` | {status} | {alternative or note.replace('|', '/') if status != 'right' else ''} |"
 
 
 def suites_part(recorded: Sequence[bool] = (False, True)) -> Iterator[str]:
-    yield f"Run with {versions()}: passed, failed, and skipped because SciPy marks them as for NumPy alone.\n"
+    yield f"Run with {versions()}: passed, failed, and skipped because SciPy marks them as tests for NumPy only.\n"
     yield "| tests of | passed | failed | skipped | all recorded: passed | failed | skipped |\n|---|---|---|---|---|---|---|"
     total = [0] * 6
     for module in SUITES:
@@ -120,7 +119,7 @@ def suites_part(recorded: Sequence[bool] = (False, True)) -> Iterator[str]:
 
 
 def sklearn_part() -> Iterator[str]:
-    yield f"\nAnd those of scikit-learn {version('scikit-learn')} (`tests/scipy/sklearn_plugin.py`), unrecorded:\n"
+    yield f"\nThe tests of scikit-learn {version('scikit-learn')} (`tests/scipy/sklearn_plugin.py`), without recording:\n"
     yield "| tests of | passed | failed | skipped |\n|---|---|---|---|"
     total = [0] * 3
     for module in SKLEARN:
@@ -131,17 +130,17 @@ def sklearn_part() -> Iterator[str]:
 
 
 def suite(module: str, recording: bool) -> list[int]:
-    """How many of SciPy's own tests of a module pass, fail and are skipped."""
+    """The numbers of SciPy's own tests of a module that pass, fail and are skipped."""
     return outcome("tests.scipy.plugin", f"scipy.{module}", "-m", "array_api_backends", *["--recording"] * recording)
 
 
 def outcome(plugin: str, package: str, *options: str) -> list[int]:
-    """How many of a package's tests pass, fail and are skipped under a plugin."""
+    """The numbers of a package's tests that pass, fail and are skipped with a plugin of pytest."""
     command = [sys.executable, "-m", "pytest", "-p", plugin, "--pyargs", package, "-q", "--tb=no", *options]
     command += ["-p", "no:cacheprovider", "--disable-warnings"]
     done = subprocess.run(command, cwd="/", env=environment(), capture_output=True, text=True, check=False)
-    found = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", done.stdout.splitlines()[-1])}
-    return [found.get(word, 0) for word in ("passed", "failed", "skipped")]
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", done.stdout.splitlines()[-1])}
+    return [counts.get(word, 0) for word in ("passed", "failed", "skipped")]
 
 
 def versions() -> str:
@@ -160,10 +159,10 @@ def main(arguments: Sequence[str]) -> None:
     )
     parts = [
         HEAD,
-        "`python -m nox -s scipy` writes this page anew.\n",
+        "`python -m nox -s scipy` writes this page again.\n",
         "## SciPy's own tests\n",
-        "Those that take the namespace to test as an argument, with `tests/scipy/plugin.py`, which makes them point at xgrad.\n",
-        "With all tensors recorded, `scipy.fft` has `xgrad.scipy.fft` for a backend, by its own protocol "
+        "The tests that have the namespace as an argument, with `tests/scipy/plugin.py`, which passes that of xgrad.\n",
+        "With all tensors recorded, `xgrad.scipy.fft` is the backend of `scipy.fft`, by SciPy's own protocol "
         "(`scipy.fft.set_backend`).\n",
         suites or "Not run yet.",
         "\n## Calls\n",

@@ -35,4 +35,4 @@ def test_call_does_what_the_page_says(name: str, outcomes: dict[str, tuple[str, 
     if f"SciPy {version('scipy').rpartition('.')[0]}." not in PAGE.read_text():
         pytest.skip(f"the page was written with another version of SciPy than {version('scipy')}")
     status, note = outcomes[name]
-    assert status == WRITTEN[name], f"{note}; if it is meant so, write the page anew: python -m nox -s scipy"
+    assert status == WRITTEN[name], f"{note}; if it is meant so, write the page again: python -m nox -s scipy"

@@ -166,7 +166,7 @@ def test_gradients_of_parameters_that_are_usually_fixed() -> None:
         (lambda x: linalg.solve(x, x), ValueError, "must be square"),
         (lambda x: linalg.solve(x, x, assume_a="banded"), ValueError, "assume_a='banded'"),
         (lambda x: linalg.expm(x), ValueError, "must be square"),
-        (lambda x: signal.convolve(x, x[0]), ValueError, "as many"),
+        (lambda x: signal.convolve(x, x[0]), ValueError, "the same number"),
         (lambda x: signal.convolve(x, x, "other"), ValueError, "mode='other'"),
         (lambda x: signal.convolve(x, x.mT, "valid"), ValueError, "contain the other"),
         (lambda x: signal.lfilter(B, A, x, zi=x), ValueError, "zi has length 6"),
@@ -243,10 +243,10 @@ def test_ends_of_interpolants_mean_what_they_mean_to_scipy() -> None:
     for wrong in ({"fill_value": "extra"}, {"fill_value": (1.0, 2.0, 3.0)}, {"fill_value": [1.0, 2.0]}):
         with pytest.raises((ValueError, NotImplementedError), match="fill_value"):
             interpolate.interp1d(x, y, **wrong)
-    with pytest.raises(ValueError, match="extrapolate='yes' is none of"):
+    with pytest.raises(ValueError, match="extrapolate='yes' is not one of"):
         interpolate.CubicSpline(x, y, extrapolate="yes")
     with pytest.raises(ValueError, match="bc_type='natural' is for k=3"):
         interpolate.make_interp_spline(x, y, 1, bc_type="natural")
     for f in (ndimage.shift, lambda x, by, order: ndimage.map_coordinates(x, x[:1], order)):
-        with pytest.raises(TypeError, match="output is not there"):
+        with pytest.raises(TypeError, match="output is not supported"):
             f(x, 0.5, 1)

@@ -192,14 +192,14 @@ def test_a_tensor_that_comes_late_is_not_lost() -> None:
         (lambda: odeint(hunt, Y0, T, P, method="RK4"), ValueError, "no method 'RK4'; the methods are RK23, RK45"),
         (lambda: odeint(hunt, Y0, T, P, gradient="none"), ValueError, "'adjoint' or 'direct'"),
         (lambda: odeint(hunt, Y0, T, P, method="BDF", gradient="direct"), ValueError, "BDF runs outside the graph"),
-        (lambda: odeint(hunt, Y0, [0.0, 1.0, 1.0], P), ValueError, "increase all the way or decrease"),
+        (lambda: odeint(hunt, Y0, [0.0, 1.0, 1.0], P), ValueError, "all increasing or all decreasing"),
         (lambda: odeint(hunt, Y0, [0.0, np.nan], P), ValueError, "finite"),
         (lambda: odeint(hunt, Y0, [], P), ValueError, "at least one time"),
         (lambda: odeint(hunt, Tensor(Y0), xgrad.namespace("strict").zeros(2), P), TypeError, "t is a tensor of backend 'strict'"),
         (lambda: odeint(hunt, Y0, 1.0, P), ValueError, "1-d array"),
         (lambda: odeint(hunt, Y0, T, P, rtol=-1.0), ValueError, "rtol and atol must be positive"),
         (lambda: odeint(lambda t, y: y**2, 1.0, [0.0, 2.0]), RuntimeError, "at t = 1 the step became too small"),
-        (lambda: odeint(lambda t, y: y * np.nan, 1.0, [0.0, 2.0]), RuntimeError, "not a number"),
+        (lambda: odeint(lambda t, y: y * np.nan, 1.0, [0.0, 2.0]), RuntimeError, "diverges or is NaN"),
         (lambda: odeint(lambda t, y: -1e6 * (y - xgrad.cos(t)), 0.0, [0.0, 1.0], max_steps=50), RuntimeError, "stiff"),
         (lambda: odeint(lambda t, y: y[0], Y0, T), ValueError, r"f returned \(\) float64"),
         (lambda: odeint(hunt, np.arange(2), T, P), TypeError, "y0 is of dtype int64"),
@@ -218,7 +218,7 @@ def test_scipy_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_function_in_the_order_of_scipys_odeint_is_refused() -> None:
     decay = lambda y, t, rate: -rate * y  # with y a number, -rate * t would be taken for the slope
-    with pytest.raises(ValueError, match=r"f\(y, t, rate\) takes the time second, as scipy.integrate.odeint has it"):
+    with pytest.raises(ValueError, match=r"f\(y, t, rate\) takes the time second, as for scipy.integrate.odeint"):
         odeint(decay, 1.0, [0.0, 1.0], 2.0)
     swapped = odeint(lambda t, y, *args: decay(y, t, *args), 1.0, [0.0, 1.0], 2.0, rtol=1e-10)
     np.testing.assert_allclose(swapped[-1], np.exp(-2.0))

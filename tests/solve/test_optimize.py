@@ -10,7 +10,7 @@ import pytest
 
 import xgrad
 from xgrad import Tensor, hvp, value_and_grad
-from xgrad.solve.optimize import least_squares, minimize
+from xgrad.optimize import least_squares, minimize
 
 optimize = pytest.importorskip("scipy.optimize")
 
@@ -235,7 +235,7 @@ def test_what_bad_input_gets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_matrix_that_cannot_fit_is_refused_in_the_words_of_the_solver() -> None:
     x = np.ones(10**6)
-    with pytest.raises(MemoryError, match=r"^minimize: method 'trust-exact' takes the whole Hessian; .* 8 TB"):
+    with pytest.raises(MemoryError, match=r"^minimize: method 'trust-exact' needs the whole Hessian; .* 8 TB"):
         xgrad.optimize.minimize(lambda x: xgrad.sum(x**2), x, method="trust-exact")
-    with pytest.raises(MemoryError, match=r"^least_squares: it takes the whole Jacobian; .* 8 TB"):
+    with pytest.raises(MemoryError, match=r"^least_squares: it needs the whole Jacobian; .* 8 TB"):
         xgrad.optimize.least_squares(lambda x: x**2, x)

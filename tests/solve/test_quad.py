@@ -79,9 +79,9 @@ def test_complex_values() -> None:
 
 
 def test_what_does_not_converge() -> None:
-    with pytest.warns(RuntimeWarning, match="more than was allowed"):
+    with pytest.warns(RuntimeWarning, match="more than is allowed"):
         quad(lambda x: xgrad.sin(1 / x), 1e-6, 1.0, epsabs=1e-14, epsrel=1e-14, limit=4)
-    with np.errstate(all="ignore"), pytest.raises(RuntimeError, match="not a number"):
+    with np.errstate(all="ignore"), pytest.raises(RuntimeError, match="is NaN or infinite"):
         quad(lambda x: xgrad.log(x), -2.0, -1.0)
 
 
@@ -92,7 +92,7 @@ def test_what_does_not_converge() -> None:
         (lambda: quad(lambda x: x, "0", 1.0), TypeError, "the limit a must be one real number, not the str '0'"),
         (lambda: quad(lambda x: x, 0.0, 1j), TypeError, "the limit b must be"),
         (lambda: quad(lambda x: x, 0.0, np.ones(2)), TypeError, r"array of shape \(2,\)"),
-        (lambda: quad(lambda x: x, 0.0, np.nan), ValueError, "the limit b is not a number"),
+        (lambda: quad(lambda x: x, 0.0, np.nan), ValueError, "the limit b is NaN"),
     ],
 )
 def test_what_bad_input_gets(call: Any, error: type[Exception], match: str) -> None:

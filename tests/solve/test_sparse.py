@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xgrad
-from xgrad import Tensor, sparse
+from xgrad import Tensor, solve, sparse
 
 scipy_sparse = pytest.importorskip("scipy.sparse")
 rng = np.random.default_rng(7)
@@ -41,13 +41,13 @@ def random_pattern(n: int, density: float) -> Any:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many products were taken in each go."""
     counts: list[int] = []
-    each = sparse._Products._each
+    each = solve.sparse._Products._each
 
     def counting(self: Any, product: Any, directions: Any, size: int) -> Any:
         counts.append(len(directions))
         return each(self, product, directions, size)
 
-    monkeypatch.setattr(sparse._Products, "_each", counting)
+    monkeypatch.setattr(solve.sparse._Products, "_each", counting)
     return counts
 
 

@@ -47,11 +47,26 @@ def steps_fit(shapes: tuple[tuple[int, ...], ...], options: dict[str, Any]) -> b
 
 ROWS = [
     Row("trapezoid", lambda xp, y: xp.trapezoid(y), (Arg((3, 4)),), torch=lambda t, y: t.trapezoid(y)),
-    Row("trapezoid", lambda xp, y: xp.trapezoid(y, dx=0.5, axis=0), (Arg((3, 4)),), torch=lambda t, y: t.trapezoid(y, dx=0.5, dim=0), label="dx"),
-    Row("trapezoid", lambda xp, y, x: xp.trapezoid(y, x), (Arg((3, 4)), GRID), torch=lambda t, y, x: t.trapezoid(y, x), label="points"),
-    Row("trapezoid", lambda xp, y, x: xp.trapezoid(y, x, axis=0), (Arg((4, 3)), GRID), torch=lambda t, y, x: t.trapezoid(y, x, dim=0), label="points-axis"),
-    Row("trapezoid", lambda xp, y, x: xp.trapezoid(y, x, axis=0), (Arg((3, 4)), Arg((3, 4))), torch=lambda t, y, x: t.trapezoid(y, x, dim=0), label="grids"),
-    Row("cumulative_trapezoid", lambda xp, y, x: xp.cumulative_trapezoid(y, x), (Arg((3, 4)), GRID), torch=lambda t, y, x: t.cumulative_trapezoid(y, x)),
+    Row(
+        "trapezoid", lambda xp, y: xp.trapezoid(y, dx=0.5, axis=0), (Arg((3, 4)),),
+        torch=lambda t, y: t.trapezoid(y, dx=0.5, dim=0), label="dx",
+    ),
+    Row(
+        "trapezoid", lambda xp, y, x: xp.trapezoid(y, x), (Arg((3, 4)), GRID), torch=lambda t, y, x: t.trapezoid(y, x),
+        label="points",
+    ),
+    Row(
+        "trapezoid", lambda xp, y, x: xp.trapezoid(y, x, axis=0), (Arg((4, 3)), GRID),
+        torch=lambda t, y, x: t.trapezoid(y, x, dim=0), label="points-axis",
+    ),
+    Row(
+        "trapezoid", lambda xp, y, x: xp.trapezoid(y, x, axis=0), (Arg((3, 4)), Arg((3, 4))),
+        torch=lambda t, y, x: t.trapezoid(y, x, dim=0), label="grids",
+    ),
+    Row(
+        "cumulative_trapezoid", lambda xp, y, x: xp.cumulative_trapezoid(y, x), (Arg((3, 4)), GRID),
+        torch=lambda t, y, x: t.cumulative_trapezoid(y, x),
+    ),
     Row("cumulative_trapezoid", lambda xp, y: xp.cumulative_trapezoid(y, axis=0, initial=0), (Arg((3, 4)),), label="initial",
         torch=lambda t, y: t.cat([t.zeros_like(y[:1]), t.cumulative_trapezoid(y, dim=0)])),
     _gradient("plain", (5,)),
@@ -69,8 +84,14 @@ ROWS = [
         numpy=lambda np, x, p, f: np.interp(x, p, f, period=1.7)),
     Row("interp", lambda xp, x, p, f: xp.interp(x, p, f), (AT, GRID, Arg((4,), kind="complex")), label="complex",
         numpy=lambda np, x, p, f: np.interp(x, p, f)),
-    Row("interp", lambda xp, x, p, f: xp.interp(x, p, f), (Arg(()), Arg((1,)), Arg((1,))), label="one", numpy=lambda np, x, p, f: np.interp(x, p, f)),
-    *(_pair(name, n, m, mode) for name in ("convolve", "correlate") for mode in ("full", "same", "valid") for n, m in ((5, 3), (2, 5), (1, 4))),
+    Row(
+        "interp", lambda xp, x, p, f: xp.interp(x, p, f), (Arg(()), Arg((1,)), Arg((1,))), label="one",
+        numpy=lambda np, x, p, f: np.interp(x, p, f),
+    ),
+    *(
+        _pair(name, n, m, mode)
+        for name in ("convolve", "correlate") for mode in ("full", "same", "valid") for n, m in ((5, 3), (2, 5), (1, 4))
+    ),
     _pair("convolve", 4, 3, "full", "complex"),
     _pair("correlate", 4, 3, "same", "complex"),
     Row("convolve_full", lambda xp, a, v: xp.convolve_full(a, v), (Arg((3,)), Arg((2,))),

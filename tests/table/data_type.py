@@ -14,10 +14,20 @@ def other(xp, x):
 
 ROWS = [
     Row("astype", lambda xp, x: xp.astype(x, xp.float64), (X,), torch=lambda t, x: x.to(t.float64), dtypes=("float64",)),
-    Row("astype", lambda xp, x: xp.astype(x, "complex128"), (X,), torch=lambda t, x: x.to(t.complex128), label="complex", dtypes=("float64",)),
-    Row("astype", lambda xp, x: xp.astype(x, xp.int64), (X,), torch=lambda t, x: x.to(t.int64), label="int", differentiable=False),
+    Row(
+        "astype", lambda xp, x: xp.astype(x, "complex128"), (X,), torch=lambda t, x: x.to(t.complex128), label="complex",
+        dtypes=("float64",),
+    ),
+    Row(
+        "astype", lambda xp, x: xp.astype(x, xp.int64), (X,), torch=lambda t, x: x.to(t.int64), label="int", differentiable=False,
+    ),
     Row("to_device", lambda xp, x: xp.to_device(x, x.device) * 2, (X,), torch=lambda t, x: x * 2),
-    Row("to_device", lambda xp, x: xp.to_device(xp.to_device(x, other(xp, x)) * 2, x.device), (X,), torch=lambda t, x: x * 2, label="moved",
-        skip={name: "the tests know of one device alone" for name in ("numpy", "torch", "jax", "dask", "cupy")}),
-    Row("to_backend", lambda xp, x: xp.to_backend(xp.to_backend(x, "numpy") * 2, x.backend, x.device), (X,), torch=lambda t, x: x * 2),
+    Row(
+        "to_device", lambda xp, x: xp.to_device(xp.to_device(x, other(xp, x)) * 2, x.device), (X,), torch=lambda t, x: x * 2,
+        label="moved", skip={name: "the tests know of one device alone" for name in ("numpy", "torch", "jax", "dask", "cupy")},
+    ),
+    Row(
+        "to_backend", lambda xp, x: xp.to_backend(xp.to_backend(x, "numpy") * 2, x.backend, x.device), (X,),
+        torch=lambda t, x: x * 2,
+    ),
 ]

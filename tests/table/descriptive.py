@@ -36,7 +36,9 @@ def quantile(name: str, q: Any, label: str, arg: Arg = CUBE, **options: Any) -> 
     return Row(
         name, lambda xp, x: getattr(xp, name)(x, q, **options), (arg,), label=label,
         numpy=lambda np, x: getattr(np, name)(x, q, **options),
-        torch=(lambda t, x: t.quantile(x, t.as_tensor(q, dtype=x.dtype), options.get("axis"), keepdim=options.get("keepdims", False)))
+        torch=(
+            lambda t, x: t.quantile(x, t.as_tensor(q, dtype=x.dtype), options.get("axis"), keepdim=options.get("keepdims", False))
+        )
         if name == "quantile" and set(options) <= {"axis", "keepdims"} and not isinstance(options.get("axis"), tuple) else None,
     )  # fmt: skip
 
@@ -49,8 +51,12 @@ WEIGHTS = Arg((4,), 0.5, 2.0)
 
 ROWS = [
     *(simple(name, label, **options) for name in ("median", "ptp", "average") for label, options in AXES.items()),
-    *(simple(name, label, arg=GAPS, **options) for name in ("nanmedian", "nansum", "nanprod", "nanmean", "nanmax", "nanmin", "nanvar", "nanstd")
-      for label, options in {"all": {}, "axis": {"axis": 1}, "kept": {"axis": 0, "keepdims": True}}.items()),
+    *(
+        simple(name, label, arg=GAPS, **options)
+        for name in ("nanmedian", "nansum", "nanprod", "nanmean", "nanmax", "nanmin", "nanvar", "nanstd") for label, options in {
+            "all": {}, "axis": {"axis": 1}, "kept": {"axis": 0, "keepdims": True},
+        }.items()
+    ),
     simple("nanvar", "correction", arg=GAPS, axis=1, correction=1),
     simple("nanstd", "correction", arg=GAPS, axis=-1, correction=1),
     simple("nanmean", "complex", arg=Arg((2, 3), kind="complex")),
@@ -80,10 +86,16 @@ ROWS = [
     simple("cov", "bias", arg=Arg((2, 5)), bias=True),
     simple("cov", "complex", arg=Arg((2, 4), kind="complex"), torch=theirs_cov),
     Row("cov", lambda xp, x, y: xp.cov(x, y), (Arg((2, 5)), Arg((5,))), label="two", numpy=lambda np, x, y: np.cov(x, y)),
-    Row("cov", lambda xp, x, f, w: xp.cov(x, fweights=f, aweights=w), (Arg((3, 4)), Arg((4,), kind="int", values=(1, 2, 1, 3)), WEIGHTS),
-        label="weights", torch=lambda t, x, f, w: t.cov(x, fweights=f, aweights=w)),
+    Row(
+        "cov", lambda xp, x, f, w: xp.cov(x, fweights=f, aweights=w),
+        (Arg((3, 4)), Arg((4,), kind="int", values=(1, 2, 1, 3)), WEIGHTS), label="weights",
+        torch=lambda t, x, f, w: t.cov(x, fweights=f, aweights=w),
+    ),
     Row("cov", lambda xp, x, f: xp.cov(x, fweights=f, ddof=0), (Arg((3, 4)), Arg((4,), kind="int", values=(1, 2, 1, 3))),
         label="frequencies", torch=lambda t, x, f: t.cov(x, fweights=f, correction=0)),
     simple("corrcoef", "rows", arg=Arg((3, 5)), torch=lambda t, x: t.corrcoef(x)),
-    Row("corrcoef", lambda xp, x, y: xp.corrcoef(x, y), (Arg((5,)), Arg((5,))), label="two", numpy=lambda np, x, y: np.corrcoef(x, y)),
+    Row(
+        "corrcoef", lambda xp, x, y: xp.corrcoef(x, y), (Arg((5,)), Arg((5,))), label="two",
+        numpy=lambda np, x, y: np.corrcoef(x, y),
+    ),
 ]  # fmt: skip

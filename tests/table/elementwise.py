@@ -178,8 +178,14 @@ FOR_RULES = [
     unary("one_less_square", torch=lambda t, x: 1 - x * x),
     unary("one_less_square", COMPLEX, torch=lambda t, x: 1 - x * x, label="complex"),
     Row("tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (ANY, ANY), torch=lambda t, v, x: v / t.cosh(x) ** 2),
-    Row("tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (ANY, Arg(SHAPE, -9.0, 9.0)), label="far", torch=lambda t, v, x: v / t.cosh(x) ** 2),
-    Row("tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (COMPLEX, COMPLEX), label="complex", torch=lambda t, v, x: v / t.cosh(x) ** 2),
+    Row(
+        "tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (ANY, Arg(SHAPE, -9.0, 9.0)), label="far",
+        torch=lambda t, v, x: v / t.cosh(x) ** 2,
+    ),
+    Row(
+        "tanh_pull", lambda xp, v, x: xp.tanh_pull(v, x, xp.tanh(x)), (COMPLEX, COMPLEX), label="complex",
+        torch=lambda t, v, x: v / t.cosh(x) ** 2,
+    ),
 ]
 
 NOT_DIFFERENTIABLE = [

@@ -83,23 +83,52 @@ ROWS = [
     ),
     _activation("sigmoid_slope", lambda t, x: t.sigmoid(x) * t.sigmoid(-x)),
     _activation("normal_cdf", lambda t, x: t.special.ndtr(x)),
-    Row("sigmoid", lambda xp, x: xp.sigmoid(x), (COMPLEX,), torch=lambda t, x: 1 / (1 + t.exp(-x)), label="complex", elementwise=True),
-    Row("sigmoid_slope", lambda xp, x: xp.sigmoid_slope(x), (COMPLEX,), torch=lambda t, x: t.exp(-x) / (1 + t.exp(-x)) ** 2, label="complex"),
+    Row(
+        "sigmoid", lambda xp, x: xp.sigmoid(x), (COMPLEX,), torch=lambda t, x: 1 / (1 + t.exp(-x)), label="complex",
+        elementwise=True,
+    ),
+    Row(
+        "sigmoid_slope", lambda xp, x: xp.sigmoid_slope(x), (COMPLEX,), torch=lambda t, x: t.exp(-x) / (1 + t.exp(-x)) ** 2,
+        label="complex",
+    ),
     Row("silu", lambda xp, x: xp.silu(x), (COMPLEX,), torch=lambda t, x: x / (1 + t.exp(-x)), label="complex"),
-    *(Row("logsumexp", lambda xp, x, axis=axis: xp.logsumexp(x, axis=axis), (COMPLEX,), torch=lambda t, x, axis=axis: t.log(t.sum(t.exp(x), axis)), label=f"complex {axis}") for axis in (0, -1)),
-    Row("exponential_rest", lambda xp, x: xp.exponential_rest(x, xp.exp(x), -1), (Arg((2, 3), values=((0, -1, -2), (-30, 0, -40.0)), grad=False),), differentiable=False, label="tail",
-        numpy=lambda np, x: np.array([[np.exp(-1) + np.exp(-2)], [np.exp(-30) + np.exp(-40)]])),
-    Row("exponential_rest", lambda xp, x: xp.exponential_rest(x, xp.exp(x), 0), (Arg((3,), values=(0, 0, -2.0), grad=False),), differentiable=False, label="ties", numpy=lambda np, x: np.array([1 + np.exp(-2.0)])),
-    *(Row("softmax_pull", lambda xp, v, x, axis=axis: xp.softmax_pull(v, xp.softmax(x, axis=axis), axis), (Arg(SHAPE), Arg(SHAPE)), label=str(axis),
-          torch=lambda t, v, x, axis=axis: t.softmax(x, axis) * (v - t.sum(v * t.softmax(x, axis), axis, keepdim=True))) for axis in (0, -1)),
-    Row("softmax_error", lambda xp, x, y: xp.softmax_error(x, y), (Arg(SHAPE), Arg(SHAPE, 0.0, 1.0)), torch=lambda t, x, y: t.softmax(x, -1) * t.sum(y, -1, keepdim=True) - y),
+    *(
+        Row(
+            "logsumexp", lambda xp, x, axis=axis: xp.logsumexp(x, axis=axis), (COMPLEX,),
+            torch=lambda t, x, axis=axis: t.log(t.sum(t.exp(x), axis)), label=f"complex {axis}",
+        )
+        for axis in (0, -1)
+    ),
+    Row(
+        "exponential_rest", lambda xp, x: xp.exponential_rest(x, xp.exp(x), -1),
+        (Arg((2, 3), values=((0, -1, -2), (-30, 0, -40.0)), grad=False),), differentiable=False, label="tail",
+        numpy=lambda np, x: np.array([[np.exp(-1) + np.exp(-2)], [np.exp(-30) + np.exp(-40)]]),
+    ),
+    Row(
+        "exponential_rest", lambda xp, x: xp.exponential_rest(x, xp.exp(x), 0), (Arg((3,), values=(0, 0, -2.0), grad=False),),
+        differentiable=False, label="ties", numpy=lambda np, x: np.array([1 + np.exp(-2.0)]),
+    ),
+    *(
+        Row(
+            "softmax_pull", lambda xp, v, x, axis=axis: xp.softmax_pull(v, xp.softmax(x, axis=axis), axis),
+            (Arg(SHAPE), Arg(SHAPE)), label=str(axis),
+            torch=lambda t, v, x, axis=axis: t.softmax(x, axis) * (v - t.sum(v * t.softmax(x, axis), axis, keepdim=True)),
+        )
+        for axis in (0, -1)
+    ),
+    Row(
+        "softmax_error", lambda xp, x, y: xp.softmax_error(x, y), (Arg(SHAPE), Arg(SHAPE, 0.0, 1.0)),
+        torch=lambda t, x, y: t.softmax(x, -1) * t.sum(y, -1, keepdim=True) - y,
+    ),
     *(_along(name, axis) for name in ("softmax", "log_softmax", "logsumexp") for axis in (0, -1)),
     _along("logsumexp", 1, keepdims=True),
     Row("logsumexp", lambda xp, x: xp.logsumexp(x), (Arg(SHAPE),), torch=lambda t, x: t.logsumexp(x, (0, 1)), label="all"),
     *(_einsum(subscripts, shapes) for subscripts, shapes in _EINSUMS.items()),
     _einsum("ij,jk->ik", ((2, 3), (3, 2)), "complex"),
-    Row("einsum", lambda xp, a, b: xp.einsum(a, [0, 2, ...], b, [2, 1], [..., 0, 1]), (Arg((2, 3, 2)), Arg((3, 4))), label="lists",
-        torch=lambda t, a, b: t.einsum("ik...,kj->...ij", a, b)),
+    Row(
+        "einsum", lambda xp, a, b: xp.einsum(a, [0, 2, ...], b, [2, 1], [..., 0, 1]), (Arg((2, 3, 2)), Arg((3, 4))),
+        label="lists", torch=lambda t, a, b: t.einsum("ik...,kj->...ij", a, b),
+    ),
     _pad("constant", "constant"),
     _pad("edge", "replicate"),
     _pad("reflect", "reflect"),
@@ -109,12 +138,16 @@ ROWS = [
         torch=lambda t, x, v: x + t.nn.functional.pad(v, (0, 0, 1, 0)), label="slice",
     ),
     Row(
-        "scatter_add", lambda xp, x, k, v: xp.scatter_add(x, (k,), v), (Arg((4,)), Arg((3,), kind="int", values=(0, 0, 2)), Arg((3,))),
-        torch=lambda t, x, k, v: x.index_add(0, k, v), label="repeated",
+        "scatter_add", lambda xp, x, k, v: xp.scatter_add(x, (k,), v),
+        (Arg((4,)), Arg((3,), kind="int", values=(0, 0, 2)), Arg((3,))), torch=lambda t, x, k, v: x.index_add(0, k, v),
+        label="repeated",
     ),
     Row(
         "zero_where_not", lambda xp, x, c: xp.zero_where_not(x, c), (Arg(SHAPE), Arg(SHAPE, kind="bool")),
         torch=lambda t, x, c: t.where(c, x, 0.0),
     ),
-    Row("new_zeros", lambda xp, x: xp.new_zeros(x, (2, 3)), (Arg(SHAPE),), torch=lambda t, x: x.new_zeros((2, 3)), differentiable=False),
+    Row(
+        "new_zeros", lambda xp, x: xp.new_zeros(x, (2, 3)), (Arg(SHAPE),), torch=lambda t, x: x.new_zeros((2, 3)),
+        differentiable=False,
+    ),
 ]  # fmt: skip

@@ -78,8 +78,14 @@ ROWS = [
         label="twice",
     ),
     Row("take", lambda xp, x, i: xp.take(x, i, axis=0), (X, ROWS_TAKEN), torch=lambda t, x, i: t.index_select(x, 0, i)),
-    Row("take", lambda xp, x, i: xp.take(x, i, axis=-1), (CUBE, ROWS_TAKEN), torch=lambda t, x, i: t.index_select(x, 2, i), label="axis"),
-    Row("take", lambda xp, x, i: xp.take(x, i), (Arg((3,)), Arg((2,), kind="int", values=(-1, 0))), torch=lambda t, x, i: x[i], label="negative"),
+    Row(
+        "take", lambda xp, x, i: xp.take(x, i, axis=-1), (CUBE, ROWS_TAKEN), torch=lambda t, x, i: t.index_select(x, 2, i),
+        label="axis",
+    ),
+    Row(
+        "take", lambda xp, x, i: xp.take(x, i), (Arg((3,)), Arg((2,), kind="int", values=(-1, 0))), torch=lambda t, x, i: x[i],
+        label="negative",
+    ),
     Row(
         "take",
         lambda xp, x, i: xp.take(x, i, axis=1),

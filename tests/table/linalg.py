@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from xgrad.ops import linalg as chapter
 from xgrad.ops.beyond.matrix_functions import matrix_derivative
+from xgrad.ops.linalg.determinants import cofactors
+from xgrad.ops.linalg.pseudoinverse import across_gap, kept_rows
 
 from . import Arg, Row
 
@@ -167,14 +168,14 @@ _NO_EIG = {"dask": "Dask has no eigenvalues of general matrices"}
 ROWS = [
     *_rows("cholesky", _SQUARE, lambda xp, a: xp.linalg.cholesky(_positive(xp, a))),
     *_rows(
-        "cholesky", {k: _SQUARE[k] for k in ("square", "complex")}, lambda xp, a: xp.linalg.cholesky(_positive(xp, a), upper=True),
-        label="upper",
+        "cholesky", {k: _SQUARE[k] for k in ("square", "complex")},
+        lambda xp, a: xp.linalg.cholesky(_positive(xp, a), upper=True), label="upper",
     ),
     *_rows("det", _SQUARE, lambda xp, a: xp.linalg.det(a)),
     *_rows("slogdet", _SQUARE, lambda xp, a: tuple(xp.linalg.slogdet(a))),
     *_rows("inv", _SQUARE, lambda xp, a: xp.linalg.inv(_positive(xp, a))),
     *_rows(
-        "cofactors", _SQUARE, lambda xp, a: chapter.cofactors([a]), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
+        "cofactors", _SQUARE, lambda xp, a: cofactors([a]), lambda t, a: (t.linalg.det(a)[..., None, None] * t.linalg.inv(a)).mT
     ),
     *(replace(row, skip=_NO_EIG) for row in _rows("eig", _SQUARE | {"random": (Arg((2, 4, 4)),)}, _eig)),
     *(replace(row, skip=_NO_EIG) for row in _rows("eigvals", _SQUARE, _eigvals)),
@@ -196,7 +197,7 @@ ROWS = [
     ),
     *_rows(
         "kept_rows", {k: _TRUNCATED[k] for k in ("square", "tall", "complex tall")},
-        lambda xp, a: chapter.kept_rows(a, rtol=0.3), _kept_rows,
+        lambda xp, a: kept_rows(a, rtol=0.3), _kept_rows,
     ),
     *_rows(
         "across_gap",
@@ -205,10 +206,13 @@ ROWS = [
             "complex": (*_TRUNCATED["complex tall"], Arg((3, 3), kind="complex")),
             "of a fixed matrix": (replace(*_TRUNCATED["tall"], grad=False), Arg((3, 3))),
         },
-        lambda xp, a, r: chapter.across_gap(a, r, rtol=0.3), _across_gap,
+        lambda xp, a, r: across_gap(a, r, rtol=0.3), _across_gap,
     ),
-    *_rows("cofactors", {k: 2 * _SQUARE[k] for k in ("square", "batched", "complex")}, lambda xp, a, b: chapter.cofactors([a, b]), _cofactors_along, label="along"),
-    Row("cofactors", lambda xp, a, b, c: chapter.cofactors([a, b, c]), (_well(4), _well(4), _well(4)), label="along two"),
+    *_rows(
+        "cofactors", {k: 2 * _SQUARE[k] for k in ("square", "batched", "complex")}, lambda xp, a, b: cofactors([a, b]),
+        _cofactors_along, label="along",
+    ),
+    Row("cofactors", lambda xp, a, b, c: cofactors([a, b, c]), (_well(4), _well(4), _well(4)), label="along two"),
     *(
         replace(row, dtypes=dtypes)
         for label, f, dtypes in (
@@ -280,17 +284,19 @@ ROWS = [
     *(
         Row(
             "vector_norm", lambda xp, a, p=p, axis=axis, keep=keep: xp.linalg.vector_norm(a, ord=p, axis=axis, keepdims=keep),
-            (Arg((2, 3, 4)),), torch=lambda t, a, p=p, axis=axis, keep=keep: t.linalg.vector_norm(a, ord=p, dim=axis, keepdim=keep),
+            (Arg((2, 3, 4)),),
+            torch=lambda t, a, p=p, axis=axis, keep=keep: t.linalg.vector_norm(a, ord=p, dim=axis, keepdim=keep),
             label=f"{p} along {axis}{' kept' * keep}",
         )
-        for p in (2, math.inf, 3)
-        for axis, keep in ((1, False), ((0, -1), False), ((0, 2), True))
+        for p in (2, math.inf, 3) for axis, keep in ((1, False), ((0, -1), False), ((0, 2), True))
     ),
     *(
         Row(
             "matrix_norm", lambda xp, a, p=p, keep=keep: xp.linalg.matrix_norm(a, ord=p, keepdims=keep), (Arg((2, 3, 4)),),
             torch=lambda t, a, p=p, keep=keep: t.linalg.matrix_norm(a, ord=p, keepdim=keep), label=f"{p}{' kept' * keep}",
         )
-        for p, keep in (("fro", False), ("nuc", True), (1, False), (-1, True), (2, True), (-2, False), (math.inf, True), (-math.inf, False))
+        for p, keep in (
+            ("fro", False), ("nuc", True), (1, False), (-1, True), (2, True), (-2, False), (math.inf, True), (-math.inf, False),
+        )
     ),
 ]  # fmt: skip

@@ -33,16 +33,28 @@ ROWS = [
         label="negative",
     ),
     Row("moveaxis", lambda xp, x: xp.moveaxis(x, 0, -1), (CUBE,), torch=lambda t, x: t.moveaxis(x, 0, -1)),
-    Row("moveaxis", lambda xp, x: xp.moveaxis(x, (0, 1), (2, 0)), (CUBE,), torch=lambda t, x: t.moveaxis(x, (0, 1), (2, 0)), label="two"),
+    Row(
+        "moveaxis", lambda xp, x: xp.moveaxis(x, (0, 1), (2, 0)), (CUBE,), torch=lambda t, x: t.moveaxis(x, (0, 1), (2, 0)),
+        label="two",
+    ),
     Row("flip", lambda xp, x: xp.flip(x), (X,), torch=lambda t, x: t.flip(x, (0, 1))),
     Row("flip", lambda xp, x: xp.flip(x, axis=-1), (X,), torch=lambda t, x: t.flip(x, (1,)), label="axis"),
     Row("flip", lambda xp, x: xp.flip(x, axis=(0, 2)), (CUBE,), torch=lambda t, x: t.flip(x, (0, 2)), label="axes"),
     Row("roll", lambda xp, x: xp.roll(x, 2), (X,), torch=lambda t, x: t.roll(x, 2)),
     Row("roll", lambda xp, x: xp.roll(x, -1, axis=1), (X,), torch=lambda t, x: t.roll(x, -1, 1), label="axis"),
-    Row("roll", lambda xp, x: xp.roll(x, (1, -2), axis=(0, 2)), (CUBE,), torch=lambda t, x: t.roll(x, (1, -2), (0, 2)), label="axes"),
+    Row(
+        "roll", lambda xp, x: xp.roll(x, (1, -2), axis=(0, 2)), (CUBE,), torch=lambda t, x: t.roll(x, (1, -2), (0, 2)),
+        label="axes",
+    ),
     Row("broadcast_to", lambda xp, x: xp.broadcast_to(x, (4, 2, 3)), (X,), torch=lambda t, x: t.broadcast_to(x, (4, 2, 3))),
-    Row("broadcast_to", lambda xp, x: xp.broadcast_to(x, (2, 3, 2)), (THIN,), torch=lambda t, x: t.broadcast_to(x, (2, 3, 2)), label="ones"),
-    Row("broadcast_to", lambda xp, x: xp.broadcast_to(x, (2,)), (Arg(()),), torch=lambda t, x: t.broadcast_to(x, (2,)), label="0-d"),
+    Row(
+        "broadcast_to", lambda xp, x: xp.broadcast_to(x, (2, 3, 2)), (THIN,), torch=lambda t, x: t.broadcast_to(x, (2, 3, 2)),
+        label="ones",
+    ),
+    Row(
+        "broadcast_to", lambda xp, x: xp.broadcast_to(x, (2,)), (Arg(()),), torch=lambda t, x: t.broadcast_to(x, (2,)),
+        label="0-d",
+    ),
     Row(
         "broadcast_arrays",
         lambda xp, a, b: xp.broadcast_arrays(a, b),
@@ -50,7 +62,10 @@ ROWS = [
         torch=lambda t, a, b: t.broadcast_tensors(a, b),
     ),
     Row("concat", lambda xp, a, b: xp.concat([a, b]), (X, Arg((1, 3))), torch=lambda t, a, b: t.concat([a, b])),
-    Row("concat", lambda xp, a, b: xp.concat([a, b, a], axis=-1), (X, Arg((2, 1))), torch=lambda t, a, b: t.concat([a, b, a], -1), label="axis"),
+    Row(
+        "concat", lambda xp, a, b: xp.concat([a, b, a], axis=-1), (X, Arg((2, 1))),
+        torch=lambda t, a, b: t.concat([a, b, a], -1), label="axis",
+    ),
     Row(
         "concat",
         lambda xp, a, b: xp.concat([a, b], axis=None),
@@ -60,7 +75,10 @@ ROWS = [
     ),
     Row("concat", lambda xp, a, b: xp.concat([a, b]), (Arg((0, 3)), X), torch=lambda t, a, b: t.concat([a, b]), label="empty"),
     Row("stack", lambda xp, a, b: xp.stack([a, b]), (X, X), torch=lambda t, a, b: t.stack([a, b])),
-    Row("stack", lambda xp, a, b: xp.stack((a, b, a), axis=-1), (X, X), torch=lambda t, a, b: t.stack((a, b, a), -1), label="axis"),
+    Row(
+        "stack", lambda xp, a, b: xp.stack((a, b, a), axis=-1), (X, X), torch=lambda t, a, b: t.stack((a, b, a), -1),
+        label="axis",
+    ),
     Row("unstack", lambda xp, x: xp.unstack(x), (X,), torch=lambda t, x: t.unbind(x)),
     Row("unstack", lambda xp, x: xp.unstack(x, axis=1)[::2], (CUBE,), torch=lambda t, x: t.unbind(x, 1)[::2], label="some"),
     Row("repeat", lambda xp, x: xp.repeat(x, 2), (X,), torch=lambda t, x: t.repeat_interleave(x, 2)),

@@ -8,7 +8,9 @@ from typing import Any
 from . import Arg, Row
 
 
-def _product(name: str, a: tuple[int, ...], b: tuple[int, ...], torch: Callable[..., Any] | None = None, kind: str = "float") -> Row:
+def _product(
+    name: str, a: tuple[int, ...], b: tuple[int, ...], torch: Callable[..., Any] | None = None, kind: str = "float",
+) -> Row:
     return Row(
         name, lambda xp, x, y: getattr(xp, name)(x, y), (Arg(a, kind=kind), Arg(b, kind=kind)), torch=torch,
         numpy=lambda np, x, y: getattr(np, name)(x, y), label=f"{a} {b}{' complex' * (kind == 'complex')}",
@@ -20,10 +22,24 @@ def _diag(shape: tuple[int, ...], k: int) -> Row:
 
 
 ROWS = [
-    *(_product("dot", a, b) for a, b in (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 3), (4, 3, 2)), ((), (2, 3)), ((3,), ()))),
-    *(_product("inner", a, b, lambda t, x, y: t.inner(x, y)) for a, b in (((3,), (3,)), ((2, 3), (4, 3)), ((2, 3), (3,)), ((), (3,)))),
-    *(_product("outer", a, b, lambda t, x, y: t.outer(x.reshape(-1), y.reshape(-1))) for a, b in (((3,), (2,)), ((2, 2), (3,)), ((), (3,)))),
-    *(_product("kron", a, b, lambda t, x, y: t.kron(x, y)) for a, b in (((2,), (3,)), ((2, 3), (3, 2)), ((2,), (2, 3)), ((2, 2, 1), (3,)), ((), (2,)))),
+    *(
+        _product("dot", a, b)
+        for a, b in (
+            ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 3), (4, 3, 2)), ((), (2, 3)), ((3,), ()),
+        )
+    ),
+    *(
+        _product("inner", a, b, lambda t, x, y: t.inner(x, y))
+        for a, b in (((3,), (3,)), ((2, 3), (4, 3)), ((2, 3), (3,)), ((), (3,)))
+    ),
+    *(
+        _product("outer", a, b, lambda t, x, y: t.outer(x.reshape(-1), y.reshape(-1)))
+        for a, b in (((3,), (2,)), ((2, 2), (3,)), ((), (3,)))
+    ),
+    *(
+        _product("kron", a, b, lambda t, x, y: t.kron(x, y))
+        for a, b in (((2,), (3,)), ((2, 3), (3, 2)), ((2,), (2, 3)), ((2, 2, 1), (3,)), ((), (2,)))
+    ),
     _product("kron", (2, 2), (2, 1), lambda t, x, y: t.kron(x, y), "complex"),
     _product("dot", (2, 3), (3,), lambda t, x, y: x @ y, "complex"),
     *(_diag((3,), k) for k in (0, 2, -1)),
@@ -31,6 +47,12 @@ ROWS = [
     _diag((0,), 1),
     Row("diagflat", lambda xp, v: xp.diagflat(v, -1), (Arg((2, 2)),), torch=lambda t, v: t.diagflat(v, -1)),
     Row("vander", lambda xp, x: xp.vander(x), (Arg((3,)),), torch=lambda t, x: t.linalg.vander(x).flip(1)),
-    Row("vander", lambda xp, x: xp.vander(x, 4, increasing=True), (Arg((3,), values=(0.0, -1.0, 2.0)),), torch=lambda t, x: t.linalg.vander(x, N=4), label="up"),
-    Row("vander", lambda xp, x: xp.vander(x, 0), (Arg((3,)),), torch=lambda t, x: x.new_zeros(3, 0), label="none", differentiable=False),
+    Row(
+        "vander", lambda xp, x: xp.vander(x, 4, increasing=True), (Arg((3,), values=(0.0, -1.0, 2.0)),),
+        torch=lambda t, x: t.linalg.vander(x, N=4), label="up",
+    ),
+    Row(
+        "vander", lambda xp, x: xp.vander(x, 0), (Arg((3,)),), torch=lambda t, x: x.new_zeros(3, 0), label="none",
+        differentiable=False,
+    ),
 ]  # fmt: skip

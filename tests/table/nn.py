@@ -10,7 +10,10 @@ P, T = Arg((3, 4), 0.05, 0.95), Arg((3, 4), 0.0, 1.0)
 
 ROWS: list[Row] = [
     Row("bce", lambda xp, p, t: F.bce(p, t), (P, T), torch=lambda t, p, y: -(y * t.log(p) + (1 - y) * t.log1p(-p))),
-    Row("bce_with_logits", lambda xp, z, t: F.bce_with_logits(z, t), (Arg((3, 4), -5.0, 5.0), T), torch=lambda t, z, y: t.nn.functional.softplus(z) - y * z),
+    Row(
+        "bce_with_logits", lambda xp, z, t: F.bce_with_logits(z, t), (Arg((3, 4), -5.0, 5.0), T),
+        torch=lambda t, z, y: t.nn.functional.softplus(z) - y * z,
+    ),
     Row(
         "softmax_cross_entropy",
         lambda xp, x, y: F.softmax_cross_entropy(x, y),

@@ -21,7 +21,9 @@ def _row(path: str, *args: Arg, label: str = "", name: str = "scipy", call: Any 
     def ours(xp: Any, *x: Any) -> Any:
         return call(getattr(getattr(faces, module), function), *x)
 
-    skip = {} if f"{path}{label}" in ON_DASK else {"dask": "compositions of many small arrays take it minutes; some rows stand for all"}
+    skip = {} if f"{path}{label}" in ON_DASK else {
+        "dask": "compositions of many small arrays take it minutes; some rows stand for all"
+    }
     return Row(name, ours, args, numpy=scipy, label=f"{path}{label}", skip=skip, **more)
 
 
@@ -100,13 +102,19 @@ ROWS: list[Row] = [
     _row("signal.lfilter", B, A, SIGNAL, Arg((2, 2)), label="-state", call=lambda f, b, a, x, z: f(b, a, x, zi=z)),
     _row("signal.lfilter_zi", B, A),
     _row("signal.filtfilt", B, A, Arg((12,))),
-    _row("signal.sosfilt", Arg((2, 6), values=((0.5, 0.3, 0.2, 1.0, -0.4, 0.2), (0.4, 0.1, 0.1, 1.0, 0.3, 0.1)), grad=False), SIGNAL),
+    _row(
+        "signal.sosfilt", Arg((2, 6), values=((0.5, 0.3, 0.2, 1.0, -0.4, 0.2), (0.4, 0.1, 0.1, 1.0, 0.3, 0.1)), grad=False),
+        SIGNAL,
+    ),
     _row("signal.detrend", SIGNAL),
     _row("signal.savgol_filter", SIGNAL, call=lambda f, x: f(x, 5, 2, 1)),
     _row("signal.savgol_filter", SIGNAL, label="-mirror", call=lambda f, x: f(x, 5, 2, mode="mirror")),
     _row("signal.upfirdn", B, SIGNAL, call=lambda f, h, x: f(h, x, 3, 2)),
     _row("signal.resample_poly", SIGNAL, call=lambda f, x: f(x, 3, 2, axis=1)),
-    *(_row("ndimage.correlate1d", X34, Arg((3,)), label=f"-{m}", call=lambda f, x, w, m=m: f(x, w, 0, mode=m, cval=0.5)) for m in EDGES),
+    *(
+        _row("ndimage.correlate1d", X34, Arg((3,)), label=f"-{m}", call=lambda f, x, w, m=m: f(x, w, 0, mode=m, cval=0.5))
+        for m in EDGES
+    ),
     _row("ndimage.convolve1d", X34, Arg((4,))),
     _row("ndimage.correlate", X34, Arg((2, 3))),
     _row("ndimage.convolve", X34, Arg((2, 3))),
@@ -118,7 +126,10 @@ ROWS: list[Row] = [
     _row("ndimage.prewitt", X34),
     _row("ndimage.laplace", X34),
     _row("ndimage.map_coordinates", X34, Arg((2, 5), 0.1, 1.9), call=lambda f, x, c: f(x, c, order=1)),
-    _row("ndimage.map_coordinates", X34, Arg((2, 5), -3.9, 5.9), label="-reflect", call=lambda f, x, c: f(x, c, order=1, mode="reflect")),
+    _row(
+        "ndimage.map_coordinates", X34, Arg((2, 5), -3.9, 5.9), label="-reflect",
+        call=lambda f, x, c: f(x, c, order=1, mode="reflect"),
+    ),
     _row("ndimage.shift", X34, call=lambda f, x: f(x, (0.3, -0.6), order=1, mode="nearest")),
     *(
         _row("interpolate.CubicSpline", KNOTS, VALUES, PLACES, label=f"-{c}", call=lambda f, x, y, t, c=c: f(x, y, bc_type=c)(t))
@@ -129,5 +140,8 @@ ROWS: list[Row] = [
     _row("interpolate.PchipInterpolator", KNOTS, VALUES, PLACES, call=lambda f, x, y, t: f(x, y)(t)),
     _row("interpolate.make_interp_spline", KNOTS, VALUES, PLACES, call=lambda f, x, y, t: f(x, y)(t)),
     _row("interpolate.interp1d", KNOTS, VALUES, PLACES, call=lambda f, x, y, t: f(x, y, axis=0)(t)),
-    _row("interpolate.RegularGridInterpolator", KNOTS, Arg((5, 3)), Arg((4, 2), 0.1, 1.9), call=lambda f, x, v, t: f((x, [0.0, 1.0, 2.0]), v)(t)),
+    _row(
+        "interpolate.RegularGridInterpolator", KNOTS, Arg((5, 3)), Arg((4, 2), 0.1, 1.9),
+        call=lambda f, x, v, t: f((x, [0.0, 1.0, 2.0]), v)(t),
+    ),
 ]  # fmt: skip

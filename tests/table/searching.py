@@ -22,8 +22,9 @@ def index(name: str, label: str, arg: Arg = X, **options: Any) -> Row:
 ROWS = [
     *(
         index(name, label, **options)
-        for name in ("argmax", "argmin")
-        for label, options in [("all", {}), ("axis", {"axis": 0}), ("kept", {"axis": -1, "keepdims": True}), ("all-kept", {"keepdims": True})]
+        for name in ("argmax", "argmin") for label, options in [
+            ("all", {}), ("axis", {"axis": 0}), ("kept", {"axis": -1, "keepdims": True}), ("all-kept", {"keepdims": True}),
+        ]
     ),
     index("count_nonzero", "all", ZEROS),
     index("count_nonzero", "axis", ZEROS, axis=1),
@@ -60,7 +61,10 @@ ROWS = [
         label="sorter",
         differentiable=False,
     ),
-    Row("where", lambda xp, c, a, b: xp.where(c, a, b), (TRUTH, Arg((2, 3)), Arg((2, 3))), torch=lambda t, c, a, b: t.where(c, a, b)),
+    Row(
+        "where", lambda xp, c, a, b: xp.where(c, a, b), (TRUTH, Arg((2, 3)), Arg((2, 3))),
+        torch=lambda t, c, a, b: t.where(c, a, b),
+    ),
     Row(
         "where",
         lambda xp, c, a, b: xp.where(c, a, b),
@@ -68,8 +72,14 @@ ROWS = [
         torch=lambda t, c, a, b: t.where(c, a, b),
         label="broadcast",
     ),
-    Row("where", lambda xp, c, a: xp.where(c, a, 2), (TRUTH, Arg((2, 3))), torch=lambda t, c, a: t.where(c, a, 2.0), label="scalar"),
-    Row("where", lambda xp, c, a: xp.where(c, 0.5, a), (TRUTH, Arg((3,))), torch=lambda t, c, a: t.where(c, 0.5, a), label="scalar-first"),
+    Row(
+        "where", lambda xp, c, a: xp.where(c, a, 2), (TRUTH, Arg((2, 3))), torch=lambda t, c, a: t.where(c, a, 2.0),
+        label="scalar",
+    ),
+    Row(
+        "where", lambda xp, c, a: xp.where(c, 0.5, a), (TRUTH, Arg((3,))), torch=lambda t, c, a: t.where(c, 0.5, a),
+        label="scalar-first",
+    ),
     Row(
         "where",
         lambda xp, c, a, b: xp.where(c, a, b),

@@ -18,12 +18,11 @@ OPTIONS: list[tuple[str, Arg, dict[str, Any]]] = [
 ROWS = [
     *(
         Row(
-            "sort",
-            lambda xp, x, options=options: xp.sort(x, **options),
-            (arg,),
-            torch=lambda t, x, options=options: t.sort(x, **{"dim": -1, **{{"axis": "dim"}.get(k, k): v for k, v in options.items()}}).values,
-            label=label,
-            skip=DASK,
+            "sort", lambda xp, x, options=options: xp.sort(x, **options), (arg,),
+            torch=lambda t, x, options=options: t.sort(
+                x, **{"dim": -1, **{{"axis": "dim"}.get(k, k): v for k, v in options.items()}},
+            ).values,
+            label=label, skip=DASK,
         )
         for label, arg, options in OPTIONS
     ),

@@ -28,7 +28,10 @@ def _row(name: str, *args: Arg, torch: Any = None, of: tuple[Any, ...] = (), **m
 
     if name in MINUTES_ON_DASK:
         more = {"skip": {"dask": "hundreds of small arrays take it minutes; gammainc stands for all"}, **more}
-    more = {"elementwise": len(args) > 1 and all(arg.kind == "float" for arg in args) and not of, "label": "-".join(map(str, of)), **more}
+    more = {
+        "elementwise": len(args) > 1 and all(arg.kind == "float" for arg in args) and not of, "label": "-".join(map(str, of)),
+        **more,
+    }
     return Row(
         name, lambda xp, *x: getattr(xp.special, name)(*x, *of), args,
         torch=torch, **({"numpy": scipy} if not name.endswith(OWN) else {}), **more,
@@ -36,9 +39,9 @@ def _row(name: str, *args: Arg, torch: Any = None, of: tuple[Any, ...] = (), **m
 
 
 MINUTES_ON_DASK = {
-    "beta", "beta_density", "betainc", "betainc_derivative", "betaincc", "betainccinv", "betaincinv", "binom", "chdtr", "chdtrc", "chdtri",
-    "ellipkm1_derivative", "fdtr", "fdtrc", "fdtri", "gammainc_derivative", "gammaincc", "gammainccinv", "gammaincinv", "gdtr", "gdtrc",
-    "inv_boxcox1p", "poch", "stdtr", "stdtrit", "zeta", "zetac",
+    "beta", "beta_density", "betainc", "betainc_derivative", "betaincc", "betainccinv", "betaincinv", "binom", "chdtr",
+    "chdtrc", "chdtri", "ellipkm1_derivative", "fdtr", "fdtrc", "fdtri", "gammainc_derivative", "gammaincc", "gammainccinv",
+    "gammaincinv", "gdtr", "gdtrc", "inv_boxcox1p", "poch", "stdtr", "stdtrit", "zeta", "zetac",
 }  # fmt: skip
 OWN = ("_derivative", "_density", "_ratio", "_quotient", "_scaled", "_difference")  # what SciPy does not have
 
@@ -99,7 +102,9 @@ ROWS = [
     # gamma function
     _row("gamma", POSITIVE, torch=lambda t, x: t.exp(t.lgamma(x)), elementwise=True),
     _row("gamma", Arg(SHAPE, values=((-0.5, -1.3, -2.6), (-3.4, 0.2, 1.0))), label="negative"),
-    _row("gammaln", Arg(SHAPE, values=((-0.5, -1.3, -2.6), (-3.4, 0.2, 100.0))), elementwise=True, torch=lambda t, x: t.lgamma(x)),
+    _row(
+        "gammaln", Arg(SHAPE, values=((-0.5, -1.3, -2.6), (-3.4, 0.2, 100.0))), elementwise=True, torch=lambda t, x: t.lgamma(x),
+    ),
     _row("loggamma", WIDE, torch=lambda t, x: t.lgamma(x)),
     _row("gammasgn", ANY),
     _row("rgamma", POSITIVE, torch=lambda t, x: t.exp(-t.lgamma(x))),

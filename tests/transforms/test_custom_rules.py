@@ -255,8 +255,8 @@ w = Tensor(K, requires_grad=True)
     [
         (vjp_of(lambda x, g: g), TypeError, "doubled: bwd must return a tuple of 1, a cotangent or None .* not a Tensor"),
         (vjp_of(lambda x, g: (g, g)), TypeError, "tuple of 1, .* not a tuple of 2"),
-        (vjp_of(lambda x, g: (g[:1],)), ValueError, r"argument 0 has shape \(1,\), but must have \(2,\)"),
-        (vjp_of(lambda x, g: (xgrad.astype(g, "float32"),)), TypeError, "of dtype float32, but must be of float64"),
+        (vjp_of(lambda x, g: (g[:1],)), ValueError, r"argument 0 has shape \(1,\), but argument 0 has shape \(2,\)"),
+        (vjp_of(lambda x, g: (xgrad.astype(g, "float32"),)), TypeError, "of dtype float32, but argument 0 is of dtype float64"),
         (vjp_of(lambda x, g: ("g",)), TypeError, "cotangent of argument 0 is a str"),
         (vjp_of(lambda x, g: (0.0,)), TypeError, "cotangent of argument 0 is a float"),
         (vjp_of(lambda x, g: ([g],)), TypeError, "cotangent of argument 0 is a list"),
@@ -267,7 +267,7 @@ w = Tensor(K, requires_grad=True)
         (vjp_of(lambda x, g: (g,), lambda x: (x, w)), GradientError, "used a tensor that requires grad"),
         (vjp_of(None), TypeError, "defvjp takes two functions"),
         (jvp_of(lambda p, t: t[0]), TypeError, r"doubled: its rule must return a pair \(result, tangent\)"),
-        (jvp_of(lambda p, t: (p[0], t[0][:1])), ValueError, r"the tangent of the result has shape \(1,\), but must have \(2,\)"),
+        (jvp_of(lambda p, t: (p[0], t[0][:1])), ValueError, r"the tangent of the result has shape \(1,\), but the result has"),
         (jvp_of(lambda p, t: (p[0], 1j * t[0])), TypeError, "the tangent of the result is of dtype complex128"),
         (jvp_of(lambda p, t: (p[0], (t[0],))), TypeError, "the tangent of the result is a tuple"),
         (jvp_of(3), TypeError, "defjvp takes a function"),
@@ -286,7 +286,7 @@ def test_structures_that_differ() -> None:
     pytest.importorskip("optree")
     f = xgrad.custom_vjp(lambda p: p["a"] * p["b"])
     f.defvjp(lambda p: (p["a"] * p["b"], p), lambda p, g: ({"a": g * p["b"]},))
-    with pytest.raises(ValueError, match=r"bwd's cotangent of argument 0 must be .*\{'a': \*, 'b': \*\}, not .*\{'a': \*\}"):
+    with pytest.raises(ValueError, match=r"bwd's cotangent of argument 0 must .*\{'a': \*, 'b': \*\}\), not .*\{'a': \*\}"):
         xgrad.grad(f)({"a": 1.0, "b": 2.0})
 
 

@@ -243,7 +243,7 @@ def test_containers() -> None:
     h = hessian(lambda x, y: xgrad.sum(x * y), (0, 1))(X, X)
     np.testing.assert_allclose(h[0][1], np.eye(3))
     np.testing.assert_allclose(h[0][0], 0)
-    with pytest.raises(ValueError, match="nested"):
+    with pytest.raises(ValueError, match="structure"):
         jvp(lambda p: p[0] * p[1], ((X, X),), ((X,),))
 
 
@@ -323,12 +323,12 @@ def test_checkpoint_of_higher_order() -> None:
         (lambda: grad(lambda x: np.array(3))(X), TypeError, "of dtype int64, and only floating"),
         (lambda: jacobian(lambda x: np.frompyfunc(lambda i: x[i], 1, 1)([0, 1]))(X), TypeError, "dtype.'O'"),
         (lambda: grad(lambda x: None)(X), GradientError, "returned None; only a single scalar"),
-        (lambda: grad(lambda x: (x[0], x[1]))(X), GradientError, r"returned a tuple of arrays \(2 of them\); .*has_aux=True"),
+        (lambda: grad(lambda x: (x[0], x[1]))(X), GradientError, r"returned a tuple of 2 arrays; .*has_aux=True"),
         (lambda: grad(energy, (0, -1))(X), ValueError, r"argnums is \(0, -1\), and names an argument twice"),
         (lambda: grad(energy, ())(X), ValueError, "names no argument"),
         (lambda: grad(energy, 0.0)(X), TypeError, "argnums is 0.0, but must be an integer"),
         (lambda: grad(energy, True)(X), TypeError, "argnums is True, but must be an integer"),
-        (lambda: grad(energy)(x=X), ValueError, "called with 0 positional arguments; those to differentiate by"),
+        (lambda: grad(energy)(x=X), ValueError, "called with 0 positional arguments; pass the arguments to differentiate by"),
         (lambda: grad(energy)(None), TypeError, "argument 0, None, holds no array"),
         (lambda: grad([])(X), TypeError, r"grad: takes a function, not a list; write grad\(f\)"),
         (lambda: jacobian(energy, 2)(X), ValueError, "argnums is 2"),
@@ -338,7 +338,7 @@ def test_checkpoint_of_higher_order() -> None:
         (lambda: jacobian(lambda x: 3.0)(X), TypeError, "returned a float"),
         (lambda: vjp(layer), TypeError, "vjp: there are no arguments"),
         (lambda: vjp(layer, X)[1](X[:2].astype("float32")), TypeError, "float32, but must be .* float64"),
-        (lambda: jvp(layer, (X,), (None,)), ValueError, "a single array, not None"),
+        (lambda: jvp(layer, (X,), (None,)), ValueError, r"\(a single array\), not None"),
         (lambda: jvp(layer, (np.arange(3),), (np.arange(3),)), TypeError, "jvp: argument 0 is of dtype int64"),
         (lambda: grad(lambda x: xgrad.argmax(x))(X), TypeError, "returned a tensor of dtype int64"),
         (lambda: grad(lambda x: xgrad.sum(x * 1j))(X), GradientError, "complex"),

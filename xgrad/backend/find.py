@@ -34,7 +34,6 @@ class ForeignBackend(Backend):
         return str(getattr(self._namespace, "__version__", "unknown"))
 
 
-
 loaded_backends: dict[str, Backend] = {}
 backends_by_type: dict[type, Backend | None] = {}
 

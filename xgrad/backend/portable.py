@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from .dtypes import Array, check_fits, complex64, complex128, dtype_name, dtype_of, float64, get_default_dtype
 
-__all__ = ["from_python", "from_scalar", "may_repeat", "scatter_add", "wider_dtype"]
+__all__ = ["from_python", "from_scalar", "in_order", "may_repeat", "runs", "scatter_add", "wider_dtype"]
 
 
 def may_repeat(key: Any) -> bool:
@@ -32,6 +32,20 @@ def wider_dtype(name: str, key: Any) -> str | None:
     return wider if max(counts) > most else None
 
 
+def in_order(xp: Any, positions: Array) -> tuple[Array, Array]:
+    """The flattened `positions` in ascending order, and the stable order that sorts them."""
+    flat = xp.reshape(positions, (-1,))
+    order = xp.argsort(flat, stable=True)
+    return xp.take(flat, order, axis=0), order
+
+
+def runs(xp: Any, ascending: Array, values: Array, side: Literal["left", "right"] = "right") -> tuple[Array, Array]:
+    """For each of `values`, the last (with "left", the first) index of an equal element of `ascending`, and if there is one."""
+    at = xp.searchsorted(ascending, values, side=side) - int(side == "right")
+    at = xp.clip(at, 0, ascending.shape[0] - 1)
+    return at, xp.take(ascending, at, axis=0) == values
+
+
 def scatter_add(backend: Any, x: Array, key: Any, value: Array) -> Array:
     """A copy of `x` with `value` added at ``x[key]``, positions that occur twice counted twice.
 
@@ -46,16 +60,15 @@ def scatter_add(backend: Any, x: Array, key: Any, value: Array) -> Array:
     count, size = value.shape[0], math.prod(x.shape)
     if count == 0:
         return xp.asarray(x, copy=True)
-    order = xp.argsort(xp.reshape(positions, (-1,)), stable=True)
-    places, sums = xp.take(xp.reshape(positions, (-1,)), order), xp.take(value, order)
+    places, order = in_order(xp, positions)
+    sums = xp.take(value, order, axis=0)
     step = 1
     while step < count:
         more = xp.where(places[step:] == places[:-step], sums[:-step], xp.zeros_like(sums[step:]))
         sums, step = xp.concat([sums[:step], sums[step:] + more]), 2 * step
     every = xp.arange(size, dtype=places.dtype, device=backend.device(x))
-    ends = xp.searchsorted(places, every, side="right") - 1
-    ends = xp.where(ends < 0, xp.zeros_like(ends), ends)
-    total = xp.where(xp.take(places, ends) == every, xp.take(sums, ends), xp.zeros_like(sums[:1]))
+    ends, there = runs(xp, places, every)
+    total = xp.where(there, xp.take(sums, ends, axis=0), xp.zeros_like(sums[:1]))
     return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
 
 

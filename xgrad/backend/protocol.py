@@ -38,6 +38,10 @@ class Backend:
     """Whether ``x[key] = value`` changes the array in place."""
     level: int = 0
     """0 for a library. For arrays of an interpreter, such as `vmap`, its place in the stack of interpreters, counted from 1."""
+    cls: Any = None
+    """The class of the arrays, if `level` is not 0."""
+    graph_inside: bool = True
+    """Whether `lift` puts the graph of a Tensor inside the array. If not, the Tensor around the array keeps its node."""
     writes_in_order: bool = False
     """Whether `set_item` keeps the last of several values for one element. If not, xgrad makes them equal first."""
     weak_scalars: bool = False
@@ -121,7 +125,7 @@ class Backend:
         return False
 
     def holds(self, x: Array) -> bool:
-        """Whether the boolean `x` is true; for an array of an interpreter, whether it is true anywhere. It waits for the device."""
+        """Whether the boolean `x` is true; of an interpreter, whether it is true anywhere. This waits for the device."""
         return bool(x)
 
     def owns_memory(self, x: Array) -> bool:

@@ -1,1 +1,1 @@
-"""Tools that find mistakes."""
+"""Tools that find mistakes: where a NaN first appears, and where a value leaves the graph."""

@@ -50,10 +50,11 @@ def open_arguments(op: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[A
         pairs = [(None, None) if v is None and op.optional else _unwrap(v) for v in arrays]
     items, nodes = [a for a, _ in pairs], [n for _, n in pairs]
     xp = _common_namespace(op, items if op.key_at is None else [*items, *in_key(values[op.key_at])])
-    if xp.__backend__.level:  # an argument of a lower level keeps its node, inside of the lifted array
+    backend = xp.__backend__
+    if backend.level:
         for k, item in enumerate(items):
             if hasattr(item, "dtype") and raw_namespace(item) is not xp:
-                items[k], nodes[k] = xp.__backend__.lift(arrays[k]), None
+                items[k], nodes[k] = backend.lift(arrays[k]), None if backend.graph_inside else nodes[k]
     return values, arrays, items, nodes, xp
 
 

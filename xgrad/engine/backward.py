@@ -234,7 +234,7 @@ def _opened(node: Node, g: Any) -> tuple[Any, Any]:
     if not isinstance(g, list):
         return _namespace(g), g
     xp = _namespace(one := next(part for part in g if part is not None))
-    if not node.op.fills:  # type: ignore[union-attr]  (its rules want to know which outputs nothing used)
+    if not node.op.fills:  # the rules distinguish outputs that nothing used
         return xp, tuple(g)
     parts = zip(g, node.outputs)
     return xp, tuple([xp.new_zeros(one, shape, dtype=dtype) if part is None else part for part, (shape, dtype) in parts])

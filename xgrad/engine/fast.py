@@ -124,10 +124,9 @@ def _lifted(op: Op[..., Any]) -> Callable[..., Any]:
         items = list(arguments)
         for k, x in enumerate(arguments[:count]):
             if x.__class__ is Tensor:
-                if x._data.__class__ is not backend.cls:  # its node stays inside
-                    items[k] = backend.lift(x)
-                elif x._node is None or not mode.get():
-                    items[k] = x._data
+                lower = x._data.__class__ is not backend.cls
+                if x._node is None or not mode.get() or (lower and backend.graph_inside):
+                    items[k] = backend.lift(x) if lower else x._data
                 else:
                     return general(*arguments)
             elif x.__class__ not in scalars:

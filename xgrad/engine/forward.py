@@ -91,7 +91,8 @@ def pushforward(
 def _change(node: Node, changes: dict[Node, Any], on_tensors: bool, create_graph: bool, linked: bool) -> Any:
     """The change of the output of `node`: an array, a tuple for several outputs, or None for zero."""
     op: Any = node.op
-    saved = total = xp = None
+    saved = total = None
+    xp: Any = None
     if op.derivative == "zero":
         return None
     steps = _in_sequence(node, changes) if op.sequence else zip(node.parents, op.pushes)

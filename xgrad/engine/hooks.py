@@ -207,6 +207,7 @@ class _Saved(Sequence[Any]):
         if getattr(data, "shape", None) != entry.shape or data.dtype != entry.dtype:
             returned = f"{tuple(data.shape)} {data.dtype}" if hasattr(data, "dtype") else f"a {type(value).__name__}"
             raise GradientError(
-                f"saved_tensors_hooks: for an array that {self.name} saved, {entry.shape} {entry.dtype}, unpack returned {returned}"
+                f"saved_tensors_hooks: for an array that {self.name} saved, {entry.shape} {entry.dtype}, unpack returned "
+                f"{returned}"
             )
         return data

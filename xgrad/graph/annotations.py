@@ -114,7 +114,7 @@ def _evaluate(annotation: str, scope: dict[str, Any], names: dict[str, Any]) -> 
         try:
             return eval(annotation, scope, names)
         except NameError as error:
-            if error.name in names:
+            if error.name is None or error.name in names:
                 return _Unknown
             names[error.name] = _KNOWN.get(error.name, _Unknown)
         except Exception:  # such as an attribute that is not there

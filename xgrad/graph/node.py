@@ -45,14 +45,14 @@ class Node:
 
     __slots__ = ("age", "dtype", "notes", "op", "parents", "saved", "shape", "where")
 
-    op: Op[..., Any] | None
+    op: Any  # an Op, or None: this is no call
     parents: tuple[Node | None, ...]
     saved: Any
     notes: Notes | None
     where: tuple[CodeType, int] | None
 
     def __init__(self, op: Op[..., Any] | None, parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> None:
-        self.op = op  # None: this is no call of an op
+        self.op = op  # None: this is no call
         self.parents = parents
         self.saved = saved
         self.shape = shape
@@ -67,8 +67,8 @@ class Node:
     @property
     def name(self) -> str:
         """The name of the op."""
-        assert self.op is not None
-        return self.op.name
+        name: str = self.op.name
+        return name
 
     @property
     def outputs(self) -> list[tuple[Any, Any]]:

@@ -1,1 +1,1 @@
-"""Interpreters: other meanings of the same ops."""
+"""Interpreters: each gives the same ops another meaning on arrays of its own."""

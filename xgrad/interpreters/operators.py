@@ -8,36 +8,47 @@ from typing import Any
 __all__ = ["with_operators"]
 
 
-_PAIRS = {
+_BINARY = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide", "mod": "remainder",
     "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
     "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
 }  # fmt: skip
 _COMPARISONS = {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
-_SINGLE = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+_UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
 _SCALARS = (bool, int, float, complex)
 
 
-def with_operators(cls: Any, xp: Any) -> None:
-    """Give `cls` its operators, which are the functions of its namespace."""
+def with_operators(cls: Any, xp: Any, takes: Callable[[Any], bool]) -> None:
+    """Give a class of arrays the operators of Python.
 
-    def forwards(function: Callable[[Any, Any], Any]) -> Any:
+    Parameters
+    ----------
+    cls : type
+        The class.
+    xp : namespace
+        The namespace of its arrays: ``a + b`` calls ``xp.add(a, b)``.
+    takes : callable
+        Says whether an operand that is neither an array of `cls` nor a Python scalar may be handed to `xp`. If not, the
+        operator returns NotImplemented, and the other operand gets its turn.
+    """
+
+    def binary(function: Callable[[Any, Any], Any]) -> Any:
         def operator(self: Any, other: Any) -> Any:
-            if other.__class__ is cls or other.__class__ in _SCALARS or cls.backend.takes(other):
+            if other.__class__ is cls or other.__class__ in _SCALARS or takes(other):
                 return function(self, other)
             return NotImplemented
 
         return operator
 
-    for short, name in {**_PAIRS, **_COMPARISONS}.items():
-        setattr(cls, f"__{short}__", forwards(getattr(xp, name)))
-    for short, name in _PAIRS.items():
-        setattr(cls, f"__r{short}__", forwards(_reflected(getattr(xp, name))))
-    for short, name in _SINGLE.items():
+    for short, name in {**_BINARY, **_COMPARISONS}.items():
+        setattr(cls, f"__{short}__", binary(getattr(xp, name)))
+    for short, name in _BINARY.items():
+        setattr(cls, f"__r{short}__", binary(_swapped(getattr(xp, name))))
+    for short, name in _UNARY.items():
         setattr(cls, f"__{short}__", _method(getattr(xp, name)))
 
 
-def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _swapped(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda self, other: function(other, self)
 
 

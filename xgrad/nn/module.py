@@ -12,6 +12,7 @@ from ..backend.transfer import copy_like
 from ..graph import memory
 from ..graph.node import Leaf
 from ..tensor.tensor import Tensor, wrap
+from ..transforms.state import STATEFUL
 
 __all__ = ["Module", "Parameter"]
 
@@ -374,6 +375,7 @@ def _put_together(plan: _Plan, parts: Sequence[Any]) -> Module:
 
 
 tree.register(Module, _take_apart, _put_together, subclasses=True)
+STATEFUL[Module] = frozenset({"_stand_ins"})
 
 
 def _ids(tensors: Iterable[Any]) -> set[int]:

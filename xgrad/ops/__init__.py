@@ -1,9 +1,11 @@
-"""The table of derivatives: every function of the standard, a file per page of it, and what xgrad adds.
+"""The table of derivatives: the functions of the standard, one file (a chapter) per page of it, and those that xgrad adds.
 
-A chapter never imports another: a rule reaches the others through `xp`.
+A chapter never imports another one; its rules call other ops through `xp`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from .beyond.calculus import convolve, convolve_full, correlate, cumulative_trapezoid, gradient, interp, trapezoid
 from .beyond.descriptive import (
@@ -225,15 +227,16 @@ __all__ = [
     "spherical_jn", "unwrap",
 ]  # fmt: skip
 
-FOR_RULES = (
-    "exponential_rest",
-    "normal_cdf",
-    "one_less_square",
-    "over_hypot",
-    "sigmoid_slope",
-    "sinc_jn",
-    "softmax_error",
-    "softmax_pull",
-    "tanh_pull",
+_for_rules: tuple[Any, ...] = (
+    exponential_rest,
+    normal_cdf,
+    one_less_square,
+    over_hypot,
+    sigmoid_slope,
+    sinc_jn,
+    softmax_error,
+    softmax_pull,
+    tanh_pull,
 )
-"""Derivatives that are ops of their own, for rules on Tensors: precise where a composition would not be."""
+FOR_RULES = tuple(op.__name__ for op in _for_rules)
+"""The names of derivatives that are ops, for rules on Tensors; they are precise where a composition of ops would not be."""

@@ -1,7 +1,7 @@
-"""Creation: new arrays, on the selected backend or on the one that the namespace is bound to.
+"""Functions that create arrays, on the selected backend or on the backend that the namespace is bound to.
 
-Floats without a data type are of the default one, float32, on every backend; integers are int64. What is made of a Tensor
-that requires grad, stays in its graph or is refused: nothing is cut off silently.
+Without a data type, floats have the default data type, float32, on every backend, and integers have int64. An array that is
+created from a Tensor that requires grad stays in its graph, or the call raises an error: no gradient is lost silently.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ __all__ = [
 Shape = int | tuple[int, ...]
 
 
-# ------------------------------------------------------------------------------------------------- what arguments mean
+# ----------------------------------------------------------------------------------------------------------- arguments
 
 
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
     if isinstance(shape, Tensor):
         shape = shape.tolist()
     try:
-        found = tuple(operator.index(n) for n in shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
+        lengths = tuple(operator.index(n) for n in shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
     except TypeError:
         raise TypeError(f"{name}: a shape is an integer or a tuple of integers, not {shape!r:.60}") from None
-    if any(n < 0 for n in found):
-        raise ValueError(f"{name}: shape {found} has a negative length")
-    return found
+    if any(n < 0 for n in lengths):
+        raise ValueError(f"{name}: shape {lengths} has a negative length")
+    return lengths
 
 
 def _stays(x: Any) -> bool:
-    """Whether `x` is a Tensor whose value must not be taken out: it is in a graph, or differs between examples."""
+    """Whether `x` is a Tensor that must not be converted to a number: it requires grad, or belongs to an interpreter."""
     return isinstance(x, Tensor) and (x.requires_grad or raw_namespace(x._data).__backend__.level > 0)
 
 
-def _number(name: str, what: str, value: Any) -> Any:
-    """`value` as a Python scalar."""
+def _number(name: str, argument: str, value: Any) -> Any:
+    """The value of an argument as a Python scalar."""
     if isinstance(value, Tensor):
         if value.requires_grad:
-            raise GradientError(f"{name}: {what} requires grad, and no gradient flows through {name}; pass x.detach()")
+            raise GradientError(f"{name}: {argument} requires grad, and no gradient flows through {name}; pass x.detach()")
         return value.item()
     if isinstance(value, (bool, int, float, complex)) and not is_numpy_scalar(value):
         return value
@@ -57,11 +57,11 @@ def _number(name: str, what: str, value: Any) -> Any:
         return value.item()
     if hasattr(value, "__index__"):
         return operator.index(value)
-    raise TypeError(f"{name}: {what} must be a number, not {type(value).__name__} {value!r:.60}")
+    raise TypeError(f"{name}: {argument} must be a number, not {type(value).__name__} {value!r:.60}")
 
 
 def _default(xp: Any, *values: Any) -> Any:
-    """The native data type of Python scalars, or that of floats if there are none."""
+    """The native data type of Python scalars; that of floats if there are none."""
     real = get_default_dtype().name
     if any(isinstance(v, complex) for v in values):
         name = "complex128" if real == "float64" else "complex64"
@@ -77,7 +77,7 @@ def _default(xp: Any, *values: Any) -> Any:
 
 @op(elementwise=True)
 def clone(xp: Any, x: ArrayLike, /) -> Tensor:
-    """A copy in memory of its own, in the graph."""
+    """A differentiable copy with its own memory."""
     return xp.asarray(x, copy=True)
 
 
@@ -86,31 +86,31 @@ clone.vjp(x=lambda g: g)
 
 @creates
 def asarray(xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
-    """An array of anything that can be one.
+    """An array from an array, a scalar or a nested sequence.
 
     Parameters
     ----------
     obj : Tensor, array, scalar, or nested sequence of scalars and Tensors
-        A Tensor stays in its graph. An array of this backend is taken as it is, a NumPy array by any backend. Of scalars,
-        floats become the default data type and integers int64.
+        A Tensor stays in its graph. An array of this backend is wrapped; a NumPy array is accepted on every backend. Python
+        floats get the default data type and integers int64.
     dtype : DType, name or any library's dtype, optional
-        To convert to.
+        The data type of the result.
     device : optional
-        Where to put it.
+        The device of the result.
     copy : bool, optional
         True copies, False raises where a copy is needed, None copies where it is needed.
 
     Returns
     -------
     Tensor
-        `obj` itself if it is a Tensor that needs no change.
+        `obj` itself if it is a Tensor and nothing changes.
 
     Raises
     ------
     TypeError
         If `obj` is on another backend, or does not hold numbers.
     ValueError
-        If nested sequences are ragged, or `copy` forbids a copy that is needed.
+        If nested sequences are ragged, or a copy is needed and `copy` is False.
 
     Notes
     -----
@@ -130,8 +130,8 @@ def asarray(xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy
     if isinstance(obj, (list, tuple)) and _holds_tensor(obj):
         if copy is False:
             raise ValueError("asarray: copy=False, but a nested sequence must be copied")
-        made = _nested(backend, obj, device)
-        return made if dtype is None else made.astype(dtype, copy=False)
+        stacked = _nested(backend, obj, device)
+        return stacked if dtype is None else stacked.astype(dtype, copy=False)
     source = None if is_numpy_scalar(obj) else backend_of(obj)
     if source is backend:
         if dtype is not None:
@@ -139,22 +139,22 @@ def asarray(xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy
         return xp.asarray(obj, dtype=dtype, device=device, copy=copy)
     if source is not None and source.name != "numpy":
         raise TypeError(
-            f"asarray: got an array of backend {source.name!r} where arrays are made on {backend.name!r}, and nothing moves "
-            f"between backends by itself: xgrad.Tensor(x) takes it as it is, xgrad.to_backend(x, {backend.name!r}) moves it"
+            f"asarray: got an array of backend {source.name!r}, but arrays are created on {backend.name!r}, and nothing moves "
+            f"between backends implicitly: xgrad.Tensor(x) wraps it, xgrad.to_backend(x, {backend.name!r}) moves it"
         )
     if copy is False:
         raise ValueError(f"asarray: copy=False, but {type(obj).__name__} must be copied to become an array of {backend.name!r}")
     if source is not None:
-        made = backend.from_numpy(obj.copy(), device)  # two libraries on one memory would be written to by both
-        return made if dtype is None else xp.astype(made, dtype, copy=False)
+        array = backend.from_numpy(obj.copy(), device)  # a copy, so that two libraries do not write to the same memory
+        return array if dtype is None else xp.astype(array, dtype, copy=False)
     return backend.from_python(obj, dtype, device)
 
 
 def _of_tensor(backend: Backend, x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tensor:
     if x.backend != backend.name:
         raise TypeError(
-            f"asarray: got a Tensor on backend {x.backend!r} where arrays are made on {backend.name!r}, and nothing moves "
-            f"between backends by itself: move it with xgrad.to_backend(x, {backend.name!r})"
+            f"asarray: got a Tensor on backend {x.backend!r}, but arrays are created on {backend.name!r}, and nothing moves "
+            f"between backends implicitly: move it with xgrad.to_backend(x, {backend.name!r})"
         )
     same = (dtype is None or dtype_of(dtype) is x.dtype) and (device is None or device == x.device)
     if same:
@@ -170,7 +170,7 @@ def _holds_tensor(obj: Any) -> bool:
 
 
 def _nested(backend: Backend, obj: Any, device: Any) -> Tensor:
-    """A nested sequence with Tensors in it, stacked from the innermost level outwards."""
+    """The Tensor of a nested sequence that contains Tensors."""
     xp = namespace(backend.name)
     shape, leaves = _flatten(obj)
     tensors = [x for x in leaves if isinstance(x, Tensor)]
@@ -185,7 +185,7 @@ def _nested(backend: Backend, obj: Any, device: Any) -> Tensor:
 
 
 def _flatten(obj: Any) -> tuple[tuple[int, ...], list[Any]]:
-    """The shape of the sequences and the parts in them; sequences below the level of a Tensor that is no scalar stay."""
+    """The shape of nested sequences and their parts, down to the level of the Tensors; deeper sequences are parts themselves."""
     depth = _depth(obj)
 
     def walk(part: Any, left: int) -> tuple[tuple[int, ...], list[Any]]:
@@ -210,14 +210,14 @@ def _depth(obj: Any) -> int:
 
 @creates
 def from_dlpack(xp: Any, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """An array on the memory of another library's array.
+    """An array that shares the memory of another library's array.
 
     Parameters
     ----------
     x : Tensor, or object with ``__dlpack__``
-        A Tensor of this backend is returned as it is, with its graph.
+        A Tensor of this backend is returned unchanged, in its graph.
     device : optional
-        Where to put it.
+        The device of the result.
     copy : bool, optional
         True copies, False raises where a copy is needed, None copies where it is needed.
 
@@ -228,7 +228,7 @@ def from_dlpack(xp: Any, x: Any, /, *, device: Any = None, copy: bool | None = N
     Raises
     ------
     GradientError
-        If `x` is a Tensor of another backend that requires grad: `to_backend` moves it with its graph.
+        If `x` is a Tensor of another backend that requires grad; `to_backend` moves it with its graph.
 
     Examples
     --------
@@ -241,7 +241,7 @@ def from_dlpack(xp: Any, x: Any, /, *, device: Any = None, copy: bool | None = N
             return _of_tensor(xp.__backend__, x, None, device, copy)
         if x.requires_grad:
             raise GradientError(
-                "from_dlpack: x requires grad, and the array would leave its graph silently; move it with "
+                "from_dlpack: x requires grad, and the array would lose its graph; move it with "
                 f"xgrad.to_backend(x, {xp.__backend__.name!r}), which keeps the graph, or pass x.detach()"
             )
         x = x._data
@@ -259,11 +259,11 @@ def zeros(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Te
     Parameters
     ----------
     shape : int or tuple of int
-        Of the array.
+        The shape of the array.
     dtype : optional
-        The default data type if left out.
+        The default data type if not given.
     device : optional
-        Where to put it.
+        The device of the result.
 
     Returns
     -------
@@ -272,7 +272,7 @@ def zeros(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Te
     Raises
     ------
     TypeError
-        If `shape` is not made of integers.
+        If `shape` does not consist of integers.
 
     Examples
     --------
@@ -298,7 +298,7 @@ def ones(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Ten
 
 @creates
 def empty(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """An array of whatever values the memory held; see `zeros`.
+    """An array with uninitialized values; see `zeros`.
 
     Examples
     --------
@@ -311,18 +311,18 @@ def empty(xp: Any, shape: Shape, *, dtype: Any = None, device: Any = None) -> Te
 
 @creates
 def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """One value everywhere.
+    """An array filled with one value.
 
     Parameters
     ----------
     shape : int or tuple of int
-        Of the array.
+        The shape of the array.
     fill_value : scalar or 0-d Tensor
         The value; a Tensor that requires grad stays in its graph.
     dtype : optional
-        If left out: the default data type for floats, int64 for integers, bool for booleans.
+        If not given: the default data type for floats, int64 for integers, bool for booleans.
     device : optional
-        Where to put it.
+        The device of the result.
 
     Returns
     -------
@@ -331,7 +331,7 @@ def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: A
     Raises
     ------
     TypeError
-        If `shape` is not made of integers or `fill_value` is no number.
+        If `shape` does not consist of integers, or `fill_value` is not a number.
 
     Notes
     -----
@@ -346,7 +346,7 @@ def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: A
     shape = _shape("full", shape)
     if isinstance(fill_value, Tensor):
         if fill_value.ndim:
-            raise ValueError(f"full: fill_value has shape {fill_value.shape}; only a 0-d Tensor is one value")
+            raise ValueError(f"full: fill_value has shape {fill_value.shape}; it must be 0-d")
         value = _of_tensor(xp.__backend__, fill_value, dtype, device, None)
         return clone(value.__array_namespace__().broadcast_to(value, shape))
     value = _number("full", "fill_value", fill_value)
@@ -357,18 +357,18 @@ def full(xp: Any, shape: Shape, fill_value: Any, *, dtype: Any = None, device: A
 
 @creates
 def eye(xp: Any, n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
-    """A matrix with ones on one diagonal and zeros elsewhere.
+    """A matrix with ones on a diagonal and zeros elsewhere.
 
     Parameters
     ----------
     n_rows, n_cols : int
-        Its shape; square if `n_cols` is left out.
+        Its shape; square if `n_cols` is not given.
     k : int
-        Which diagonal: positive above the main one, negative below.
+        The diagonal: positive above the main one, negative below.
     dtype : optional
-        The default data type if left out.
+        The default data type if not given.
     device : optional
-        Where to put it.
+        The device of the result.
 
     Returns
     -------
@@ -389,16 +389,16 @@ def eye(xp: Any, n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype
 def arange(
     xp: Any, start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
-    """Evenly spaced numbers from `start` up to but without `stop`.
+    """Evenly spaced numbers from `start` to `stop`, without `stop`.
 
     Parameters
     ----------
     start, stop, step : number
-        With one argument, that is the stop and the start is 0.
+        With one argument, it is `stop`, and `start` is 0.
     dtype : optional
-        If left out: int64 if all are integers, else the default data type.
+        If not given: int64 if all are integers, else the default data type.
     device : optional
-        Where to put it.
+        The device of the result.
 
     Returns
     -------
@@ -421,7 +421,7 @@ def arange(
     if step == 0:
         raise ValueError("arange: step is 0")
     dtype = dtype or _default(xp, start, stop, step, 0)
-    if (stop - start) * step <= 0:  # some libraries refuse to make an empty one
+    if (stop - start) * step <= 0:  # some libraries refuse to create an empty range
         return xp.zeros(0, dtype=dtype, device=device)
     return xp.arange(start, stop, step, dtype=dtype, device=device)
 
@@ -437,13 +437,13 @@ def linspace(
     start, stop : number or 0-d Tensor
         The ends; Tensors that require grad stay in their graph.
     num : int
-        How many.
+        The number of elements.
     dtype : optional
-        The default data type, real or complex, if left out.
+        The default data type, real or complex, if not given.
     device : optional
-        Where to put it.
+        The device of the result.
     endpoint : bool
-        Whether `stop` is the last of them, or the one that would follow.
+        Whether `stop` is the last element; else it would be the next one.
 
     Returns
     -------
@@ -453,14 +453,14 @@ def linspace(
     Raises
     ------
     TypeError
-        If `num` is no integer.
+        If `num` is not an integer.
     ValueError
         If `num` is negative.
 
     Notes
     -----
-    Element ``i`` is ``start (1 - t) + stop t`` with ``t = i / (num - 1)``, or ``i / num`` without the endpoint: that tells
-    the gradients for Tensors.
+    Element ``i`` is ``start (1 - t) + stop t`` with ``t = i / (num - 1)``, or ``i / num`` without the endpoint. The gradients for
+    Tensors follow from this.
 
     Examples
     --------
@@ -474,8 +474,8 @@ def linspace(
         space = tracked[0].__array_namespace__()
         steps = max(num - 1 if endpoint else num, 1)
         t = space.arange(num, dtype=tracked[0].dtype, device=tracked[0].device) / steps
-        made = start * (1 - t) + stop * t
-        return made if dtype is None else made.astype(dtype)
+        y = start * (1 - t) + stop * t
+        return y if dtype is None else y.astype(dtype)
     start, stop = _number("linspace", "start", start), _number("linspace", "stop", stop)
     if dtype is not None and complex in (start.__class__, stop.__class__):
         check_fits("linspace", complex, dtype)
@@ -493,14 +493,14 @@ def zeros_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = Non
     Parameters
     ----------
     x : array
-        Gives the shape, and the data type and device unless they are named.
+        Its shape is used, and its data type and device unless others are given.
     dtype, device : optional
-        To have another.
+        Of the result.
 
     Returns
     -------
     Tensor
-        It requires no grad: it does not depend on the values of `x`.
+        It does not require grad, since it does not depend on the values of `x`.
 
     Examples
     --------
@@ -532,7 +532,7 @@ ones_like.not_differentiable()
 
 @op
 def empty_like(xp: Any, x: ArrayLike, /, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """An array in the shape of `x`, of whatever values the memory held; see `zeros_like`.
+    """An array in the shape of `x` with uninitialized values; see `zeros_like`.
 
     Examples
     --------
@@ -557,16 +557,16 @@ full_like_.not_differentiable()
 
 
 def full_like(x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """One value in the shape of `x`.
+    """An array in the shape of `x`, filled with one value.
 
     Parameters
     ----------
     x : array
-        Gives the shape, and the data type and device unless they are named.
+        Its shape is used, and its data type and device unless others are given.
     fill_value : scalar or 0-d Tensor
         The value; a Tensor that requires grad stays in its graph.
     dtype, device : optional
-        To have another.
+        Of the result.
 
     Returns
     -------
@@ -574,7 +574,7 @@ def full_like(x: ArrayLike, /, fill_value: Any, *, dtype: Any = None, device: An
 
     Notes
     -----
-    There is no gradient for `x`; that for a Tensor `fill_value` is the sum of `g`.
+    There is no gradient for `x`. The gradient for a Tensor `fill_value` is the sum of `g`.
 
     Examples
     --------
@@ -675,16 +675,16 @@ def meshgrid(xp: Any, *arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor,
     Returns
     -------
     tuple of Tensor
-        As many as there are arrays, each with as many axes.
+        As many as there are arrays; each has as many axes as there are arrays.
 
     Raises
     ------
     ValueError
-        If `indexing` is something else, or an array has more than one axis.
+        If `indexing` has another value, or an array has more than one axis.
 
     Notes
     -----
-    The gradient sums `g` over the axes of the others.
+    The gradient sums `g` over the axes of the other arrays.
 
     Examples
     --------
@@ -698,21 +698,18 @@ def meshgrid(xp: Any, *arrays: ArrayLike, indexing: str = "xy") -> tuple[Tensor,
         raise ValueError(f"meshgrid: indexing is {indexing!r}; it must be 'xy' or 'ij'")
     for x in arrays:
         if x.ndim > 1:
-            raise ValueError(f"meshgrid: its arrays have one axis each, but one has shape {tuple(x.shape)}")
+            raise ValueError(f"meshgrid: arrays must have one axis, but one has shape {tuple(x.shape)}")
     n = len(arrays)
     places = list(range(n))
     if indexing == "xy" and n > 1:
         places[:2] = [1, 0]
     lengths = [1] * n
-    for at, x in zip(places, arrays):
-        lengths[at] = x.shape[0] if x.ndim else 1
+    for axis, x in zip(places, arrays):
+        lengths[axis] = x.shape[0] if x.ndim else 1
     return tuple(
-        xp.asarray(xp.broadcast_to(xp.reshape(x, (1,) * at + (-1,) + (1,) * (n - at - 1)), tuple(lengths)), copy=True)
-        for at, x in zip(places, arrays)
+        xp.asarray(xp.broadcast_to(xp.reshape(x, (1,) * axis + (-1,) + (1,) * (n - axis - 1)), tuple(lengths)), copy=True)
+        for axis, x in zip(places, arrays)
     )
-
-
-# ---------------------------------------------------------------------------------------------------- making and adding
 
 
 @op(override=True, passes_through=True)

@@ -1,4 +1,4 @@
-"""Data types: converting to them, comparing them, and what they can hold; and moving to another device or backend."""
+"""Data types (conversion, comparison and limits), and moving arrays to another device or backend."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
     x : array
         Of any data type.
     dtype : DType, name or any library's dtype
-        To convert to.
+        The data type of the result.
     copy : bool
-        False returns `x` itself where there is nothing to convert.
+        False returns `x` itself if nothing changes.
     device : optional
-        Put the result on this device.
+        The device of the result.
 
     Returns
     -------
@@ -59,11 +59,11 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
     Raises
     ------
     TypeError
-        If `x` is complex and `dtype` is not: take `real` or `imag` first.
+        If `x` is complex and `dtype` is not; use `real` or `imag` first.
 
     Notes
     -----
-    The gradient is `g`, converted back. A conversion to a type that is not floating carries none.
+    The gradient is `g`, converted back. A conversion to a type that is not floating has none.
 
     Examples
     --------
@@ -72,12 +72,12 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
     Tensor([ 1, -1])
     """
     if isinstance(x, Tensor):
-        wanted, have = dtype_of(dtype), x.dtype
-        if not copy and wanted is have and (device is None or device == x.device):
+        new = dtype_of(dtype)
+        if not copy and new is x.dtype and (device is None or device == x.device):
             return x
-        check_fits("astype", have, wanted)
+        check_fits("astype", x.dtype, new)
     elif isinstance(x, (list, tuple, range)):
-        return namespace(get_backend()).asarray(x, dtype=dtype, device=device)  # at once: by way of float32 it loses digits
+        return namespace(get_backend()).asarray(x, dtype=dtype, device=device)  # directly, not via float32, which loses digits
     out = astype_(x, dtype, copy=copy)
     return out if device is None else to_device(out, device)
 
@@ -99,12 +99,12 @@ def to_device(x: ArrayLike, device: Any, /) -> Tensor:
     x : array
         Of any data type.
     device : device
-        As the backend names it.
+        In the form that the backend uses.
 
     Returns
     -------
     Tensor
-        `x` itself if it is there already.
+        `x` itself if it is on this device.
 
     Notes
     -----
@@ -141,19 +141,19 @@ def to_backend(x: ArrayLike, name: str, device: Any = None, /) -> Tensor:
     name : str
         The backend, as in `set_backend`.
     device : optional
-        The device there.
+        A device of that backend.
 
     Returns
     -------
     Tensor
-        Of the shape and dtype of `x`, or `x` itself if it is there already.
+        Of the shape and dtype of `x`, or `x` itself if it is on this backend.
 
     Raises
     ------
     ValueError
         If there is no backend of that name.
     BackendError
-        If it cannot run here.
+        If it cannot run on this machine.
 
     Notes
     -----
@@ -177,7 +177,7 @@ def to_backend(x: ArrayLike, name: str, device: Any = None, /) -> Tensor:
 
 
 def _dtype(x: Any) -> DType:
-    """The data type that is meant by a data type, an array or a Python scalar."""
+    """The DType of a data type, an array or a Python scalar."""
     if isinstance(x, Tensor):
         return x.dtype
     if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type):
@@ -190,15 +190,15 @@ def _dtype(x: Any) -> DType:
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
-    """Whether a data type is of some kind.
+    """Whether a data type belongs to a kind of data types.
 
     Parameters
     ----------
     dtype : DType, name or any library's dtype
-        The data type; that of an array may be given as the array.
+        The data type, or an array that has it.
     kind : str or dtype, or tuple of them
         ``"bool"``, ``"signed integer"``, ``"unsigned integer"``, ``"integral"``, ``"real floating"``,
-        ``"complex floating"``, ``"numeric"``, or a data type, which is then the only one of its kind.
+        ``"complex floating"``, ``"numeric"``, or a data type, to compare with.
 
     Returns
     -------
@@ -215,18 +215,18 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     >>> xgrad.isdtype(xgrad.float32, "real floating"), xgrad.isdtype(xgrad.int8, (xgrad.int16, "bool"))
     (True, False)
     """
-    found = _dtype(dtype)
+    dtype = _dtype(dtype)
     if isinstance(kind, tuple):
-        return any([isdtype(found, k) for k in kind])
+        return any([isdtype(dtype, k) for k in kind])
     if isinstance(kind, str):
         if kind not in _KINDS:
-            raise ValueError(f"isdtype: {kind!r} is no kind of data type; the kinds are {', '.join(_KINDS)}")
-        return found.kind in _KINDS[kind]
-    return found is dtype_of(kind)
+            raise ValueError(f"isdtype: {kind!r} is not a kind of data types; the kinds are {', '.join(_KINDS)}")
+        return dtype.kind in _KINDS[kind]
+    return dtype is dtype_of(kind)
 
 
 def can_cast(from_: Any, to: Any, /) -> bool:
-    """Whether every value of one data type is a value of another.
+    """Whether every value of a data type can be represented in another.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def can_cast(from_: Any, to: Any, /) -> bool:
     a, b = _dtype(from_), dtype_of(to)
     if a is b or a.name == "bool":
         return True
-    if a.name == "bfloat16" or b.name == "bfloat16":  # NumPy does not know it; it has the range of float32
+    if a.name == "bfloat16" or b.name == "bfloat16":  # unknown to NumPy; it has the range of float32
         return (b.inexact and b.bits >= 32) if a.name == "bfloat16" else a.name in ("int8", "uint8")
     import numpy
 
@@ -262,7 +262,7 @@ def result_type(xp: Any, *arrays_and_dtypes: Any) -> DType:
     Parameters
     ----------
     *arrays_and_dtypes : array, dtype or scalar
-        A Python scalar counts only if its kind is higher than that of all others.
+        A Python scalar counts only if its kind is higher than that of the arrays and data types.
 
     Returns
     -------
@@ -271,9 +271,9 @@ def result_type(xp: Any, *arrays_and_dtypes: Any) -> DType:
     Raises
     ------
     TypeError
-        If they do not promote on this backend, as integers with floating types on a strict one.
+        If they do not promote on this backend, such as integers with floating types on a strict one.
     ValueError
-        If nothing is given.
+        If there are no arguments.
 
     Examples
     --------
@@ -283,35 +283,35 @@ def result_type(xp: Any, *arrays_and_dtypes: Any) -> DType:
     >>> xgrad.result_type(xgrad.int8, 2), xgrad.result_type(xgrad.int8, 2.0)
     (xgrad.int8, xgrad.float32)
     """
-    given = [x.item() if is_numpy_scalar(x) else x for x in arrays_and_dtypes]
-    if not given:
+    arguments = [x.item() if is_numpy_scalar(x) else x for x in arrays_and_dtypes]
+    if not arguments:
         raise ValueError("result_type: needs at least one array, data type or scalar")
-    scalars = [x for x in given if isinstance(x, (bool, int, float, complex))]
-    tensors = [x for x in given if isinstance(x, Tensor)]
+    scalars = [x for x in arguments if isinstance(x, (bool, int, float, complex))]
+    tensors = [x for x in arguments if isinstance(x, Tensor)]
     backend = raw_namespace(tensors[0]._data).__backend__ if tensors else xp.__backend__
-    dtypes = list(dict.fromkeys(_dtype(x) for x in given if not isinstance(x, (bool, int, float, complex))))
+    dtypes = list(dict.fromkeys(_dtype(x) for x in arguments if not isinstance(x, (bool, int, float, complex))))
     if not dtypes:
         return max((_dtype(x) for x in scalars), key=_rank)
-    found = dtypes[0]
+    dtype = dtypes[0]
     if len(dtypes) > 1:
         try:
-            found = backend.dtype_of(backend.xp.result_type(*(backend.native_dtype(d) for d in dtypes)))
+            dtype = backend.dtype_of(backend.xp.result_type(*(backend.native_dtype(d) for d in dtypes)))
         except TypeError as error:
-            told = ", ".join(d.name for d in dtypes)
-            raise TypeError(f"result_type: {told} do not promote on {backend.name!r}; convert one with xgrad.astype") from error
+            names = ", ".join(d.name for d in dtypes)
+            raise TypeError(f"result_type: {names} do not promote on {backend.name!r}; convert one with xgrad.astype") from error
     if scalars:
         high = max((_dtype(x) for x in scalars), key=_rank)
-        if _rank(high) > _rank(found):
-            wide = high.kind == "complex floating" and found.name == "float64"
-            found = dtype_of("complex128") if wide else high
-    return found
+        if _rank(high) > _rank(dtype):
+            wide = high.kind == "complex floating" and dtype.name == "float64"
+            dtype = dtype_of("complex128") if wide else high
+    return dtype
 
 
 def _rank(dtype: DType) -> int:
     return {"bool": 0, "real floating": 2, "complex floating": 3}.get(dtype.kind, 1)
 
 
-# ------------------------------------------------------------------------------------------------------- what they hold
+# -------------------------------------------------------------------------------------------------------------- limits
 
 
 class FloatInfo(NamedTuple):
@@ -343,7 +343,7 @@ def finfo(type: Any, /) -> FloatInfo:
     Parameters
     ----------
     type : dtype or array
-        Floating; of a complex one, the limits of its parts.
+        Floating; for a complex one, the limits are those of its parts.
 
     Returns
     -------
@@ -361,10 +361,10 @@ def finfo(type: Any, /) -> FloatInfo:
     >>> xgrad.finfo(xgrad.float32).eps == 2**-23
     True
     """
-    found = _dtype(type)
-    if not found.inexact:
-        raise TypeError(f"finfo: {found.name} is not a floating data type; iinfo tells the limits of integers")
-    part = dtype_of({"complex64": "float32", "complex128": "float64"}.get(found.name, found.name))
+    dtype = _dtype(type)
+    if not dtype.inexact:
+        raise TypeError(f"finfo: {dtype.name} is not a floating data type; use iinfo for integers")
+    part = dtype_of({"complex64": "float32", "complex128": "float64"}.get(dtype.name, dtype.name))
     digits, low, high = _MANTISSA[part.name]
     largest = (2.0 - 2.0**-digits) * 2.0**high
     return FloatInfo(part.bits, 2.0**-digits, largest, -largest, 2.0**low, part)
@@ -386,7 +386,7 @@ def iinfo(type: Any, /) -> IntegerInfo:
     Raises
     ------
     TypeError
-        If the data type is not one of integers.
+        If the data type is not an integer type.
 
     Examples
     --------
@@ -394,9 +394,9 @@ def iinfo(type: Any, /) -> IntegerInfo:
     >>> xgrad.iinfo(xgrad.int8).max
     127
     """
-    found = _dtype(type)
-    if found.kind not in _KINDS["integral"]:
-        raise TypeError(f"iinfo: {found.name} is not an integer data type; finfo tells the limits of floating ones")
-    if found.kind == "unsigned integer":
-        return IntegerInfo(found.bits, 2**found.bits - 1, 0, found)
-    return IntegerInfo(found.bits, 2 ** (found.bits - 1) - 1, -(2 ** (found.bits - 1)), found)
+    dtype = _dtype(type)
+    if dtype.kind not in _KINDS["integral"]:
+        raise TypeError(f"iinfo: {dtype.name} is not an integer data type; use finfo for floating ones")
+    if dtype.kind == "unsigned integer":
+        return IntegerInfo(dtype.bits, 2**dtype.bits - 1, 0, dtype)
+    return IntegerInfo(dtype.bits, 2 ** (dtype.bits - 1) - 1, -(2 ** (dtype.bits - 1)), dtype)

@@ -1,20 +1,20 @@
-"""Elementwise functions: the table of derivatives.
+"""The elementwise functions of the standard and their derivatives.
 
-Below, ``g`` is the cotangent of the result and ``y`` the result itself. The derivative of a holomorphic function enters
-complex conjugated, so that gradients of complex arrays are those of PyTorch: the direction of steepest ascent.
+Below, ``g`` is the cotangent of the result and ``y`` the result. For complex arrays the derivative of a holomorphic function is
+conjugated, so that gradients have PyTorch's convention: they point in the direction of steepest ascent.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from ..engine.define import op
 from ..graph.kinds import is_complex, takes_real
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.special import described, one_where, outward
+from .parts.safe import one_where, outward
+from .parts.texts import takes
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
@@ -25,33 +25,6 @@ __all__ = [
     "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "square", "sqrt", "subtract", "tan", "tanh",
     "trunc", "zero_where_not",
 ]  # fmt: skip
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def takes(kinds: str, gives: str | None = None) -> Callable[[F], F]:
-    """Write the sections that all of these docstrings would repeat: what `kinds` of arrays go in, and what comes out."""
-
-    def write(forward: F) -> F:
-        names = [name for name in forward.__annotations__ if name not in ("xp", "return")]
-        arrays, several = ", ".join(names), len(names) > 1
-        dtype = gives or ("the dtype that they promote to" if several else "the dtype of `x`")
-        size = "the shape that they broadcast to" if several else "the shape of `x`"
-        scalars = "arrays or Python scalars, at least one array" if several else "array"
-        told, example = described(forward)
-        forward.__doc__ = (
-            f"{told.rstrip()}\n\n    Parameters\n    ----------\n    {arrays} : {scalars}\n        Of {kinds} data type.\n\n"
-            f"    Returns\n    -------\n    Tensor\n        Of {size} and of {dtype}.\n\n"
-        )
-        if several:
-            forward.__doc__ += (
-                "    Raises\n    ------\n    ValueError\n        If the shapes do not broadcast.\n"
-                "    TypeError\n        If the dtypes do not promote, or the arrays are of different backends.\n\n"
-            )
-        forward.__doc__ += f"    Examples\n    --------\n    >>>{example}"
-        return forward
-
-    return write
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic
@@ -131,7 +104,7 @@ divide.holomorphic(
 @takes_real
 @takes("real-valued")
 def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Quotient, rounded down; of infinities too, as the standard has it, where libraries differ: ``inf // 2`` is infinite.
+    """Quotient, rounded down. For infinities, where libraries differ, it is that of the standard: ``inf // 2`` is infinite.
 
     The gradient is zero; it does not exist where the quotient jumps.
 
@@ -183,7 +156,7 @@ negative.vjp(x=lambda g: -g)
 @op(elementwise=True)
 @takes("numeric")
 def positive(xp: Any, x: ArrayLike, /) -> Tensor:
-    """The same numbers.
+    """The array itself.
 
     The gradient is ``g``.
 
@@ -268,7 +241,7 @@ hypot.vjp(
 
 
 def radius(xp: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
-    """Half or all of ``hypot(x1, x2)``, so that it does not overflow, and 1 at the origin; and which part it is, 0.5 or 1."""
+    """``part * hypot(x1, x2)``, or 1 at the origin, and ``part``, which is 0.5 or 1 so that the product does not overflow."""
     size = xp.maximum(xp.abs(x1), xp.abs(x2))
     part = xp.where(size > 1, xp.full_like(size, 0.5), xp.ones_like(size))
     r = xp.hypot(x1 * part, x2 * part)
@@ -279,8 +252,8 @@ def radius(xp: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
 def over_hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``x1 / hypot(x1, x2)``, and 0 at the origin.
 
-    The gradient is ``g x2**2 / r**3`` for `x1`, without the difference of two squares that a quotient's rule would have, and
-    ``-g x1 x2 / r**3`` for `x2`.
+    With ``r = hypot(x1, x2)`` the gradient is ``g x2**2 / r**3`` for `x1` and ``-g x1 x2 / r**3`` for `x2`. It avoids the
+    difference of squares of the quotient rule.
 
     >>> over_hypot(Tensor([3.0]), Tensor([4.0]))
     Tensor([0.6])
@@ -290,7 +263,7 @@ def over_hypot(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 def over_radius(xp: Any, x: Any, x1: Any, x2: Any) -> Any:
-    """``x / hypot(x1, x2)``, for an `x` that is not large; `x` at the origin."""
+    """``x / hypot(x1, x2)``, and `x` at the origin; `x` must not be large."""
     r, part = radius(xp, x1, x2)
     return x / r * part
 
@@ -307,8 +280,8 @@ def pow(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """`x1` to the power `x2`.
 
     The gradient is ``g x2 x1**(x2 - 1)`` for `x1`, and 0 where both are zero; it is ``g y log(x1)`` for `x2`, and 0 where
-    `x1` is zero and `x2` is not negative. For `x2` it is NaN where `x1` is negative, since there the power exists at
-    isolated exponents only.
+    `x1` is zero and `x2` is not negative. For `x2` it is NaN where `x1` is negative, since the power of a negative number
+    exists only for isolated exponents.
 
     >>> pow(Tensor([2.0, 3.0]), 2)
     Tensor([4., 9.])
@@ -335,7 +308,7 @@ def pow_x2(xp: Any, g: Any, x1: Any, x2: Any, y: Any) -> Any:
             return g * (y * math.log(x1))
         x1 = xp.full_like(y, x1)
     elif x1.dtype != y.dtype:
-        x1 = xp.astype(x1, y.dtype)  # the logarithm of a negative real number is complex if the power is
+        x1 = xp.astype(x1, y.dtype)  # for a complex power, the logarithm of a negative number is complex
     flat = (x1 == 0) & (xp.real(x2) >= 0)
     return g * (y * xp.log(one_where(xp, flat, x1)))
 
@@ -362,9 +335,9 @@ exp.holomorphic(x=lambda g, y: g * y)
 @op(elementwise=True)
 @takes("floating-point")
 def expm1(xp: Any, x: ArrayLike, /) -> Tensor:
-    """``exp(x) - 1``, exact also where `x` is small.
+    """``exp(x) - 1``, precise also where `x` is small.
 
-    The gradient is ``g exp(x)``, computed from `x` since ``y + 1`` loses the tail.
+    The gradient is ``g exp(x)``. It is computed from `x`, since ``y + 1`` is not precise in the tail.
 
     >>> expm1(Tensor([0.0, 1e-8]))
     Tensor([0.e+00, 1.e-08])
@@ -394,7 +367,7 @@ log.holomorphic(x=lambda g, x: g / x)
 @op(elementwise=True)
 @takes("floating-point")
 def log1p(xp: Any, x: ArrayLike, /) -> Tensor:
-    """``log(1 + x)``, exact also where `x` is small.
+    """``log(1 + x)``, precise also where `x` is small.
 
     The gradient is ``g / (1 + x)``, infinite where `x` is -1.
 
@@ -445,8 +418,8 @@ log10.holomorphic(x=lambda g, x: g * (1 / math.log(10)) / x)  # x * log(10) may 
 def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``log(exp(x1) + exp(x2))``, without overflow.
 
-    The gradient is ``g sigmoid(x1 - x2)`` for `x1` and ``g sigmoid(x2 - x1)`` for `x2`. Where both are -inf it is 0; where both
-    are +inf it is ``g``.
+    The gradient is ``g sigmoid(x1 - x2)`` for `x1` and ``g sigmoid(x2 - x1)`` for `x2`. Where both are ``-inf`` it is 0; where
+    both are ``inf`` it is ``g``.
 
     >>> logaddexp(Tensor([100.0]), Tensor([100.0]))
     Tensor([100.693...])
@@ -455,12 +428,12 @@ def logaddexp(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 def not_far_below(xp: Any, x: Any, other: Any) -> Any:
-    """`x`, or 0 where it is negative and `other` so large that ``exp`` of either is nothing to it: their difference is finite."""
+    """`x`, but 0 where `x` is negative and `other` so large that ``exp(x)`` does not count: their difference is then finite."""
     return xp.where((other > 1e4) & (x < 0), xp.zeros_like(x), x)
 
 
 def share(xp: Any, x: Any, other: Any) -> Any:
-    """``exp(x) / (exp(x) + exp(other))``, the share of `x` in the sum. Where both are infinite their difference is NaN."""
+    """``exp(x) / (exp(x) + exp(other))``; where both are the same infinity, 1 for ``inf`` and 0 for ``-inf``."""
     same = (x == other) & xp.isinf(x)
     x, other = not_far_below(xp, x, other), not_far_below(xp, other, x)
     part = xp.sigmoid(xp.where(same, xp.zeros_like(x), x) - xp.where(same, xp.zeros_like(other), other))
@@ -523,7 +496,9 @@ tan.holomorphic(x=lambda g, y: g * (1 + y * y))
 
 @op(elementwise=True)
 def one_less_square(xp: Any, x: ArrayLike, /) -> Tensor:
-    """``1 - x**2``, precise near -1 and 1; the gradient, ``-2 g x``, is so near 0.
+    """``1 - x**2``, precise near -1 and 1.
+
+    The gradient is ``-2 g x``.
 
     >>> one_less_square(Tensor([0.5]))
     Tensor([0.75])
@@ -535,7 +510,7 @@ one_less_square.holomorphic(x=lambda g, x: g * (-2 * x))
 
 
 def over_root(xp: Any, g: Any, x: Any) -> Any:
-    """``g / sqrt(1 + x**2)``, where the square may overflow."""
+    """``g / sqrt(1 + x**2)``, right also where the square overflows."""
     if is_complex(xp, x):
         return g / (xp.sqrt(1 + x * 1j) * xp.sqrt(1 - x * 1j))
     return g / xp.hypot(x, xp.ones_like(x))
@@ -587,7 +562,7 @@ def atan(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 def atan_x(xp: Any, g: Any, x: Any) -> Any:
-    """``g / (1 + x**2)``, where the square may overflow."""
+    """``g / (1 + x**2)``, right also where the square overflows."""
     if is_complex(xp, x):
         return g / (1 + x * 1j) / (1 - x * 1j)
     return over_root(xp, over_root(xp, g, x), x)
@@ -600,7 +575,7 @@ atan.holomorphic(x=atan_x)
 @takes_real
 @takes("real floating-point")
 def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The angle of the point with ordinate `x1` and abscissa `x2`, in radians, from -pi to pi.
+    """The angle of the point ``(x2, x1)``, in radians, from -pi to pi.
 
     The gradient is ``g x2 / (x1**2 + x2**2)`` for `x1` and ``-g x1 / (x1**2 + x2**2)`` for `x2`; at the origin, where the
     angle is not defined, it is 0.
@@ -612,7 +587,7 @@ def atan2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 def over_square(xp: Any, x: Any, x1: Any, x2: Any) -> Any:
-    """``x / (x1**2 + x2**2)``, without overflow; `x` at the origin."""
+    """``x / (x1**2 + x2**2)`` without overflow, and `x` at the origin."""
     r, part = radius(xp, x1, x2)
     return x * part / r / r * part
 
@@ -676,10 +651,10 @@ tanh.holomorphic(x=lambda xp, g, x, y: xp.tanh_pull(g, x, y))
 
 @op(elementwise=True)
 def tanh_pull(xp: Any, v: ArrayLike, x: ArrayLike, t: ArrayLike, /) -> Tensor:
-    """``v / cosh(x)**2``, the gradient of `tanh`; with ``t = tanh(x)``, for libraries with which ``1 - t**2`` is faster.
+    """``v / cosh(x)**2``, the gradient of `tanh`; `t` is ``tanh(x)``, for libraries on which ``v * (1 - t**2)`` is faster.
 
-    That is 0 far out: the tail was lost when `t` was rounded to 1. The gradient is ``g / cosh(x)**2`` for `v` and ``-2 g t y``
-    for `x`; none goes to `t`.
+    For large `x`, where `t` is rounded to 1, ``1 - t**2`` would be 0. The gradient is ``g / cosh(x)**2`` for `v`,
+    ``-2 g t y`` for `x`, and 0 for `t`.
 
     >>> tanh_pull(Tensor([1.0, 1.0]), Tensor([0.0, 40.0]), Tensor([0.0, 1.0]))
     Tensor([1...e+00, 7.2194...e-35])
@@ -717,8 +692,8 @@ asinh.holomorphic(x=over_root)
 def acosh(xp: Any, x: ArrayLike, /) -> Tensor:
     """Inverse hyperbolic cosine.
 
-    The gradient is ``g / (sqrt(x - 1) sqrt(x + 1))``, infinite where `x` is 1. Two roots, not one of ``x**2 - 1``, which has
-    the wrong sign in the left half of the complex plane.
+    The gradient is ``g / (sqrt(x - 1) sqrt(x + 1))``, infinite where `x` is 1. The root of ``x**2 - 1`` would have the wrong
+    sign in the left half of the complex plane.
 
     >>> acosh(Tensor([1.0, 2.0]))
     Tensor([0..., 1.3169...])
@@ -743,7 +718,7 @@ def atanh(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 def atanh_x(xp: Any, g: Any, x: Any) -> Any:
-    """``g / (1 - x**2)``. Far out, where the square may overflow, it divides twice; that would not be precise near 0."""
+    """``g / (1 - x**2)``. For large `x`, whose square may overflow, it divides twice, which is not precise near 0."""
     far = xp.abs(x) > 2
     large = xp.where(far, x, xp.full_like(x, 2.0))
     return xp.where(far, g / (1 - large) / (1 + large), g / xp.one_less_square(xp.where(far, xp.zeros_like(x), x)))
@@ -756,7 +731,7 @@ atanh.holomorphic(x=atanh_x)
 
 
 @op(elementwise=True)
-@takes("numeric", "the real dtype of that precision")
+@takes("numeric", "the real dtype of the same precision")
 def abs(xp: Any, x: ArrayLike, /) -> Tensor:
     """Absolute value; of a complex number, its modulus.
 
@@ -777,8 +752,8 @@ abs.jvp(x=lambda xp, t, x: t * xp.conj(xp.sign(x)))
 def sign(xp: Any, x: ArrayLike, /) -> Tensor:
     """-1, 0 or 1 as `x` is negative, zero or positive; of a complex number, ``x / abs(x)``.
 
-    The gradient is zero for real numbers. A complex number turns on the unit circle: the gradient is the part of
-    ``g / abs(x)`` at right angles to ``y``, and 0 where `x` is zero.
+    The gradient is zero for real numbers. For complex numbers it is the component of ``g / abs(x)`` at right angles to ``y``,
+    and 0 where `x` is zero.
 
     >>> sign(Tensor([-1.5, 0.0, 2.0]))
     Tensor([-1.,  0.,  1.])
@@ -790,7 +765,7 @@ def sign(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 def across(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    """The part of ``g / abs(x)`` at right angles to ``y``; zero for real numbers."""
+    """The component of ``g / abs(x)`` at right angles to ``y``; zero for real numbers."""
     if not is_complex(xp, x):
         return xp.zeros_like(g)
     r = xp.abs(x)
@@ -807,7 +782,8 @@ sign.vjp(x=across)
 def copysign(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The size of `x1` with the sign of `x2`.
 
-    The gradient is ``g`` for `x1`, with the sign changed where that of `x1` was, and 0 where `x1` is 0; it is zero for `x2`.
+    The gradient for `x1` is ``g``, with its sign changed where the sign of `x1` changed, and 0 where `x1` is 0. For `x2` it is
+    zero.
 
     >>> copysign(Tensor([1.0, 2.0]), Tensor([-3.0, 0.0]))
     Tensor([-1.,  2.])
@@ -827,7 +803,7 @@ copysign.vjp(
 def maximum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The greater of two numbers; NaN if either is.
 
-    The gradient is ``g`` for the greater and zero for the other; where they are equal each gets half.
+    The gradient is ``g`` for the greater and zero for the other; where they are equal, each gets half of it.
 
     >>> maximum(Tensor([1.0, 5.0]), Tensor([2.0, 3.0]))
     Tensor([2., 5.])
@@ -836,7 +812,7 @@ def maximum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 
 def winner(xp: Any, g: Any, wins: Any, ties: Any) -> Any:
-    """`g` where this argument won, half of it where both did."""
+    """`g` where this argument is the result, and half of it where both are."""
     return xp.where(ties, g * 0.5, xp.where(wins, g, xp.zeros_like(g)))
 
 
@@ -852,7 +828,7 @@ maximum.vjp(
 def minimum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The lesser of two numbers; NaN if either is.
 
-    The gradient is ``g`` for the lesser and zero for the other; where they are equal each gets half.
+    The gradient is ``g`` for the lesser and zero for the other; where they are equal, each gets half of it.
 
     >>> minimum(Tensor([1.0, 5.0]), Tensor([2.0, 3.0]))
     Tensor([1., 3.])
@@ -869,9 +845,9 @@ minimum.vjp(
 @op(scalars=True, elementwise=True)
 @takes_real
 def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
-    """`x` where it lies between `min` and `max`, else the bound that it passed.
+    """`x` limited to the interval from `min` to `max`.
 
-    The gradient is ``g`` for `x` between the bounds and on them; beyond, it is ``g`` for the bound that is the result.
+    The gradient is ``g`` for `x` between the bounds and on them; elsewhere it is ``g`` for the bound that is the result.
 
     Parameters
     ----------
@@ -879,7 +855,7 @@ def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike 
         Of a real-valued data type.
     min, max : array, scalar or None
         The bounds, which broadcast with `x` and should be of its dtype; None for no bound. Where `min` is greater than
-        `max` the result is `max`, and where a bound is NaN it is that.
+        `max` the result is `max`, and where a bound is NaN it is NaN.
 
     Returns
     -------
@@ -901,20 +877,20 @@ def clip(xp: Any, x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike 
 
 def at_min(xp: Any, x: Any, min: Any, max: Any) -> Any:
     """Where the result of a clip is the lower bound."""
-    here = (x < min) | (min != min)
-    return here if max is None else here & (at_max(xp, x, min, max) == False)  # noqa: E712  (~ of Python's bool is a number)
+    at = (x < min) | (min != min)
+    return at if max is None else at & (at_max(xp, x, min, max) == False)  # noqa: E712  (~ of Python's bool is a number)
 
 
 def at_max(xp: Any, x: Any, min: Any, max: Any) -> Any:
     """Where the result of a clip is the upper bound."""
-    here = x > max
+    at = x > max
     if min is not None:
-        here = (here | ((x == x) & (min > max))) & (min == min)
-    return here | (max != max)
+        at = (at | ((x == x) & (min > max))) & (min == min)
+    return at | (max != max)
 
 
 def clip_x(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
-    """The cotangent of what was clipped."""
+    """The cotangent of `x`."""
     if min is not None:
         g = xp.where(at_min(xp, x, min, max), xp.zeros_like(g), g)
     return g if max is None else xp.where(at_max(xp, x, min, max), xp.zeros_like(g), g)
@@ -934,7 +910,7 @@ clip.vjp(
 @takes_real
 @takes("real-valued")
 def ceil(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Rounded up to an integer.
+    """The least integer that is not less than `x`.
 
     The gradient is zero; it does not exist where the result jumps.
 
@@ -951,7 +927,7 @@ ceil.zero_gradient()
 @takes_real
 @takes("real-valued")
 def floor(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Rounded down to an integer.
+    """The greatest integer that is not greater than `x`.
 
     The gradient is zero; it does not exist where the result jumps.
 
@@ -967,7 +943,7 @@ floor.zero_gradient()
 @op(elementwise=True)
 @takes("numeric")
 def round(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Rounded to the nearest integer, halves to the even one.
+    """`x` rounded to the nearest integer, halves to the even one.
 
     The gradient is zero; it does not exist where the result jumps.
 
@@ -984,7 +960,7 @@ round.zero_gradient()
 @takes_real
 @takes("real-valued")
 def trunc(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Rounded towards zero to an integer.
+    """`x` rounded to an integer towards zero.
 
     The gradient is zero; it does not exist where the result jumps.
 
@@ -999,7 +975,7 @@ trunc.zero_gradient()
 
 # ------------------------------------------------------------------------------------------------------ complex numbers
 
-# They replace the libraries' own, which copy real arrays or refuse them.
+# These replace the libraries' functions, which copy real arrays or refuse them.
 
 
 @op(override=True, elementwise=True)
@@ -1020,9 +996,9 @@ conj.linear()
 
 
 @op(override=True, elementwise=True)
-@takes("numeric", "the real dtype of that precision")
+@takes("numeric", "the real dtype of the same precision")
 def real(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Real part, a view: writing to it writes to `x`. Of a real array, all of it.
+    """Real part, a view: writing to it writes to `x`. For a real array it is `x`.
 
     The gradient is ``g``.
 
@@ -1038,7 +1014,7 @@ real.linear()
 
 @op(override=True, elementwise=True)
 def joined(xp: Any, re: ArrayLike, im: ArrayLike, /) -> Tensor:
-    """The complex numbers with these real and imaginary parts, of one real dtype."""
+    """The complex numbers with the real part `re` and the imaginary part `im`, which have one real dtype."""
     return xp.__backend__.from_parts(re, im)
 
 
@@ -1049,9 +1025,9 @@ real.view(lambda xp, x, v: joined(v, xp.imag(x)) if is_complex(xp, x) else v)
 
 
 @op(override=True, elementwise=True)
-@takes("numeric", "the real dtype of that precision")
+@takes("numeric", "the real dtype of the same precision")
 def imag(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Imaginary part, a view: writing to it writes to `x`. Zero for a real array, to which it cannot be written.
+    """Imaginary part, a view: writing to it writes to `x`. For a real array it is zero and cannot be written to.
 
     The gradient is ``1j g``.
 
@@ -1067,7 +1043,9 @@ imag.linear()
 
 def _imag_written(xp: Any, x: Any, v: Any) -> Any:
     if not is_complex(xp, x):
-        raise ValueError(f"writing: a real tensor has no imaginary part to write to; make it complex first, from {x.dtype.name}")
+        raise ValueError(
+            f"writing: a tensor of {x.dtype.name} has no imaginary part to write to; convert it to a complex dtype first"
+        )
     return joined(xp.real(x), v)
 
 
@@ -1126,7 +1104,7 @@ bitwise_xor.not_differentiable()
 @takes_real(kinds="integers and booleans")
 @takes("boolean or integer")
 def bitwise_invert(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Every bit inverted.
+    """Bitwise inversion.
 
     >>> bitwise_invert(Tensor([True, False]))
     Tensor([False,  True])
@@ -1141,7 +1119,7 @@ bitwise_invert.not_differentiable()
 @takes_real(kinds="integers")
 @takes("integer")
 def bitwise_left_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Bits moved to the left by `x2` places.
+    """The bits of `x1`, moved to the left by `x2` places.
 
     >>> bitwise_left_shift(Tensor([6, 5]), 3)
     Tensor([48, 40])
@@ -1156,7 +1134,7 @@ bitwise_left_shift.not_differentiable()
 @takes_real(kinds="integers")
 @takes("integer")
 def bitwise_right_shift(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """Bits moved to the right by `x2` places, the sign kept.
+    """The bits of `x1`, moved to the right by `x2` places; the sign is kept.
 
     >>> bitwise_right_shift(Tensor([6, 5]), 3)
     Tensor([0, 0])
@@ -1306,7 +1284,7 @@ logical_xor.not_differentiable()
 @op(elementwise=True)
 @takes("boolean", "dtype bool, which carries no gradient")
 def logical_not(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Whether it is false.
+    """Whether `x` is false.
 
     >>> logical_not(Tensor([True, False]))
     Tensor([False,  True])
@@ -1320,7 +1298,7 @@ logical_not.not_differentiable()
 @op(elementwise=True)
 @takes("numeric", "dtype bool, which carries no gradient")
 def isfinite(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Whether it is neither infinite nor NaN.
+    """Whether `x` is neither infinite nor NaN.
 
     >>> isfinite(Tensor([1.0, -float("inf"), float("nan")]))
     Tensor([ True, False, False])
@@ -1334,7 +1312,7 @@ isfinite.not_differentiable()
 @op(elementwise=True)
 @takes("numeric", "dtype bool, which carries no gradient")
 def isinf(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Whether it is infinite.
+    """Whether `x` is infinite.
 
     >>> isinf(Tensor([1.0, -float("inf"), float("nan")]))
     Tensor([False,  True, False])
@@ -1348,7 +1326,7 @@ isinf.not_differentiable()
 @op(elementwise=True)
 @takes("numeric", "dtype bool, which carries no gradient")
 def isnan(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Whether it is NaN.
+    """Whether `x` is NaN.
 
     >>> isnan(Tensor([1.0, -float("inf"), float("nan")]))
     Tensor([False, False,  True])
@@ -1363,7 +1341,7 @@ isnan.not_differentiable()
 @takes_real
 @takes("real floating-point", "dtype bool, which carries no gradient")
 def signbit(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Whether its sign bit is set, as it is for -0.0.
+    """Whether the sign bit of `x` is set, as it is for -0.0.
 
     >>> signbit(Tensor([1.0, -0.0]))
     Tensor([False,  True])
@@ -1378,7 +1356,7 @@ signbit.not_differentiable()
 @takes_real
 @takes("real floating-point")
 def nextafter(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The next number that can be represented after `x1` in the direction of `x2`.
+    """The next representable number after `x1` in the direction of `x2`.
 
     The result carries no gradient.
 
@@ -1393,9 +1371,9 @@ nextafter.not_differentiable()
 
 @op(elementwise=True)
 def zero_where_not(xp: Any, x: ArrayLike, condition: ArrayLike, /) -> Tensor:
-    """`x` where `condition` holds, zero elsewhere, also where `x` is infinite or NaN.
+    """`x` where `condition` holds and zero elsewhere, also where `x` is infinite or NaN.
 
-    It is ``where(condition, x, 0)``, for which a library may know a faster way.
+    It is ``where(condition, x, 0)``, for which a library may have a faster way.
 
     >>> import xgrad
     >>> zero_where_not(xgrad.Tensor([1.0, xgrad.inf]), xgrad.Tensor([True, False]))

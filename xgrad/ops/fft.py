@@ -1,11 +1,11 @@
 """The standard's extension `fft`: discrete Fourier transforms.
 
-They are linear maps, so the gradient of one is its adjoint, which is another one: that of a sum with ``exp(-i)`` is the
-sum with ``exp(+i)`` over the other index, under the norm that divides where the first did not. What was cut off on the
-way in gets zero, and what was filled in gets nothing. Half a spectrum stands for a whole one whose other half is its
-mirror image, so in the adjoint of a function that takes it, every frequency but those that mirror themselves counts twice.
+Each transform is a linear map. Its gradient is the adjoint map, which is another transform: the adjoint of a sum with
+``exp(-i)`` is the sum with ``exp(+i)`` over the other index, with the dual norm. Elements that were cut off get the gradient
+zero, and the gradient of zeros that were filled in is dropped. Half a spectrum represents a whole one whose other half is its
+mirror image, so in the adjoint of a function of half a spectrum, each frequency counts twice unless it is its own mirror image.
 
-In the sections below, ``norm'`` is the dual norm: "forward" for "backward" and the other way round.
+In the sections below, ``norm'`` is the dual norm: "forward" for "backward" and vice versa.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..backend.dtypes import get_default_dtype
 from ..engine.define import op
 from ..engine.namespaces import creates
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.axes import check_axis
+from .parts.axes import axes_from_0, check_axis
 
 __all__ = [
     "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",
@@ -29,11 +29,11 @@ DUAL = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 Axes = Sequence[int] | None
 
 
-# --------------------------------------------------------------------------------------------------- what arguments mean
+# ----------------------------------------------------------------------------------------------------------- arguments
 
 
 def _complex(name: str, xp: Any, x: Any) -> Any:
-    """`x` as a complex array of its precision."""
+    """`x`, converted to the complex dtype of its precision."""
     if xp.isdtype(x.dtype, "complex floating"):
         return x
     return xp.astype(_floating(name, xp, x), xp.result_type(x.dtype, xp.complex64))
@@ -41,7 +41,7 @@ def _complex(name: str, xp: Any, x: Any) -> Any:
 
 def _real(name: str, xp: Any, x: Any) -> Any:
     if xp.isdtype(x.dtype, "complex floating"):
-        raise TypeError(f"{name}: x has data type {x.dtype}, but {name} is for real arrays; fft and ifft take complex ones")
+        raise TypeError(f"{name}: x has data type {x.dtype}, but {name} takes real arrays; use fft or ifft for complex ones")
     return _floating(name, xp, x)
 
 
@@ -52,15 +52,15 @@ def _floating(name: str, xp: Any, x: Any) -> Any:
 
 
 def _one(name: str, x: Any, n: int | None, axis: int, norm: str, *, half: bool = False) -> dict[str, Any]:
-    """The arguments of a transform along one axis, complete; `half`: of one that takes half a spectrum."""
+    """The keyword arguments of a transform along one axis; with `half`, of one that takes half a spectrum."""
     if n is not None and n < 1:
-        raise ValueError(f"{name}: n={n}; a transform needs one element at least")
+        raise ValueError(f"{name}: n={n}; a transform needs at least one element")
     s, axes = _several(name, x, None if n is None else (n,), (axis,), norm, half=half)
     return {"n": s[0], "axis": axes[0], "norm": norm}
 
 
 def _several(name: str, x: Any, s: Axes, axes: Axes, norm: str, *, half: bool = False) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The lengths and the axes of a transform; -1 is the length that uses every element."""
+    """The lengths and the axes of a transform. A length of -1 is that of `x` or, with `half`, of the whole signal."""
     shape = tuple(x.shape)
     if norm not in DUAL:
         raise ValueError(f"{name}: norm={norm!r}; it may be {', '.join(map(repr, DUAL))}")
@@ -69,33 +69,30 @@ def _several(name: str, x: Any, s: Axes, axes: Axes, norm: str, *, half: bool = 
     check_axis(name, *(axes or ()))
     if any(not -len(shape) <= i < len(shape) for i in axes or ()):
         raise ValueError(f"{name}: x has shape {shape}, but the axes are {tuple(axes or ())}")
-    found = _axes(axes, len(shape))
-    if len(set(found)) != len(found):
+    if len({i % len(shape) for i in axes or ()}) != len(axes or ()):
         raise ValueError(f"{name}: axes={axes} names an axis twice")
-    if not found:
+    along = _from_0(axes, len(shape))
+    if not along:
         raise ValueError(f"{name}: there is no axis to transform along; x has shape {shape} and axes={axes}")
-    lengths = list(s or (-1,) * len(found))
-    for k, i in enumerate(found):
+    lengths = list(s or (-1,) * len(along))
+    for k, i in enumerate(along):
         if lengths[k] == -1:
-            lengths[k] = 2 * (shape[i] - 1) if half and k == len(found) - 1 else shape[i]
+            lengths[k] = 2 * (shape[i] - 1) if half and k == len(along) - 1 else shape[i]
         if lengths[k] < 1:
-            raise ValueError(
-                f"{name}: x has shape {shape}, which makes the length along axis {i} {lengths[k]}; a transform needs one at least"
-                if s is None
-                else f"{name}: s={s}; a transform needs one element at least along each axis"
-            )
-    return tuple(lengths), found
+            cause = f"x has shape {shape}, so the length along axis {i} is {lengths[k]}" if s is None else f"s={s}"
+            raise ValueError(f"{name}: {cause}; a transform needs at least one element along each axis")
+    return tuple(lengths), along
 
 
-def _axes(axes: Axes, ndim: int) -> tuple[int, ...]:
-    return tuple(range(ndim)) if axes is None else tuple(i % ndim for i in axes)
+def _from_0(axes: Axes, ndim: int) -> tuple[int, ...]:
+    return axes_from_0(None if axes is None else tuple(axes), ndim)
 
 
-# --------------------------------------------------------------------------------------------------- what the rules share
+# ----------------------------------------------------------------------------------------------------- parts of the rules
 
 
 def _fitted(xp: Any, d: Any, shape: tuple[int, ...]) -> Any:
-    """The adjoint of cutting or filling up an array of this shape to that of `d`."""
+    """The adjoint of cutting or padding an array of `shape` to the shape of `d`."""
     if tuple(d.shape) == tuple(shape):
         return d
     if any(m > n for m, n in zip(d.shape, shape)):
@@ -104,7 +101,7 @@ def _fitted(xp: Any, d: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _mirrored(xp: Any, d: Any, n: int, axis: int) -> Any:
-    """Half the spectrum of a signal of length `n`, doubled but at the frequencies that mirror themselves: 0 and n / 2."""
+    """Half the spectrum of a signal of length `n`, doubled except at the frequencies 0 and n / 2, their own mirror images."""
     like = xp.real(d)
     k = xp.arange(d.shape[axis], device=d.device if isinstance(d, Tensor) else xp.__backend__.device(d))
     weight = 2 - xp.astype((k == 0) | (2 * k == n), like.dtype)
@@ -123,9 +120,9 @@ def fft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm:
     x : array
         Of complex data type, or of a real floating-point one.
     n : int, optional
-        Cut `x` to this length, or fill it up with zeros; the length of `x` if not given.
+        Cut `x` to this length, or pad it with zeros; the length of `x` if not given.
     axis : int
-        Along which.
+        The axis to transform.
     norm : {"backward", "ortho", "forward"}
         Divide by nothing, by ``sqrt(n)`` or by ``n``.
 
@@ -143,7 +140,7 @@ def fft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm:
 
     Notes
     -----
-    The gradient is ``ifft(g, norm=norm')``, cut or filled up to the length of `x`.
+    The gradient is ``ifft(g, norm=norm')``, cut or padded to the length of `x`.
 
     Examples
     --------
@@ -162,14 +159,14 @@ fft.linear()
 def ifft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """The inverse of `fft`, ``y[j] = sum_k x[k] exp(2 pi i j k / n) / n``.
 
-    Parameters, data types and errors are those of `fft`, but for
+    Parameters, data types and errors are those of `fft`, except for
 
     norm : {"backward", "ortho", "forward"}
         Divide by ``n``, by ``sqrt(n)`` or by nothing.
 
     Notes
     -----
-    The gradient is ``fft(g, norm=norm')``, cut or filled up to the length of `x`.
+    The gradient is ``fft(g, norm=norm')``, cut or padded to the length of `x`.
 
     Examples
     --------
@@ -188,7 +185,7 @@ ifft.linear()
 def rfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """The first half, ``n // 2 + 1`` elements, of the `fft` of a real array; the other half is its mirror image.
 
-    Parameters and errors are those of `fft`, but that `x` must be real.
+    Parameters and errors are those of `fft`, but `x` must be real.
 
     Returns
     -------
@@ -197,7 +194,7 @@ def rfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm
 
     Notes
     -----
-    The gradient is the real part of ``ifft(g, n=n, norm=norm')``, cut or filled up to the length of `x`.
+    The gradient is the real part of ``ifft(g, n=n, norm=norm')``, cut or padded to the length of `x`.
 
     Examples
     --------
@@ -209,7 +206,7 @@ def rfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm
 
 
 def _whole(of: str) -> Any:
-    """The rule of a function that gives half the spectrum of a real signal: `of` fills the other half with zeros."""
+    """The rule of a function that returns half the spectrum of a real signal; `of` fills the other half with zeros."""
 
     def rule(xp: Any, g: Any, x_shape: Any, n: int | None, axis: int, norm: str) -> Any:
         n = x_shape[axis] if n is None else n
@@ -226,16 +223,16 @@ rfft.linear()
 def irfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """The inverse of `rfft`: a real array from the first half of its spectrum.
 
-    The imaginary part of an element that would have to be real, at frequency 0 and for even `n` at ``n / 2``, is ignored.
+    Elements at frequency 0, and for even `n` at ``n / 2``, belong to real numbers; their imaginary part is ignored.
 
     Parameters
     ----------
     x : array
-        As for `fft`; cut or filled up to length ``n // 2 + 1``.
+        As for `fft`; cut or padded to length ``n // 2 + 1``.
     n : int, optional
-        The length of the result, ``2 (m - 1)`` if `x` is of length ``m`` and none is given: say it if it is odd.
+        The length of the result; by default ``2 (m - 1)`` for an `x` of length ``m``. Give it if it is odd.
     axis : int
-        Along which.
+        The axis to transform.
     norm : {"backward", "ortho", "forward"}
         Divide by ``n``, by ``sqrt(n)`` or by nothing.
 
@@ -251,7 +248,7 @@ def irfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, nor
 
     Notes
     -----
-    The gradient is ``w rfft(g, norm=norm')``, cut or filled up to the length of `x`, where ``w`` is 1 at frequency 0 and
+    The gradient is ``w rfft(g, norm=norm')``, cut or padded to the length of `x`, where ``w`` is 1 at frequency 0 and
     at ``n / 2``, and 2 elsewhere.
 
     Examples
@@ -264,7 +261,7 @@ def irfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, nor
 
 
 def _half(of: str) -> Any:
-    """The rule of a function that takes half a spectrum."""
+    """The rule of a function that takes half a spectrum, with the transform `of`."""
 
     def rule(xp: Any, g: Any, x_shape: Any, axis: int, norm: str) -> Any:
         d = getattr(xp.fft, of)(g, axis=axis, norm=DUAL[norm])
@@ -281,14 +278,14 @@ irfft.linear()
 def hfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """The real spectrum of a signal that is its own mirror image, from the first half of the signal.
 
-    It is ``irfft(conj(x), n=n, norm=norm')``, which see for the parameters, data types and errors, but for
+    It is ``irfft(conj(x), n=n, norm=norm')``. Parameters, data types and errors are those of `irfft`, except for
 
     norm : {"backward", "ortho", "forward"}
         Divide by nothing, by ``sqrt(n)`` or by ``n``.
 
     Notes
     -----
-    The gradient is ``w ihfft(g, norm=norm')``, cut or filled up to the length of `x`; ``w`` as for `irfft`.
+    The gradient is ``w ihfft(g, norm=norm')``, cut or padded to the length of `x`; ``w`` as for `irfft`.
 
     Examples
     --------
@@ -307,14 +304,14 @@ hfft.linear()
 def ihfft(xp: Any, x: ArrayLike, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """The inverse of `hfft`: the first half of the signal whose spectrum is real.
 
-    It is ``conj(rfft(x, n=n, norm=norm'))``, which see for the parameters, data types and errors, but for
+    It is ``conj(rfft(x, n=n, norm=norm'))``. Parameters, data types and errors are those of `rfft`, except for
 
     norm : {"backward", "ortho", "forward"}
         Divide by ``n``, by ``sqrt(n)`` or by nothing.
 
     Notes
     -----
-    The gradient is the real part of ``fft(g, n=n, norm=norm')``, cut or filled up to the length of `x`.
+    The gradient is the real part of ``fft(g, n=n, norm=norm')``, cut or padded to the length of `x`.
 
     Examples
     --------
@@ -341,9 +338,9 @@ def fftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: s
     x : array
         Of complex data type, or of a real floating-point one.
     s : sequence of int, optional
-        The length to cut or fill up to, for each of `axes`; -1 is that of `x`.
+        The length to cut or pad to, for each of `axes`; -1 is the length of `x`.
     axes : sequence of int, optional
-        Along which, each once; all axes if not given.
+        The axes to transform, each once; all axes if not given.
     norm : {"backward", "ortho", "forward"}
         Divide by nothing, by ``sqrt(n)`` or by ``n``, where ``n`` is the product of the lengths.
 
@@ -361,7 +358,7 @@ def fftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: s
 
     Notes
     -----
-    The gradient is ``ifftn(g, axes=axes, norm=norm')``, cut or filled up to the shape of `x`.
+    The gradient is ``ifftn(g, axes=axes, norm=norm')``, cut or padded to the shape of `x`.
 
     Examples
     --------
@@ -382,14 +379,14 @@ fftn.linear()
 def ifftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: str = "backward") -> Tensor:
     """The inverse of `fftn`: `ifft` along several axes.
 
-    Parameters, data types and errors are those of `fftn`, but for
+    Parameters, data types and errors are those of `fftn`, except for
 
     norm : {"backward", "ortho", "forward"}
         Divide by ``n``, by ``sqrt(n)`` or by nothing, where ``n`` is the product of the lengths.
 
     Notes
     -----
-    The gradient is ``fftn(g, axes=axes, norm=norm')``, cut or filled up to the shape of `x`.
+    The gradient is ``fftn(g, axes=axes, norm=norm')``, cut or padded to the shape of `x`.
 
     Examples
     --------
@@ -410,16 +407,16 @@ ifftn.linear()
 def rfftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: str = "backward") -> Tensor:
     """`rfft` along the last of `axes`, then `fft` along the others.
 
-    Parameters and errors are those of `fftn`, but that `x` must be real.
+    Parameters and errors are those of `fftn`, but `x` must be real.
 
     Returns
     -------
     Tensor
-        Of the lengths `s` along `axes`, but ``s[-1] // 2 + 1`` along the last of them; complex with the precision of `x`.
+        Of the lengths `s` along `axes`, except ``s[-1] // 2 + 1`` along the last of them; complex with the precision of `x`.
 
     Notes
     -----
-    The gradient is the real part of ``ifftn(g, s=s, axes=axes, norm=norm')``, cut or filled up to the shape of `x`.
+    The gradient is the real part of ``ifftn(g, s=s, axes=axes, norm=norm')``, cut or padded to the shape of `x`.
 
     Examples
     --------
@@ -432,7 +429,7 @@ def rfftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: 
 
 
 def _rfftn_x(xp: Any, g: Any, x_shape: tuple[int, ...], s: Axes, axes: Axes, norm: str) -> Any:
-    axes = _axes(axes, g.ndim)
+    axes = _from_0(axes, g.ndim)
     last = x_shape[axes[-1]] if s is None or s[-1] == -1 else s[-1]
     lengths = (*(g.shape[i] for i in axes[:-1]), last)
     return _fitted(xp, xp.fft.ifftn(g, s=lengths, axes=axes, norm=DUAL[norm]), x_shape)
@@ -444,16 +441,16 @@ rfftn.linear()
 
 @op
 def irfftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm: str = "backward") -> Tensor:
-    """The inverse of `rfftn`: `ifft` along all but the last of `axes`, then `irfft` along that.
+    """The inverse of `rfftn`: `ifft` along all of `axes` but the last, then `irfft` along the last.
 
     Parameters
     ----------
     x : array
-        As for `fftn`; cut or filled up to length ``s[-1] // 2 + 1`` along the last of `axes`.
+        As for `fftn`; cut or padded to length ``s[-1] // 2 + 1`` along the last of `axes`.
     s : sequence of int, optional
-        The lengths of the result along `axes`; -1 is that of `x`, and for the last ``2 (m - 1)`` if `x` has ``m`` there.
+        The lengths of the result along `axes`; -1 is the length of `x`, or for the last axis ``2 (m - 1)`` for length ``m``.
     axes : sequence of int, optional
-        Along which, each once; all axes if not given.
+        The axes to transform, each once; all axes if not given.
     norm : {"backward", "ortho", "forward"}
         Divide by ``n``, by ``sqrt(n)`` or by nothing, where ``n`` is the product of the lengths.
 
@@ -469,7 +466,7 @@ def irfftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm:
 
     Notes
     -----
-    The gradient is ``w rfftn(g, axes=axes, norm=norm')``, cut or filled up to the shape of `x`; ``w`` as for `irfft`.
+    The gradient is ``w rfftn(g, axes=axes, norm=norm')``, cut or padded to the shape of `x`; ``w`` as for `irfft`.
 
     Examples
     --------
@@ -482,7 +479,7 @@ def irfftn(xp: Any, x: ArrayLike, /, *, s: Axes = None, axes: Axes = None, norm:
 
 
 def _irfftn_x(xp: Any, g: Any, x_shape: tuple[int, ...], axes: Axes, norm: str) -> Any:
-    last = _axes(axes, g.ndim)[-1]
+    last = _from_0(axes, g.ndim)[-1]
     d = xp.fft.rfftn(g, axes=axes, norm=DUAL[norm])
     return _fitted(xp, _mirrored(xp, d, g.shape[last], last), x_shape)
 
@@ -496,14 +493,14 @@ irfftn.linear()
 
 @op
 def fftshift(xp: Any, x: ArrayLike, /, *, axes: int | Sequence[int] | None = None) -> Tensor:
-    """`x` with frequency 0, which `fft` puts first, moved to the middle.
+    """`x` with frequency 0, which is the first element of an `fft`, moved to the middle.
 
     Parameters
     ----------
     x : array
         Of floating-point data type.
     axes : int or sequence of int, optional
-        Along which; all axes if not given.
+        The axes to shift; all axes if not given.
 
     Returns
     -------
@@ -529,7 +526,7 @@ fftshift.linear()
 
 @op
 def ifftshift(xp: Any, x: ArrayLike, /, *, axes: int | Sequence[int] | None = None) -> Tensor:
-    """The inverse of `fftshift`, from which it differs where a length is odd.
+    """The inverse of `fftshift`; the two differ where a length is odd.
 
     Parameters and result are those of `fftshift`.
 
@@ -563,7 +560,7 @@ def fftfreq(xp: Any, n: int, /, *, d: float = 1.0, dtype: Any = None, device: An
     dtype : optional
         Real floating-point; the default data type if not given.
     device : optional
-        Where to put it.
+        The device of the result.
 
     Returns
     -------
@@ -609,8 +606,8 @@ def rfftfreq(xp: Any, n: int, /, *, d: float = 1.0, dtype: Any = None, device: A
 
 def _frequencies(name: str, xp: Any, n: int, d: float, dtype: Any, numbers: Any) -> Any:
     if n < 1:
-        raise ValueError(f"{name}: n={n}; a transform needs one element at least")
+        raise ValueError(f"{name}: n={n}; a transform needs at least one element")
     dtype = xp.__backend__.native_dtype(get_default_dtype()) if dtype is None else dtype
     if not xp.isdtype(dtype, "real floating"):
-        raise TypeError(f"{name}: dtype is {dtype}; frequencies need a real floating-point one")
+        raise TypeError(f"{name}: dtype is {dtype}; frequencies need a real floating-point dtype")
     return xp.astype(numbers(), dtype) / (n * d)

@@ -1,7 +1,8 @@
-"""Indexing: reading elements, and writing them functionally.
+"""Reading elements by index, and writing them functionally.
 
-Reading scatters its cotangent back, adding up where an element was read twice; writing cuts the cotangent of what was
-overwritten. ``x[key]`` with integers, slices, None and Ellipsis alone is a view of `x`; with arrays it is a copy.
+The cotangent of a read is scattered back and added up where an element was read twice. The cotangent of a write is zero for
+the elements that were overwritten. ``x[key]`` with only integers, slices, None and Ellipsis is a view of `x`; with arrays it is
+a copy.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..backend.portable import may_repeat
 from ..engine.define import composite, op
 from ..tensor.tensor import ArrayLike, Tensor
 from .parts.axes import axis_from_0
-from .parts.keys import is_basic, last_writes, operand, raw_key, value_for
+from .parts.keys import is_basic, last_writes, operand, raw_key, value_for, with_ndim
 
 __all__ = ["getitem", "setitem", "take", "take_along_axis"]
 
@@ -65,18 +66,18 @@ def getitem(x: ArrayLike, key: Any, /) -> Tensor:
     Returns
     -------
     Tensor
-        Of the dtype of `x`. With integers, slices, None and Ellipsis alone it is a view: writing to it writes to `x`.
+        Of the dtype of `x`. With only integers, slices, None and Ellipsis it is a view: writing to it writes to `x`.
 
     Raises
     ------
     IndexError
-        If an index is out of bounds, or there are more of them than axes.
+        If an index is out of bounds, or there are more indices than axes.
     TypeError
         If the key holds something else, such as an array of floats.
 
     Notes
     -----
-    The gradient is zero but for `g`, added up at the places that were read: an element read twice gets both.
+    The gradient is `g` at the elements that were read and zero elsewhere; an element that was read twice gets the sum.
 
     Examples
     --------
@@ -98,7 +99,7 @@ def getitem(x: ArrayLike, key: Any, /) -> Tensor:
 
 @op(override=True, passes_through=True)
 def setitem_(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
-    """A copy of `x` with `value` at `key`; the last of the values where that names an element twice."""
+    """A copy of `x` with `value` at `key`; where `key` names an element twice, the last value."""
     value = value if value.dtype == x.dtype else xp.astype(value, x.dtype)
     if may_repeat(key) and not xp.__backend__.writes_in_order:
         value = last_writes(x, key, value)
@@ -106,20 +107,16 @@ def setitem_(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
 
 
 def _grad_of_value(xp: Any, g: Any, key: Any, value_shape: tuple[int, ...]) -> Any:
-    got = xp.getitem(g, key)
+    written = xp.getitem(g, key)
+    ndim = max(len(value_shape), len(written.shape))
     if not may_repeat(key):
-        return _trim(xp, got, value_shape)
-    # Where an element is written twice, one write wins, and only that one has an influence: number the writes, and write
-    # the numbers in the same way to see whose is found.
-    ones = xp.new_zeros(g, (math.prod(got.shape),), dtype=xp.int64) + 1
-    number = xp.reshape(xp.cumulative_sum(ones), got.shape)
-    found = xp.getitem(xp.setitem(xp.new_zeros(g, g.shape, dtype=xp.int64), key, number), key)
-    return _trim(xp, xp.where(found == number, got, xp.zeros_like(got)), value_shape)
-
-
-def _trim(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    # A value may have leading axes of length one that the place does not have.
-    return xp.reshape(g, shape) if len(shape) > len(g.shape) else g
+        return with_ndim(xp, written, ndim)
+    # Of several writes to one element only the last has an influence. Number the writes, and write the numbers in the same
+    # way: where the number that is read back differs, another write won.
+    ones = xp.new_zeros(g, (math.prod(written.shape),), dtype=xp.int64) + 1
+    number = xp.reshape(xp.cumulative_sum(ones), written.shape)
+    winner = xp.getitem(xp.setitem(xp.new_zeros(g, g.shape, dtype=xp.int64), key, number), key)
+    return with_ndim(xp, xp.where(winner == number, written, xp.zeros_like(written)), ndim)
 
 
 setitem_.vjp(
@@ -133,12 +130,12 @@ setitem_.jvp(
 
 
 def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
-    """A new array like `x` with ``x[key]`` replaced: what ``x[key] = value`` rebinds `x` to.
+    """A copy of `x` with ``x[key]`` replaced; ``x[key] = value`` rebinds `x` to it.
 
     Parameters
     ----------
     x : array
-        Stays as it is.
+        The array, which is not changed.
     key : int, slice, None, Ellipsis, boolean or integer array, list of integers, or a tuple of these
         As in `getitem`.
     value : array or scalar
@@ -156,12 +153,12 @@ def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     ValueError
         If `value` does not broadcast to the shape of ``x[key]``.
     TypeError
-        If `value` is complex or floating and `x` is not: its fraction would be lost.
+        If `value` is complex or floating and `x` is not, so that digits would be lost.
 
     Notes
     -----
     The gradient for `x` is `g` with zeros at `key`; for `value` it is ``g[key]``. Where an integer key names an element
-    twice, the last write wins on every backend; it has that gradient and the others have zero.
+    twice, the last write wins on every backend; it gets the gradient and the other writes get zero.
 
     Examples
     --------
@@ -178,7 +175,7 @@ def setitem(x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
 
 
 def _numbers(like: Any, n: int) -> Array:
-    """The integers below `n`, beside the integer array `like`, raw: they only ever serve in keys."""
+    """The integers below `n` as a raw array with the dtype and device of `like`, for use in keys."""
     raw = getattr(like, "_data", like)
     xp = raw_namespace(raw)
     return xp.arange(n, dtype=raw.dtype, device=xp.__backend__.device(raw))
@@ -189,7 +186,7 @@ def take_(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = No
     """The slices of `x` at an array of indices along an axis."""
     if axis is None:
         if x.ndim != 1:
-            raise ValueError(f"take: x has {x.ndim} axes, so axis must be given; it may be left out only for one axis")
+            raise ValueError(f"take: x has {x.ndim} axes, so axis must be given; it may be left out only if x has one axis")
         axis = 0
     return xp.getitem(x, (slice(None),) * axis_from_0("take", axis, x.ndim) + (indices,))
 
@@ -220,7 +217,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Ten
 
     Notes
     -----
-    The gradient adds `g` up at the slices that were taken.
+    The gradient is `g`, added up at the slices that were taken.
 
     Examples
     --------
@@ -263,7 +260,7 @@ def take_along_axis(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int =
 
     Notes
     -----
-    The gradient adds `g` up at the elements that were taken.
+    The gradient is `g`, added up at the elements that were taken.
 
     Examples
     --------
@@ -276,7 +273,9 @@ def take_along_axis(xp: Any, x: ArrayLike, indices: ArrayLike, /, *, axis: int =
     if indices.ndim != x.ndim:
         raise ValueError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have the same number")
     axis = axis_from_0("take_along_axis", axis, x.ndim)
-    lead = [(1,) * d + (-1,) + (1,) * (x.ndim - 1 - d) for d in range(x.ndim)]
-    places: list[Any] = [raw_namespace(n).reshape(n, s) for n, s in ((_numbers(indices, n), s) for n, s in zip(x.shape, lead))]
-    places[axis] = indices
-    return xp.getitem(x, tuple(places))
+    key: list[Any] = []
+    for d, n in enumerate(x.shape):
+        numbers = _numbers(indices, n)
+        key.append(raw_namespace(numbers).reshape(numbers, (1,) * d + (-1,) + (1,) * (x.ndim - 1 - d)))
+    key[axis] = indices
+    return xp.getitem(x, tuple(key))

@@ -1,4 +1,4 @@
-"""What a namespace can do, and with what: the standard's inspection interface."""
+"""The standard's inspection interface: the capabilities, data types and devices of a namespace."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _NAMES = (
 
 
 class Info:
-    """What `__array_namespace_info__` returns: the facts of one backend, in xgrad's terms."""
+    """The result of `__array_namespace_info__`: the properties of one backend, with xgrad's data types."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        ask = getattr(backend.xp.__native__, "__array_namespace_info__", None)
-        self._native: Any = None if ask is None else ask()
+        native = getattr(backend.xp.__native__, "__array_namespace_info__", None)
+        self._native: Any = None if native is None else native()
 
     def capabilities(self) -> dict[str, Any]:
         """Whether boolean indexing and shapes that depend on values work, and how many axes an array may have."""
-        found = {} if self._native is None else dict(self._native.capabilities())
-        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64} | found
+        native = {} if self._native is None else dict(self._native.capabilities())
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64} | native
 
     def default_device(self) -> Any:
-        """The device on which arrays are made."""
+        """The device on which arrays are created by default."""
         if self._native is not None:
             return self._native.default_device()
         return self._backend.device(self._backend.xp.zeros(0))
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, DType]:
-        """The data types that arrays of each kind get when none is named."""
+        """The default data type of each kind."""
         real = get_default_dtype()
         return {
             "real floating": real,
@@ -46,14 +46,15 @@ class Info:
         }
 
     def dtypes(self, *, device: Any = None, kind: str | tuple[str, ...] | None = None) -> dict[str, DType]:
-        """The standard's data types that exist on `device`, all or those of a kind, by name."""
-        there = None if self._native is None else self._native.dtypes(device=device)
-        known = {name: dtype_of(name) for name in _NAMES if (there is None or name in there) and hasattr(self._backend.xp, name)}
-        xp, native = self._backend.xp, self._backend.native_dtype
-        return {name: dtype for name, dtype in known.items() if kind is None or xp.isdtype(native(dtype), kind)}
+        """The standard's data types on `device`, by name; all of them or those of a kind."""
+        native = None if self._native is None else self._native.dtypes(device=device)
+        names = [name for name in _NAMES if (native is None or name in native) and hasattr(self._backend.xp, name)]
+        dtypes = {name: dtype_of(name) for name in names}
+        backend = self._backend
+        return {n: d for n, d in dtypes.items() if kind is None or backend.xp.isdtype(backend.native_dtype(d), kind)}
 
     def devices(self) -> tuple[Any, ...]:
-        """The devices that arrays can be on."""
+        """The available devices."""
         return (self.default_device(),) if self._native is None else tuple(self._native.devices())
 
     def __repr__(self) -> str:
@@ -62,7 +63,7 @@ class Info:
 
 @creates
 def __array_namespace_info__(xp: Any) -> Info:  # noqa: N807  (the standard's name)
-    """What this namespace can do: ``capabilities``, ``default_device``, ``default_dtypes``, ``devices``, ``dtypes``.
+    """The inspection of this namespace: ``capabilities``, ``default_device``, ``default_dtypes``, ``devices``, ``dtypes``.
 
     Returns
     -------

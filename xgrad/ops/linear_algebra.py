@@ -1,7 +1,7 @@
-"""Products of matrices and vectors, and their derivatives.
+"""Products of matrices and vectors.
 
-A rule finds the number of axes of an operand from those of the cotangent and of the other operand, so a product saves
-the other operand and nothing else.
+A rule derives the number of axes of an operand from those of the cotangent and of the other operand, so a product saves only
+the other operand.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
 def _at(xp: Any, x1: Any, x2: Any) -> Any:
-    """``x1 @ x2``; not every library's operator takes two dtypes, or adds up many products precisely."""
+    """``x1 @ x2``, by `matmul` where the operator of a library does not take two dtypes, or sums many products imprecisely."""
     same = x1.dtype is x2.dtype or x1.dtype == x2.dtype
     return x1 @ x2 if same and x1.shape[-1:] <= _MANY else xp.matmul(x1, x2)
 
 
-_MANY = (4096,)  # products to add up
+_MANY = (4096,)  # the shape of the longest axis that the operator may sum over
 
 
 def _product(xp: Any, x1: Any, x2: Any) -> Any:
-    """``x1 @ x2`` for stacks of matrices; an outer product is multiplied, three times as fast as BLAS does it."""
+    """``x1 @ x2`` for stacks of matrices. An outer product is computed by ``*``, three times as fast as by BLAS."""
     return x1 * x2 if x1.shape[-1] == 1 and x2.shape[-2] == 1 else _at(xp, x1, x2)
 
 
@@ -37,10 +37,10 @@ def matmul(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     Parameters
     ----------
     x1 : array
-        Of shape ``(..., M, K)``; or ``(K,)``, which counts as one row that the result then lacks.
+        Of shape ``(..., M, K)``; or ``(K,)``, which counts as one row, without the axis of rows in the result.
     x2 : array
-        Of shape ``(..., K, N)``; or ``(K,)``, which counts as one column that the result then lacks. Leading axes
-        broadcast against those of `x1`. Nothing is conjugated.
+        Of shape ``(..., K, N)``; or ``(K,)``, which counts as one column, without the axis of columns in the result. Leading
+        axes broadcast against those of `x1`. Nothing is conjugated.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def matmul(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
     Notes
     -----
-    The gradient is ``g @ x2^H`` in `x1` and ``x1^H @ g`` in `x2`, summed over leading axes that were broadcast.
+    The gradient is ``g @ x2^H`` for `x1` and ``x1^H @ g`` for `x2`, summed over leading axes that were broadcast.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def matmul(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 def _explain(x1: Any, x2: Any, error: Exception) -> Exception:
     s1, s2 = tuple(x1.shape), tuple(x2.shape)
     if not s1 or not s2:
-        return ValueError(f"matmul: x1 has shape {s1} and x2 {s2}; both need an axis at least: multiply by a scalar with *")
+        return ValueError(f"matmul: x1 has shape {s1} and x2 {s2}; both need at least one axis; multiply by a scalar with *")
     if s1[-1] != s2[max(len(s2) - 2, 0)]:
         place = "only" if len(s2) == 1 else "second-to-last"
         return ValueError(
@@ -108,7 +108,7 @@ def _matmul_x2(xp: Any, g: Any, x1: Any, x2_shape: tuple[int, ...]) -> Any:
         return _at(xp, xp.reshape(g, (-1,)) if g.ndim > 1 else g, _flat(xp, x1) if x1.ndim > 2 else x1)
     if x1.ndim == 1:
         return xp.expand_dims(x1, axis=-1) * xp.expand_dims(g, axis=-2)
-    if len(x2_shape) == 2:  # one matrix for a whole stack: a single product does the sum over the stack
+    if len(x2_shape) == 2:  # one matrix for a stack: a single product also sums over the stack
         return _product(xp, _flat(xp, x1).T, _flat(xp, g))
     return _product(xp, xp.matrix_transpose(x1), g)
 
@@ -173,13 +173,13 @@ def tensordot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Seq
     x1, x2 : array
         The operands; neither is conjugated or broadcast.
     axes : int or two sequences of int
-        The last `axes` axes of `x1` against the first of `x2`, in order (0 is the outer product); or which axes of `x1`
-        against which of `x2`.
+        The number of last axes of `x1` that are paired with the first axes of `x2`, in order (0 is the outer product); or the
+        axes of `x1` and the axes of `x2`.
 
     Returns
     -------
     Tensor
-        Its axes are the rest of those of `x1`, then the rest of those of `x2`.
+        With the other axes of `x1`, then the other axes of `x2`.
 
     Raises
     ------
@@ -188,8 +188,8 @@ def tensordot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Seq
 
     Notes
     -----
-    The gradient in either operand is the tensordot of `g` with the conjugate of the other one over the other one's
-    axes that remained, brought into the operand's order of axes.
+    The gradient for an operand is the tensordot of `g` with the conjugate of the other operand, over the axes of that operand
+    that are not summed, with its axes permuted to those of the operand.
 
     Examples
     --------
@@ -207,22 +207,22 @@ def tensordot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Seq
 
 
 def _pairs(axes: Any, ndim1: int, ndim2: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The axes of either operand that are summed over, counted from 0."""
+    """The axes of each operand that are summed over, counted from 0."""
     if isinstance(axes, int):
         if not 0 <= axes <= min(ndim1, ndim2):
             raise ValueError(f"tensordot: axes={axes}, but the operands have {ndim1} and {ndim2} axes")
         return tuple(range(ndim1 - axes, ndim1)), tuple(range(axes))
-    found = []
-    for given, ndim in zip(axes, (ndim1, ndim2)):
-        given = (given,) if isinstance(given, int) else tuple(given)
-        if any(not -ndim <= i < ndim for i in given):
+    paired = []
+    for part, ndim in zip(axes, (ndim1, ndim2)):
+        part = (part,) if isinstance(part, int) else tuple(part)
+        if any(not -ndim <= i < ndim for i in part):
             raise ValueError(f"tensordot: axes={axes} names an axis that an operand with {ndim} axes does not have")
-        found.append(tuple(i % ndim for i in given))
-        if len(set(found[-1])) != len(given):
+        paired.append(tuple(i % ndim for i in part))
+        if len(set(paired[-1])) != len(part):
             raise ValueError(f"tensordot: axes={axes} names an axis twice")
-    if len(found) != 2 or len(found[0]) != len(found[1]):
+    if len(paired) != 2 or len(paired[0]) != len(paired[1]):
         raise ValueError(f"tensordot: axes={axes} must name as many axes of x1 as of x2")
-    return found[0], found[1]
+    return paired[0], paired[1]
 
 
 def _free(ndim: int, paired: Sequence[int]) -> tuple[int, ...]:
@@ -266,7 +266,7 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
     x1, x2 : array
         Their other axes broadcast.
     axis : int
-        Where the vectors lie, counted back from the last axis, or from the first in each; of the same length in both.
+        The axis of the vectors in both operands, negative counted from the last axis; its lengths must be equal.
 
     Returns
     -------
@@ -280,7 +280,7 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
 
     Notes
     -----
-    The gradient is ``conj(g) * x2`` in `x1`, in which the product is antilinear, and ``g * x1`` in `x2`.
+    The gradient is ``conj(g) * x2`` for `x1`, in which the product is antilinear, and ``g * x1`` for `x2`.
 
     Examples
     --------
@@ -296,7 +296,7 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
         raise ValueError(
             f"vecdot: x1 has shape {tuple(x1.shape)} and x2 {tuple(x2.shape)}; their lengths along axis {axis} must be equal"
         )
-    if axis >= 0:  # libraries differ in where that is in operands of different dimensions
+    if axis >= 0:  # libraries disagree about operands with different numbers of axes
         x1, x2, axis = xp.moveaxis(x1, axis, -1), xp.moveaxis(x2, axis, -1), -1
     return xp.vecdot(x1, x2, axis=axis)
 
@@ -304,7 +304,7 @@ def vecdot(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Tenso
 def _vecdot_back(xp: Any, g: Any, other: Any, shape: tuple[int, ...], axis: int) -> Any:
     if axis < 0:
         return xp.expand_dims(g, axis=axis) * other
-    # Counted from the front, it is another place in either operand.
+    # A non-negative axis is a different one, counted from the last, in operands with different numbers of axes.
     d = xp.expand_dims(g, axis=-1) * xp.moveaxis(other, axis, -1)
     return xp.moveaxis(d, -1, axis - len(shape))
 

@@ -1,7 +1,7 @@
-"""Manipulation: the same elements in another shape or order.
+"""Functions that return the same elements in another shape or order.
 
-Each of these is linear and moves elements without changing them, so its gradient moves them back, and adds up where an
-element went to several places. Those marked as views share memory with their argument, as in NumPy.
+They are linear and do not change the elements. The gradient moves the elements of the cotangent back, and adds them up where an
+element was copied to several places. Results that are views share memory with the argument, as in NumPy.
 """
 
 from __future__ import annotations
@@ -18,26 +18,12 @@ from ..engine.define import composite, op
 from ..graph import views
 from ..graph.names import registry
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.axes import check_axis
+from .parts.axes import check_axis, different_axes
 
 __all__ = [
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis", "permute_dims",
     "repeat", "reshape", "roll", "squeeze", "stack", "tile", "unstack",
 ]  # fmt: skip
-
-
-def _axes(name: str, axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """The axes as non-negative integers, each at most once."""
-    given = axis if isinstance(axis, tuple) else (axis,)
-    if not all(hasattr(a, "__index__") for a in given):
-        raise TypeError(f"{name}: axis must be an integer or a tuple of integers, not {axis!r:.60}")
-    for a in given:
-        if not -ndim <= a < ndim:
-            raise IndexError(f"{name}: axis {a} is out of range for {ndim} axes")
-    axes = tuple(a % ndim for a in given)
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"{name}: an axis is named twice in {axis}")
-    return axes
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
@@ -56,19 +42,19 @@ def reshape(xp: Any, x: ArrayLike, /, shape: int | tuple[int, ...], *, copy: boo
     x : array
         Of any data type.
     shape : tuple of int
-        Of the same number of elements; one entry may be -1 and is inferred.
+        The new shape, with the same number of elements; one entry may be -1 and is inferred.
     copy : bool, optional
         True copies, False raises where a copy is needed, None copies where it is needed.
 
     Returns
     -------
     Tensor
-        Of the dtype of `x`; a view unless it had to be copied.
+        Of the dtype of `x`; a view unless a copy is needed.
 
     Raises
     ------
     ValueError
-        If the number of elements differs, or a copy is needed that `copy` forbids.
+        If the number of elements differs, or a copy is needed and `copy` is False.
 
     Notes
     -----
@@ -88,7 +74,7 @@ def reshape(xp: Any, x: ArrayLike, /, shape: int | tuple[int, ...], *, copy: boo
 
 
 reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
-reshape.jvp(x=lambda xp, t, shape: xp.reshape(t, _lengths(shape)))  # a change may be copied though `copy` forbids it of `x`
+reshape.jvp(x=lambda xp, t, shape: xp.reshape(t, _lengths(shape)))  # a tangent may be copied where `copy` forbids it for `x`
 reshape.view(
     lambda xp, x, v, shape, copy: xp.reshape(v, x.shape),
     unless=lambda y, x, shape, copy: copy is True or not raw_namespace(x).__backend__.shares_memory(y, x),
@@ -104,7 +90,7 @@ def expand_dims(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor
     x : array
         Of any data type.
     axis : int or tuple of int
-        Where the new axes are in the result.
+        The positions of the new axes in the result.
 
     Returns
     -------
@@ -129,8 +115,8 @@ def expand_dims(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor
     (1, 2, 3, 1)
     """
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
-    new, old = _axes("expand_dims", axis, ndim), iter(x.shape)
-    return xp.reshape(x, tuple(1 if a in new else next(old) for a in range(ndim)))
+    new, lengths = different_axes("expand_dims", axis, ndim), iter(x.shape)
+    return xp.reshape(x, tuple(1 if a in new else next(lengths) for a in range(ndim)))
 
 
 expand_dims.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
@@ -171,11 +157,13 @@ def squeeze(xp: Any, x: ArrayLike, /, axis: int | tuple[int, ...]) -> Tensor:
     >>> xgrad.squeeze(xgrad.ones((1, 3, 1)), axis=(0, 2)).shape
     (3,)
     """
-    gone = _axes("squeeze", axis, x.ndim)
-    for a in gone:
+    removed = different_axes("squeeze", axis, x.ndim)
+    for a in removed:
         if x.shape[a] != 1:
-            raise ValueError(f"squeeze: axis {a} of x {tuple(x.shape)} has length {x.shape[a]}; only axes of length 1 can go")
-    return xp.reshape(x, tuple(n for a, n in enumerate(x.shape) if a not in gone))
+            raise ValueError(
+                f"squeeze: axis {a} of x {tuple(x.shape)} has length {x.shape[a]}; only axes of length 1 can be removed"
+            )
+    return xp.reshape(x, tuple(n for a, n in enumerate(x.shape) if a not in removed))
 
 
 squeeze.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
@@ -200,7 +188,7 @@ def permute_dims(xp: Any, x: ArrayLike, /, axes: tuple[int, ...]) -> Tensor:
     x : array
         Of any data type.
     axes : tuple of int
-        For each axis of the result, which axis of `x` it is.
+        For each axis of the result, the axis of `x`.
 
     Returns
     -------
@@ -224,7 +212,7 @@ def permute_dims(xp: Any, x: ArrayLike, /, axes: tuple[int, ...]) -> Tensor:
     """
     order = tuple([a + x.ndim if a < 0 else a for a in axes])
     if sorted(order) != list(range(x.ndim)):
-        raise ValueError(f"permute_dims: axes {axes} is no permutation of the {x.ndim} axes of x {tuple(x.shape)}")
+        raise ValueError(f"permute_dims: axes {axes} is not a permutation of the {x.ndim} axes of x {tuple(x.shape)}")
     return xp.permute_dims(x, order)
 
 
@@ -235,14 +223,14 @@ permute_dims.view(lambda xp, x, v, axes: xp.permute_dims(v, _inverse(axes)))
 
 @op
 def moveaxis(xp: Any, x: ArrayLike, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> Tensor:
-    """`x` with some axes moved to other places, the others in their order.
+    """`x` with some axes moved to other positions; the other axes keep their order.
 
     Parameters
     ----------
     x : array
         Of any data type.
     source, destination : int or tuple of int
-        Where the axes are, and where they shall be.
+        The positions of the axes in `x`, and in the result.
 
     Returns
     -------
@@ -266,12 +254,12 @@ def moveaxis(xp: Any, x: ArrayLike, source: int | tuple[int, ...], destination: 
     >>> xgrad.moveaxis(xgrad.ones((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
-    here, there = _axes("moveaxis", source, x.ndim), _axes("moveaxis", destination, x.ndim)
-    if len(here) != len(there):
-        raise ValueError(f"moveaxis: source {source} and destination {destination} must name equally many axes")
-    order = [a for a in range(x.ndim) if a not in here]
-    for to, a in sorted(zip(there, here)):
-        order.insert(to, a)
+    sources, places = different_axes("moveaxis", source, x.ndim), different_axes("moveaxis", destination, x.ndim)
+    if len(sources) != len(places):
+        raise ValueError(f"moveaxis: source {source} and destination {destination} must name the same number of axes")
+    order = [a for a in range(x.ndim) if a not in sources]
+    for place, a in sorted(zip(places, sources)):
+        order.insert(place, a)
     return xp.permute_dims(x, tuple(order))
 
 
@@ -285,14 +273,14 @@ moveaxis.view(lambda xp, x, v, source, destination: xp.moveaxis(v, destination, 
 
 @op
 def flip(xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """`x` backwards along the named axes, or along all.
+    """`x` with the order of elements reversed along the named axes, or along all axes.
 
     Parameters
     ----------
     x : array
         Of any data type.
     axis : int or tuple of int, optional
-        Along which to reverse the order.
+        The axes along which to reverse the order.
 
     Returns
     -------
@@ -324,16 +312,16 @@ flip.view(lambda xp, x, v, axis: xp.flip(v, axis=axis))
 
 @op
 def roll(xp: Any, x: ArrayLike, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """`x` with its elements moved on by `shift`, those beyond the end coming in at the beginning.
+    """`x` with its elements moved by `shift`; those beyond the end reappear at the beginning.
 
     Parameters
     ----------
     x : array
         Of any data type.
     shift : int or tuple of int
-        By how many places; a tuple goes with a tuple of axes.
+        By how many places; a tuple for a tuple of axes.
     axis : int or tuple of int, optional
-        Along which to move; without it, as if `x` had one axis.
+        Along which to move; without it, `x` is treated as if it had one axis.
 
     Returns
     -------
@@ -379,8 +367,8 @@ def _back(shift: Any) -> int | tuple[int, ...]:
 
 
 def _roll_x(xp: Any, g: Any, shift: Any, axis: Any) -> Any:
-    nothing = isinstance(axis, (tuple, list)) and (not axis or shift in ((), []))
-    return g if nothing else xp.roll(g, _back(shift), axis=_tuple(axis))
+    unmoved = isinstance(axis, (tuple, list)) and (not axis or shift in ((), []))
+    return g if unmoved else xp.roll(g, _back(shift), axis=_tuple(axis))
 
 
 roll.vjp(x=_roll_x)
@@ -396,7 +384,7 @@ def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
     Parameters
     ----------
     *shapes : tuple of int or None
-        None is a length that is not known.
+        None is an unknown length.
 
     Returns
     -------
@@ -419,7 +407,7 @@ def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
         known = {n for n in lengths if n is not None and n != 1}
         if len(known) > 1:
             raise ValueError(
-                f"broadcast_shapes: {', '.join(map(str, shapes))} cannot be broadcast together; axes must be equal, or one be 1"
+                f"broadcast_shapes: {', '.join(map(str, shapes))} do not broadcast together; axes must be equal, or one must be 1"
             )
         out.append(known.pop() if known else None if None in lengths else 1)
     return tuple(out)
@@ -434,12 +422,12 @@ def broadcast_to(xp: Any, x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
     x : array
         Of any data type.
     shape : tuple of int
-        To which the shape of `x` broadcasts.
+        The shape to broadcast to.
 
     Returns
     -------
     Tensor
-        Of the dtype of `x`. It cannot be written to, since several of its elements are one.
+        Of the dtype of `x`. It cannot be written to, since several of its elements share memory.
 
     Raises
     ------
@@ -467,7 +455,7 @@ def broadcast_to(xp: Any, x: ArrayLike, /, shape: tuple[int, ...]) -> Tensor:
 def _read_only(xp: Any, x: Any, v: Any, shape: Any) -> Any:
     if x.shape == v.shape:
         return v
-    raise ValueError("writing: this tensor was broadcast, and several of its elements are one; write to a copy such as x * 1")
+    raise ValueError("writing: this tensor was broadcast, so several of its elements share memory; write to a copy such as x * 1")
 
 
 broadcast_to.vjp(x=lambda g: g)
@@ -477,7 +465,7 @@ broadcast_to.view(_read_only)
 
 @composite
 def broadcast_arrays(xp: Any, *arrays: ArrayLike) -> tuple[Tensor, ...]:
-    """The arrays, broadcast to one shape.
+    """The arrays, broadcast against each other to one shape.
 
     Parameters
     ----------
@@ -509,19 +497,19 @@ def broadcast_arrays(xp: Any, *arrays: ArrayLike) -> tuple[Tensor, ...]:
 
 @op
 def concat(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Tensor:
-    """The arrays one after another along an axis that they have.
+    """The arrays joined along an existing axis.
 
     Parameters
     ----------
     arrays : sequence of arrays
-        Of equal shapes but for `axis`.
+        Their shapes are equal except along `axis`.
     axis : int or None
-        None joins the arrays with all of their axes flattened.
+        None flattens the arrays first.
 
     Returns
     -------
     Tensor
-        Of the dtype that theirs promote to.
+        Of the dtype that their dtypes promote to.
 
     Raises
     ------
@@ -530,7 +518,7 @@ def concat(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> 
 
     Notes
     -----
-    The gradient is, for each array, its part of `g`.
+    The gradient for each array is its part of `g`.
 
     Examples
     --------
@@ -541,7 +529,7 @@ def concat(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> 
     if len(arrays) == 0:
         raise ValueError("concat: needs at least one array")
     if axis is not None:
-        _axes("concat", axis, arrays[0].ndim)
+        different_axes("concat", axis, arrays[0].ndim)
     return xp.concat(arrays, axis=axis)
 
 
@@ -559,19 +547,19 @@ concat.linear()
 
 @op
 def stack(xp: Any, arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Tensor:
-    """The arrays one after another along a new axis.
+    """The arrays joined along a new axis.
 
     Parameters
     ----------
     arrays : sequence of arrays
         Of equal shapes.
     axis : int
-        Where the new axis is in the result.
+        The position of the new axis in the result.
 
     Returns
     -------
     Tensor
-        Of the dtype that theirs promote to.
+        Of the dtype that their dtypes promote to.
 
     Raises
     ------
@@ -616,7 +604,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     x : array
         Of any data type, with at least one axis.
     axis : int
-        Along which to take `x` apart.
+        The axis along which to split `x`.
 
     Returns
     -------
@@ -638,10 +626,10 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     >>> xgrad.unstack(xgrad.eye(2))
     (Tensor([1., 0.]), Tensor([0., 1.]))
     """
-    (at,) = _axes("unstack", axis, len(x.shape)) if hasattr(x, "shape") else (axis,)
-    out = unstack_(x, axis=at)
+    (place,) = different_axes("unstack", axis, len(x.shape)) if hasattr(x, "shape") else (axis,)
+    out = unstack_(x, axis=place)
     for i, part in enumerate(out):
-        views.link(part, x, registry["getitem"], (((slice(None),) * at + (i,)),))
+        views.link(part, x, registry["getitem"], (((slice(None),) * place + (i,)),))
     return out
 
 
@@ -657,9 +645,9 @@ def repeat(xp: Any, x: ArrayLike, repeats: Any, /, *, axis: int | None = None) -
     x : array
         Of any data type.
     repeats : int or array of int
-        How many times; an array says it for each of them.
+        How many times; an array has a number for each element or slice.
     axis : int, optional
-        Without it `x` is flattened.
+        Without it, `x` is flattened first.
 
     Returns
     -------
@@ -669,7 +657,7 @@ def repeat(xp: Any, x: ArrayLike, repeats: Any, /, *, axis: int | None = None) -
     Raises
     ------
     ValueError
-        If the length of `repeats` is not that of the axis.
+        If the length of `repeats` is not the length of the axis.
 
     Notes
     -----
@@ -687,7 +675,7 @@ def repeat(xp: Any, x: ArrayLike, repeats: Any, /, *, axis: int | None = None) -
 
 
 def _counts(x: Array, repeats: Any) -> Any:
-    # As the library of `x` takes them. They are no operand, so they reach the rule as they were given.
+    # In the form that the library of `x` takes. They are not an operand, so rules get them unconverted.
     backend = raw_namespace(x).__backend__
     if isinstance(repeats, Tensor):
         repeats = repeats._data
@@ -695,8 +683,8 @@ def _counts(x: Array, repeats: Any) -> Any:
         return repeats
     if isinstance(repeats, (list, tuple)):
         return backend.from_python(repeats, "int64", backend.device(x))
-    foreign = raw_namespace(repeats).__backend__ is not backend
-    return backend.from_numpy(raw_namespace(repeats).__backend__.to_numpy(repeats), backend.device(x)) if foreign else repeats
+    other = raw_namespace(repeats).__backend__
+    return repeats if other is backend else backend.from_numpy(other.to_numpy(repeats), backend.device(x))
 
 
 def _sum_segments(xp: Any, g: Any, x_shape: tuple[int, ...], repeats: Any, axis: int | None) -> Any:
@@ -719,7 +707,7 @@ repeat.linear()
 
 @op
 def tile(xp: Any, x: ArrayLike, repetitions: tuple[int, ...], /) -> Tensor:
-    """`x` as a whole repeated along its axes.
+    """`x` repeated as a whole along its axes.
 
     Parameters
     ----------

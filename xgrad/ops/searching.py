@@ -1,4 +1,4 @@
-"""Where elements are, and choosing between them."""
+"""Searching for elements, and selecting from two arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted", "wher
 @op
 @takes_real
 def argmax(xp: Any, x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the largest element, the first of those that tie.
+    """The index of the largest element, or of the first of them.
 
     Not differentiable: the result is an index.
 
@@ -52,7 +52,7 @@ argmax.not_differentiable()
 @op
 @takes_real
 def argmin(xp: Any, x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the smallest element, the first of those that tie.
+    """The index of the smallest element, or of the first of them.
 
     Not differentiable: the result is an index.
 
@@ -89,9 +89,9 @@ argmin.not_differentiable()
 
 @op
 def count_nonzero(xp: Any, x: ArrayLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-    """How many elements are not zero.
+    """The number of elements that are not zero.
 
-    Not differentiable: the result is a number of elements.
+    Not differentiable: the result is a count.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ count_nonzero.not_differentiable()
 def nonzero(xp: Any, x: ArrayLike, /) -> tuple[Tensor, ...]:
     """The indices of the elements that are not zero.
 
-    Not differentiable: the results are indices. Their length depends on the values, so a lazy backend computes them.
+    Not differentiable: the results are indices. Their length depends on the values of `x`, so a lazy backend computes `x`.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def nonzero(xp: Any, x: ArrayLike, /) -> tuple[Tensor, ...]:
     (Tensor([0, 1]), Tensor([0, 1]))
     """
     if not x.shape:
-        raise ValueError("nonzero: x is 0-d, and has no indices; reshape it to (1,)")
+        raise ValueError("nonzero: x is 0-d and has no indices; reshape it to (1,)")
     return tuple(xp.nonzero(x))
 
 
@@ -165,7 +165,7 @@ def searchsorted(
     side: Literal["left", "right"] = "left",
     sorter: ArrayLike | None = None,
 ) -> Tensor:
-    """Where to insert the elements of `x2` into `x1` so that it stays sorted.
+    """The indices at which to insert the elements of `x2` into `x1` so that it stays sorted.
 
     Not differentiable: the result is an index.
 
@@ -176,7 +176,7 @@ def searchsorted(
     x2 : array or scalar
         The values to insert.
     side : {"left", "right"}
-        Before or after the elements that equal the value.
+        Whether to insert before or after equal elements.
     sorter : array, optional
         Indices that sort `x1`, as from `argsort`.
 
@@ -188,7 +188,7 @@ def searchsorted(
     Raises
     ------
     ValueError
-        If `x1` does not have one axis, or `side` is neither name.
+        If `x1` does not have one axis, or `side` has another value.
 
     Examples
     --------
@@ -205,7 +205,9 @@ def searchsorted(
         x1, x2 = xp.astype(x1, dtype), xp.astype(x2, dtype)
     if x2.ndim:
         return xp.searchsorted(x1, x2, side=side, sorter=sorter)
-    return xp.reshape(xp.searchsorted(x1, xp.reshape(x2, (1,)), side=side, sorter=sorter), ())  # dask has no 0-d search
+    return xp.reshape(
+        xp.searchsorted(x1, xp.reshape(x2, (1,)), side=side, sorter=sorter), ()
+    )  # Dask does not search for a 0-d array
 
 
 searchsorted.not_differentiable()
@@ -215,16 +217,16 @@ searchsorted.not_differentiable()
 def where(xp: Any, condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The elements of `x1` where `condition` holds, and those of `x2` elsewhere.
 
-    The gradient is ``g`` for the elements that were chosen, and 0 for the others. Zero times an infinite derivative is
-    NaN: in ``where(x > 0, sqrt(x), 0)`` the branch not taken is differentiated too, and its NaN reaches `x`. Keep the
-    argument of that branch in its domain: ``where(x > 0, sqrt(where(x > 0, x, 1)), 0)``.
+    The gradient is ``g`` for the selected elements and 0 for the others. In ``where(x > 0, sqrt(x), 0)`` the branch that is
+    not selected is differentiated too: zero times an infinite derivative is NaN, and reaches `x`. Keep the argument of that
+    branch in its domain: ``where(x > 0, sqrt(where(x > 0, x, 1)), 0)``.
 
     Parameters
     ----------
     condition : array
         Of boolean dtype.
     x1, x2 : array or scalar
-        What to choose from.
+        The arrays to select from.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Sets of elements.
+"""Sets of elements: distinct elements, and membership.
 
-The gradient for elements that are equal, of which a set keeps one, is that one's, shared evenly.
+Equal elements share the gradient of the one element of the set evenly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_valu
 
 @op
 def isin(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> Tensor:
-    """Whether each element of `x1` is among those of `x2`.
+    """Whether each element of `x1` is an element of `x2`.
 
     Not differentiable: the result is boolean.
 
@@ -24,7 +24,7 @@ def isin(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> T
     x1, x2 : array or scalar
         At least one array.
     invert : bool
-        Ask whether it is not among them.
+        Whether to negate the result.
 
     Returns
     -------
@@ -37,8 +37,8 @@ def isin(xp: Any, x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> T
     >>> xgrad.isin(xgrad.asarray([1, 2, 3]), xgrad.asarray([3, 1]))
     Tensor([ True, False,  True])
     """
-    found = xp.isin(x1, x2)
-    return ~found if invert else found  # array-api-strict ignores `invert`
+    y = xp.isin(x1, x2)
+    return ~y if invert else y  # array-api-strict ignores `invert`
 
 
 isin.not_differentiable()
@@ -46,10 +46,10 @@ isin.not_differentiable()
 
 @op
 def unique_all(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The distinct elements of `x`, where each occurs first, which of them each element is, and how often each occurs.
+    """The distinct elements of `x`, their first indices, the index of each element of `x` among them, and their counts.
 
-    The gradient for `x` is that of the values, shared evenly among equal elements. Shapes depend on the values, so a lazy
-    backend computes them.
+    The gradient for `x` is that of the values, shared evenly among equal elements. Shapes depend on the values of `x`, so a
+    lazy backend computes `x`.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ def unique_all(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor
     Returns
     -------
     values, indices, inverse_indices, counts : Tensor
-        A named tuple. Every NaN is distinct.
+        A named tuple. Each NaN is a distinct element.
 
     Examples
     --------
     >>> import xgrad
-    >>> found = xgrad.unique_all(xgrad.asarray([2.0, 1.0, 2.0]))
-    >>> found.values, found.counts
+    >>> result = xgrad.unique_all(xgrad.asarray([2.0, 1.0, 2.0]))
+    >>> result.values, result.counts
     (Tensor([1., 2.]), Tensor([1, 2]))
     """
     return xp.unique_all(x)
@@ -73,7 +73,7 @@ def unique_all(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor
 
 @op
 def unique_counts(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
-    """The distinct elements of `x`, and how often each occurs; see `unique_all`.
+    """The distinct elements of `x` and their counts; see `unique_all`.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def unique_counts(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
 
 @op
 def unique_inverse(xp: Any, x: ArrayLike, /) -> tuple[Tensor, Tensor]:
-    """The distinct elements of `x`, and which of them each element is; see `unique_all`.
+    """The distinct elements of `x`, and the index of each element of `x` among them; see `unique_all`.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def unique_values(xp: Any, x: ArrayLike, /) -> Tensor:
     Returns
     -------
     Tensor
-        One axis, of the dtype of `x`, in the order of `unique_all`.
+        With one axis, of the dtype of `x`, in the order of `unique_all`.
 
     Examples
     --------
@@ -139,15 +139,15 @@ def unique_values(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> x.grad
     Tensor([0.5, 1. , 0.5])
     """
-    return xp.unique_counts(x)[0]  # in the order of unique_all, which unique_values need not have
+    return xp.unique_counts(x)[0]  # in the order of unique_all, unlike the library's unique_values
 
 
 def share(xp: Any, g: Any, x: Any) -> Any:
     """The cotangent of each distinct value, divided evenly among the elements that have it."""
-    found = xp.unique_all(x)
-    wide = xp.result_type(g.dtype, xp.float32)  # float16 counts no further than 2048
-    each = xp.astype(g, wide) / xp.astype(found[3], wide)
-    return xp.reshape(xp.take(each, xp.reshape(found[2], (-1,)), axis=0), x.shape)
+    _, _, inverse, counts = xp.unique_all(x)
+    wide = xp.result_type(g.dtype, xp.float32)  # float16 has no integers beyond 2048
+    each = xp.astype(g, wide) / xp.astype(counts, wide)
+    return xp.reshape(xp.take(each, xp.reshape(inverse, (-1,)), axis=0), x.shape)
 
 
 def share_first(xp: Any, g: Any, x: Any) -> Any:
@@ -155,11 +155,11 @@ def share_first(xp: Any, g: Any, x: Any) -> Any:
 
 
 def mean_change(xp: Any, t: Any, x: Any) -> Any:
-    """The change of each distinct value: the mean of those of the elements that have it."""
-    found = xp.unique_all(x)
+    """The tangent of each distinct value: the mean of the tangents of the elements that have it."""
+    _, _, inverse, counts = xp.unique_all(x)
     wide = xp.astype(xp.reshape(t, (-1,)), xp.result_type(t.dtype, xp.float32))
-    total = xp.scatter_add(xp.new_zeros(wide, found[3].shape), xp.reshape(found[2], (-1,)), wide)
-    return total / xp.astype(found[3], wide.dtype)
+    total = xp.scatter_add(xp.new_zeros(wide, counts.shape), xp.reshape(inverse, (-1,)), wide)
+    return total / xp.astype(counts, wide.dtype)
 
 
 unique_all.vjp(x=share_first)

@@ -1,4 +1,4 @@
-"""Putting elements in order."""
+"""Sorting."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ argsort.not_differentiable()
 def sort(xp: Any, x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The elements of `x` in order along an axis.
 
-    The gradient is ``g``, put back in the order of `x`. Equal elements share the cotangents of their places evenly, since
-    nothing says which of them stands in which place.
+    The gradient is ``g`` in the order of `x`. Equal elements share the cotangents of their places evenly, since their order is
+    arbitrary.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def sort(xp: Any, x: ArrayLike, /, *, axis: int = -1, descending: bool = False, 
     descending : bool
         Whether the largest comes first.
     stable : bool
-        Whether equal elements keep their order, which can be told only of signed zeros.
+        Whether equal elements keep their order; this is visible only for signed zeros.
 
     Returns
     -------
@@ -103,11 +103,11 @@ def sort_x(xp: Any, g: Any, x: Any, y: Any, axis: int, descending: bool, stable:
 
 
 def even(xp: Any, g: Any, y: Any, axis: int) -> Any:
-    """`g` with its mean in place of each, over every run of equal elements of the sorted `y`."""
+    """`g`, replaced by its mean over each run of equal elements of the sorted `y`."""
     g, y = xp.moveaxis(g, axis, -1), xp.moveaxis(y, axis, -1)
     starts = xp.astype(y[..., 1:] != y[..., :-1], xp.int64)
     starts = xp.concat([xp.ones_like(starts[..., :1]), starts], axis=-1)
-    runs = xp.cumulative_sum(xp.reshape(starts, (-1,))) - 1  # numbered through the whole array
+    runs = xp.cumulative_sum(xp.reshape(starts, (-1,))) - 1  # numbered across the whole array
     wide = xp.astype(xp.reshape(g, (-1,)), xp.result_type(g.dtype, xp.float32))
     none = xp.new_zeros(wide, wide.shape)
     total, length = xp.scatter_add(none, runs, wide), xp.scatter_add(none, runs, xp.ones_like(wide))

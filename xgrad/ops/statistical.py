@@ -1,4 +1,4 @@
-"""Sums, products, extremes and moments, over all axes or some.
+"""Sums, products, extremes and moments over all axes or some of them.
 
 Below, ``g`` is the cotangent of the result, ``y`` the result, and ``n`` the number of elements that are reduced to one.
 """
@@ -6,79 +6,30 @@ Below, ``g`` is the cotangent of the result, ``y`` the result, and ``n`` the num
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from ..backend.dtypes import check_fits
 from ..backend.precision import half, in_float32, norm
 from ..engine.define import op
 from ..graph.kinds import takes_real
 from ..tensor.tensor import ArrayLike, Tensor
-from .parts.axes import axes_from_0
-from .parts.special import described
+from .parts.axes import Axes, axes_from_0, count, kept, kept_shape
+from .parts.texts import reduces
 
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
-
-Axes: TypeAlias = int | tuple[int, ...] | None
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 # ------------------------------------------------------------------------------------------------ what reductions share
 
 
-def reduces(forward: F) -> F:
-    """Write the sections that the docstrings of all reductions would repeat."""
-    parameters, returned = ["axis", "keepdims"], "the dtype of `x`"
-    told = {
-        "axis": "axis : int or tuple of int, optional\n        The axes to reduce; all of them if not given.",
-        "dtype": "dtype : data type, optional\n        Convert to this data type before reducing.",
-        "correction": "correction : int or float\n        What the divisor is less than ``n``; 1 is Bessel's.",
-        "keepdims": "keepdims : bool\n        Keep the reduced axes, with length one.",
-    }
-    names = forward.__annotations__
-    if "dtype" in names:
-        parameters.insert(1, "dtype")
-        returned = "`dtype`, or else of the dtype of `x`, small integers widened to the default integer"
-    if "correction" in names:
-        parameters.insert(1, "correction")
-        returned = "the real dtype of `x`"
-    text, example = described(forward)
-    options = "\n    ".join(told[name] for name in parameters)
-    forward.__doc__ = (
-        f"{text.rstrip()}\n\n    Parameters\n    ----------\n    x : array\n        Of a numeric data type.\n    {options}\n\n"
-        f"    Returns\n    -------\n    Tensor\n        Of the shape of `x` without the reduced axes, and of {returned}.\n\n"
-        "    Raises\n    ------\n    ValueError or IndexError\n        If `x` has no such axis, or an axis is named twice.\n\n"
-        f"    Examples\n    --------\n    >>>{example}"
-    )
-    return forward
-
-
-places = axes_from_0
-
-
-def count(shape: tuple[int, ...], axis: Axes) -> int:
-    """How many elements are reduced to one."""
-    if axis is None:
-        return math.prod(shape)
-    return math.prod([shape[a] for a in places(axis, len(shape))])
-
-
-def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
-    """`y`, reduced from `shape`, so that it broadcasts with what it was reduced from."""
-    if axis is None or keepdims:
-        return y
-    at = places(axis, len(shape))
-    return xp.reshape(y, tuple(1 if i in at else n for i, n in enumerate(shape)))
-
-
 def spread(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
-    """The transpose of a sum: every element gets the cotangent of the sum that it went into."""
+    """The transpose of a sum: every element gets the cotangent of its sum."""
     return xp.broadcast_to(kept(xp, g, x_shape, axis, keepdims), x_shape)
 
 
 @in_float32
 def gathered(xp: Any, t: Any, d: Any, axis: Axes, keepdims: bool) -> Any:
-    """The change of a reduction to real numbers, of which `d` is the gradient: the sum of what its elements make."""
+    """The tangent of a reduction to real numbers with the gradient `d`: the sum of the products with the tangent `t`."""
     return xp.sum(xp.real(xp.conj(d) * t), axis=axis, keepdims=keepdims)
 
 
@@ -121,7 +72,7 @@ def mean(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False)
 
 
 def mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: Any) -> Any:
-    # 1 / n and not n, which float16 may not hold; before it is spread, which is when there is least to multiply
+    # Multiplied by 1 / n, since n may overflow in float16, and before spreading, when there are fewer elements.
     return spread(xp, g * (1 / (count(x_shape, axis) or 1)), x_shape, axis, keepdims)
 
 
@@ -136,10 +87,10 @@ mean.linear()
 @takes_real
 @reduces
 def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The largest element; NaN if one of them is.
+    """The largest element; NaN if an element is NaN.
 
-    The gradient is ``g`` for the largest element. Elements that tie for it share ``g`` evenly, so that none of it is lost;
-    where the result is NaN, all elements do.
+    The gradient is ``g`` for the largest element. Elements that tie share ``g`` evenly; where the result is NaN, all elements
+    share it.
 
     >>> import xgrad
     >>> x = xgrad.Tensor([1.0, 3.0, 3.0], requires_grad=True)
@@ -154,10 +105,10 @@ def max(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) 
 @takes_real
 @reduces
 def min(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The smallest element; NaN if one of them is.
+    """The smallest element; NaN if an element is NaN.
 
-    The gradient is ``g`` for the smallest element. Elements that tie for it share ``g`` evenly, so that none of it is lost;
-    where the result is NaN, all elements do.
+    The gradient is ``g`` for the smallest element. Elements that tie share ``g`` evenly; where the result is NaN, all elements
+    share it.
 
     >>> import xgrad
     >>> xgrad.min(xgrad.asarray([[1.0, 2.0], [3.0, 0.0]]), axis=1)
@@ -170,7 +121,7 @@ def share(xp: Any, g: Any, beaten: Any, axis: Any) -> Any:
     """The cotangent `g` divided evenly among the elements that are not `beaten`."""
     if axis == () or not beaten.shape:
         return g
-    # Counted in float32 at least: float16 counts no further than 2048.
+    # Counted in float32 at least, since float16 has no integers beyond 2048.
     ties = count(beaten.shape, axis) - xp.count_nonzero(beaten, axis=axis, keepdims=True)
     each = g / xp.astype(ties, xp.result_type(g.dtype, xp.float32))
     return xp.where(beaten, xp.new_zeros(each, ()), each)
@@ -208,8 +159,8 @@ min.jvp(x=min_change)
 def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The product of the elements; 1 if there are none.
 
-    The gradient is ``g`` times the product of all *other* elements: of those before, times those after. There is no
-    division, so it is right where elements are zero, and in every order.
+    The gradient is ``g`` times the product of all *other* elements: the product of those before, times that of those after.
+    There is no division, so it is right where elements are zero, to every order.
 
     >>> import xgrad
     >>> x = xgrad.Tensor([2.0, 0.0, 3.0], requires_grad=True)
@@ -227,12 +178,12 @@ def prod(xp: Any, x: ArrayLike, /, *, axis: Axes = None, dtype: Any = None, keep
 
 
 def others(xp: Any, x: Any, axis: Axes) -> Any:
-    """In place of each element, the product of all others that it is multiplied with."""
+    """For each element, the product of the other elements that it is multiplied by."""
     shape, ndim = x.shape, x.ndim
-    at = places(axis, ndim)
-    order = (*(i for i in range(ndim) if i not in at), *at)
+    reduced = axes_from_0(axis, ndim)
+    order = (*(i for i in range(ndim) if i not in reduced), *reduced)
     x = xp.permute_dims(x, order)
-    flat = xp.reshape(x, (*x.shape[: ndim - len(at)], count(shape, axis)))
+    flat = xp.reshape(x, (*x.shape[: ndim - len(reduced)], count(shape, axis)))
     before = xp.cumulative_prod(flat, axis=-1, include_initial=True)[..., :-1]
     after = xp.flip(xp.cumulative_prod(xp.flip(flat, axis=-1), axis=-1, include_initial=True)[..., :-1], axis=-1)
     return xp.permute_dims(xp.reshape(before * after, x.shape), tuple(order.index(i) for i in range(ndim)))
@@ -264,20 +215,20 @@ def cast_like(xp: Any, x: Any, g: Any) -> Any:
 def cumulative_sum(
     xp: Any, x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """The sums of the elements up to each one, along an axis.
+    """The sums of the elements up to each element along an axis.
 
-    The gradient is the cumulative sum of ``g`` from the end: an element is part of its own sum and of all later ones.
+    The gradient is the cumulative sum of ``g`` from the end, since an element is part of its own sum and of all later ones.
 
     Parameters
     ----------
     x : array
         Of a numeric data type.
     axis : int, optional
-        May be left out if `x` has one axis.
+        It may be left out if `x` has one axis.
     dtype : data type, optional
         Convert to this data type before summing.
     include_initial : bool
-        Begin with the sum of no elements, 0; the axis then is one longer.
+        Begin with the sum of no elements, 0; the axis is then one longer.
 
     Returns
     -------
@@ -305,7 +256,7 @@ def cumulative_sum(
 
 @in_float32
 def cumulative_sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: bool) -> Any:
-    if not x_shape:  # the library made one axis of none, or did not
+    if not x_shape:  # libraries differ in whether the result has an axis
         return xp.reshape(g[1:] if include_initial else g, x_shape)
     axis = (axis or 0) % len(x_shape)
     g = g[(*(slice(None),) * axis, slice(1, None), ...)] if include_initial else g
@@ -320,22 +271,22 @@ cumulative_sum.linear()
 def cumulative_prod(
     xp: Any, x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """The products of the elements up to each one, along an axis.
+    """The products of the elements up to each element along an axis.
 
-    The gradient for element ``i`` is the product of the elements before it, times ``r[i]`` where
-    ``r[i] = g[i] + x[i + 1] r[i + 1]``. There is no division, so it is right where elements are zero, and in every order;
-    the recurrence takes linear time.
+    The gradient for element ``i`` is the product of the elements before it, times ``r[i]``, where
+    ``r[i] = g[i] + x[i + 1] r[i + 1]``. There is no division, so it is right where elements are zero, to every order.
+    The recurrence takes linear time.
 
     Parameters
     ----------
     x : array
         Of a numeric data type.
     axis : int, optional
-        May be left out if `x` has one axis.
+        It may be left out if `x` has one axis.
     dtype : data type, optional
         Convert to this data type before multiplying.
     include_initial : bool
-        Begin with the product of no elements, 1; the axis then is one longer.
+        Begin with the product of no elements, 1; the axis is then one longer.
 
     Returns
     -------
@@ -378,13 +329,13 @@ def cumulative_prod_x(xp: Any, g: Any, x: Any, y: Any, axis: Any, include_initia
 
 
 def products_before(xp: Any, y: Any, include_initial: bool) -> Any:
-    """From the cumulative products along the last axis, those of the elements before each."""
+    """The products of the elements before each element along the last axis, from the cumulative products `y`."""
     return y[..., :-1] if include_initial else xp.concat([xp.ones_like(y[..., :1]), y[..., :-1]], axis=-1)
 
 
 @in_float32
 def cumulative_prod_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, include_initial: bool) -> Any:
-    # dy[i] = y[i - 1] dx[i] + x[i] dy[i - 1] is the same recurrence, from the other end
+    # dy[i] = y[i - 1] dx[i] + x[i] dy[i - 1] is the same recurrence, from the beginning.
     axis = 0 if axis is None else axis
     if not x.shape:
         d = xp.reshape(cast_like(xp, t, y), (1,))
@@ -401,8 +352,8 @@ def cumulative_prod_change(xp: Any, t: Any, x: Any, y: Any, axis: Any, include_i
 def recurrence(xp: Any, a: Any, b: Any) -> Any:
     """The ``r`` with ``r[i] = b[i] + a[i] r[i + 1]`` along the last axis, zero beyond the end.
 
-    Two steps in one are a step of the same form, which leaves half as many of them: linear time in all. (The parallel
-    scan of Blelloch, "Prefix sums and their applications", 1990.)
+    Two steps combine into one of the same form, which halves the number of steps, so that it takes linear time (the parallel
+    scan of G. Blelloch, "Prefix sums and their applications", 1990).
     """
     n = b.shape[-1]
     if n < 2:
@@ -425,7 +376,7 @@ cumulative_prod.jvp(x=cumulative_prod_change)
 @op
 @reduces
 def var(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The variance, the mean of ``abs(x - mean(x))**2``; NaN if ``n`` is not more than `correction`.
+    """The variance, the mean of ``abs(x - mean(x))**2``; NaN if ``n`` is not greater than `correction`.
 
     The gradient is ``2 g (x - mean(x)) / (n - correction)``.
 
@@ -440,9 +391,9 @@ def variance(xp: Any, x: Any, axis: Axes, correction: float, keepdims: bool) -> 
     if xp.isdtype(x.dtype, "complex floating"):
         return variance(xp, xp.real(x), axis, correction, keepdims) + variance(xp, xp.imag(x), axis, correction, keepdims)
     if count(x.shape, axis) <= correction:
-        at = places(axis, x.ndim)
-        shape = (1 if i in at else n for i, n in enumerate(x.shape) if keepdims or i not in at)
-        return xp.new_zeros(x, tuple(shape)) * math.nan
+        reduced = axes_from_0(axis, x.ndim)
+        shape = kept_shape(x.shape, axis) if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in reduced)
+        return xp.new_zeros(x, shape) * math.nan
     return xp.var(x, axis=axis, correction=correction, keepdims=keepdims)
 
 
@@ -482,13 +433,13 @@ def std(xp: Any, x: ArrayLike, /, *, axis: Axes = None, correction: float = 0.0,
     if n <= 0:
         return variance(xp, x, axis, correction, keepdims)
     away = x - xp.mean(x, axis=axis, keepdims=True)
-    # A norm, since the squares of a variance can leave the range of the dtype where their root does not.
+    # Computed as a norm, since the variance may overflow or underflow where its root does not.
     return norm(xp, away, axis, keepdims) / math.sqrt(n)
 
 
 @in_float32
 def std_slope(xp: Any, x: Any, y: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    # At the kink it divides by 1, so that the next order is finite too.
+    # At the kink it divides by 1, so that the next derivative is finite too.
     n = count(x.shape, axis) - correction
     y = kept(xp, y, x.shape, axis, keepdims)
     return (x - xp.mean(x, axis=axis, keepdims=True)) / xp.where(y == 0, xp.ones_like(y), y) * (1 / n if n > 0 else math.nan)

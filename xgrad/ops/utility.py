@@ -1,4 +1,4 @@
-"""Tests of all elements at once, and differences of neighbours."""
+"""Tests of all elements, and differences of neighbouring elements."""
 
 from __future__ import annotations
 
@@ -86,21 +86,21 @@ def diff(
     prepend: ArrayLike | None = None,
     append: ArrayLike | None = None,
 ) -> Tensor:
-    """The differences ``x[i + 1] - x[i]`` of neighbours along an axis, taken `n` times.
+    """The differences ``x[i + 1] - x[i]`` of neighbouring elements along an axis, taken `n` times.
 
-    The gradient is ``g[i - 1] - g[i]``, for the elements of `prepend` and `append` too.
+    The gradient is ``g[i - 1] - g[i]``, also for the elements of `prepend` and `append`.
 
     Parameters
     ----------
     x : array
         Of a numeric data type.
     axis : int
-        The axis along which elements are neighbours.
+        The axis along which to take differences.
     n : int
-        How often to take differences; 0 times gives `x` alone, whatever is to be joined to it.
+        How often to take differences; if 0, the result is `x` without `prepend` and `append`.
     prepend, append : array, optional
-        Joined to `x` at the beginning and the end of the axis first. Of the shape of `x`, save along the axis; a number stands
-        for one element in every place.
+        Joined to `x` at the beginning and at the end of the axis. They have the shape of `x` except along the axis; a 0-d array
+        is broadcast to length one along the axis.
 
     Returns
     -------
@@ -126,8 +126,8 @@ def diff(
     if n == 0:
         return x
     lead = (slice(None),) * (axis % x.ndim)
-    beside = tuple(1 if i == axis % x.ndim else length for i, length in enumerate(x.shape))
-    parts = [v if v.ndim else xp.broadcast_to(v, beside) for v in (prepend, x, append) if v is not None]
+    row = tuple(1 if i == axis % x.ndim else length for i, length in enumerate(x.shape))
+    parts = [v if v.ndim else xp.broadcast_to(v, row) for v in (prepend, x, append) if v is not None]
     y = x if len(parts) == 1 else xp.concat(parts, axis=axis)
     for _ in range(min(n, y.shape[axis])):
         y = y[(*lead, slice(1, None), ...)] - y[(*lead, slice(None, -1), ...)]

@@ -1,4 +1,4 @@
-"""CuPy's elementwise kernels on Tensors."""
+"""CuPy's elementwise kernels, called on Tensors."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from ..errors import GradientError
 from ..graph.names import public
 from ..tensor.tensor import Tensor
-from .numpy_ufuncs import _ufunc
+from .numpy_ufuncs import call_ufunc
 
 __all__ = ["cupy_kernel"]
 
 
 @public
 def cupy_kernel(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """What a CuPy ufunc called on a Tensor returns, so that ``cupy_array * x`` and ``cupy_array -= x`` work.
+    """Call xgrad's counterpart of a CuPy ufunc on arguments with a Tensor among them: ``cupy_array * x``, ``cupy_array -= x``.
 
-    CuPy hands its elementwise functions over to ``__cupy_override_elementwise_kernel__``; they are named like NumPy's, with
-    ``cupy_`` before. Outputs follow the inputs.
+    CuPy calls ``__cupy_override_elementwise_kernel__`` for its elementwise functions. They have NumPy's names with ``cupy_``
+    before. Outputs follow the inputs.
     """
     name = str(getattr(kernel, "name", "")).removeprefix("cupy_")
     count = getattr(kernel, "nin", len(args))
@@ -26,7 +26,8 @@ def cupy_kernel(kernel: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     if (out := kwargs.get("out")) is not None:
         outs.append(out)
     if not outs:
-        return _ufunc(name, "__call__", inputs, {k: v for k, v in kwargs.items() if v is not None and k != "casting"})
+        arguments = {key: value for key, value in kwargs.items() if value is not None and key != "casting"}
+        return call_ufunc(name, "__call__", inputs, arguments)
     if any(isinstance(x, Tensor) and x._node is not None for x in inputs):
         raise GradientError(
             f"cupy.{name}: its result requires grad, and would leave its graph when written into a CuPy array; write into a "

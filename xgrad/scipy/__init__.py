@@ -1,8 +1,8 @@
-"""SciPy's functions that leave the namespace of their arrays, with derivatives: the most used of them, under SciPy's names.
+"""Functions under SciPy's names, with derivatives, for the most used of those that SciPy computes in compiled code.
 
-Most of what SciPy computes on arrays of any library needs nothing of this: see the page ``docs/scipy.md``. Here is what SciPy
-does in compiled code. Arguments and results are those of SciPy's functions, on Tensors of any backend; an argument that is
-not taken raises.
+Many functions of SciPy itself compute on arrays of any library and take Tensors: see the page ``docs/scipy.md``. Those in
+compiled code do not. The functions here have SciPy's arguments and results, on Tensors of any backend; an argument that is
+not supported raises.
 
 >>> import xgrad
 >>> x = xgrad.Tensor([1.0, 2.0, 4.0], requires_grad=True)

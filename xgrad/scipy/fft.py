@@ -1,10 +1,10 @@
-"""Discrete cosine and sine transforms, `scipy.fft`'s, of types 1 to 4.
+"""Discrete cosine and sine transforms of types 1 to 4, as in `scipy.fft`.
 
 Each is a Fourier transform between two rotations: with ``c = 2 Re`` for cosines and ``-2 Im`` for sines,
-``y_k = c(post_k sum_n pre_n x_n exp(-2 pi i k n / M))``. The rotations come of writing the product of the two shifted indices
-in ``cos(pi (k + s) (n + t) / N)`` out as ``k n + k t + s n + s t``.
+``y_k = c(post_k sum_n pre_n x_n exp(-2 pi i k n / M))``. The product of the two shifted indices in
+``cos(pi (k + s) (n + t) / N)`` is ``k n + k t + s n + s t``; the last three terms give the rotations.
 
-This module is a backend of `scipy.fft`, too: in ``with scipy.fft.set_backend(xgrad.scipy.fft):``, SciPy's own functions of
+This module is also a backend of `scipy.fft`: in ``with scipy.fft.set_backend(xgrad.scipy.fft):``, SciPy's own functions of
 these names take Tensors.
 """
 
@@ -26,49 +26,53 @@ __ua_domain__ = "numpy.scipy.fft"
 
 
 def __ua_function__(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: N807
-    """What `scipy.fft` asks of a backend: to do the work of its function `method`, or to leave it to the next backend."""
-    given = inspect.signature(method).bind(*args, **kwargs).arguments
-    if method.__name__ not in __all__ or not isinstance(given["x"], Tensor):
+    """Do the work of SciPy's function `method`, or return NotImplemented to leave it to the next backend of `scipy.fft`."""
+    arguments = inspect.signature(method).bind(*args, **kwargs).arguments
+    if method.__name__ not in __all__ or not isinstance(arguments["x"], Tensor):
         return NotImplemented
-    return globals()[method.__name__](**{name: value for name, value in given.items() if name not in ("overwrite_x", "workers")})
+    function = globals()[method.__name__]
+    return function(**{name: value for name, value in arguments.items() if name not in ("overwrite_x", "workers")})
 
 
-# By family and type: the shifts s and t of the indices k and n; what is added to N; the elements that count half (and under
-# the orthogonal norm, by the square root of a half): first or last of the input, first or last of the output.
 _SHIFTS = {
     "cos": {1: (0.0, 0.0, -1), 2: (0.0, 0.5, 0), 3: (0.5, 0.0, 0), 4: (0.5, 0.5, 0)},
     "sin": {1: (1.0, 1.0, 1), 2: (1.0, 0.5, 0), 3: (0.5, 1.0, 0), 4: (0.5, 0.5, 0)},
 }
+"""By family and type: the shifts s and t of the indices k and n, and what is added to the length N."""
 _HALVED: dict[str, dict[int, tuple[tuple[int, ...], tuple[int, ...]]]] = {
     "cos": {1: ((0, -1), (0, -1)), 2: ((), (0,)), 3: ((0,), ()), 4: ((), ())},
     "sin": {1: ((), ()), 2: ((), (-1,)), 3: ((-1,), ()), 4: ((), ())},
 }
+"""By family and type: which elements of the input, and of the output, have half the weight (with the orthogonal norm, the
+square root of a half): 0 is the first, -1 the last."""
 _INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
+"""The type of the inverse, by type."""
 _INVERSE_NORM = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
+"""The norm of the inverse, by norm."""
 
 
 def _transform(
-    family: str, x: Tensor, kind: int, n: int | None, axis: int, norm: str | None, orthogonalize: bool | None
+    family: str, x: Tensor, type: int, n: int | None, axis: int, norm: str | None, orthogonalize: bool | None
 ) -> Tensor:
-    called = "dct" if family == "cos" else "dst"
-    if kind not in _SHIFTS[family]:
-        raise ValueError(f"{called}: type={kind!r} is none of 1, 2, 3, 4")
+    name = "dct" if family == "cos" else "dst"
+    if type not in _SHIFTS[family]:
+        raise ValueError(f"{name}: type={type!r} is not one of 1, 2, 3, 4")
     if norm not in _INVERSE_NORM:
-        raise ValueError(f"{called}: norm={norm!r} is none of 'backward', 'ortho', 'forward'")
+        raise ValueError(f"{name}: norm={norm!r} is not one of 'backward', 'ortho', 'forward'")
     xp, x = floating(x)
     if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{called}: axis {axis} is out of range for an array of {x.ndim} axes")
+        raise ValueError(f"{name}: axis {axis} is out of range for an array of {x.ndim} axes")
     if xp.isdtype(x.dtype, "complex floating"):
-        parts = [_transform(family, part, kind, n, axis, norm, orthogonalize) for part in (xp.real(x), xp.imag(x))]
+        parts = [_transform(family, part, type, n, axis, norm, orthogonalize) for part in (xp.real(x), xp.imag(x))]
         return parts[0] + 1j * parts[1]  # type: ignore[no-any-return]
     x = _resized(xp.moveaxis(x, axis, -1), n)
     size = x.shape[-1]
-    s, t, more = _SHIFTS[family][kind]
-    period = size + more
+    s, t, extra = _SHIFTS[family][type]
+    period = size + extra
     if period < 1:
-        raise ValueError(f"{called}: type {kind} needs more than {size} element(s) along the axis")
-    orthogonal = norm == "ortho" if orthogonalize is None else orthogonalize
-    before, after = _HALVED[family][kind]
+        raise ValueError(f"{name}: type {type} needs more than {size} element(s) along the axis")
+    orthogonal = _is_orthogonal(norm, orthogonalize)
+    before, after = _HALVED[family][type]
     x = x * _weights(x, size, before, math.sqrt(0.5) if orthogonal else 0.5)
     y = _rotated_fourier(xp, x, family, s, t, period)
     if orthogonal:
@@ -87,14 +91,16 @@ def _rotated_fourier(xp: Any, x: Tensor, family: str, s: float, t: float, period
     return 2 * xp.real(rotated) if family == "cos" else -2 * xp.imag(rotated)  # type: ignore[no-any-return]
 
 
-def _weights(x: Tensor, size: int, places: tuple[int, ...], weight: float) -> Tensor | float:
-    if not places:
+def _weights(x: Tensor, size: int, indices: tuple[int, ...], weight: float) -> Tensor | float:
+    """Ones, but `weight` at `indices`, which may be negative."""
+    if not indices:
         return 1.0
-    numbers = [weight if k in [place % size for place in places] else 1.0 for k in range(size)]
+    numbers = [weight if k in [index % size for index in indices] else 1.0 for k in range(size)]
     return x.__array_namespace__().asarray(numbers, dtype=x.dtype, device=x.device)  # type: ignore[no-any-return]
 
 
 def _resized(x: Tensor, n: int | None) -> Tensor:
+    """`x` cut or padded with zeros to `n` elements along the last axis."""
     size = x.shape[-1]
     if n is None or n == size:
         return x
@@ -125,25 +131,25 @@ def dct(
     n : int, optional
         The length to cut or pad the axis to.
     axis : int
-        Which axis.
+        The axis to transform.
     norm : str, optional
         ``"backward"`` (the default), ``"ortho"`` or ``"forward"``.
     orthogonalize : bool, optional
-        Whether to use the orthogonal variant; by default, where `norm` is ``"ortho"``.
+        Whether to use the orthogonal variant; the default is to use it if `norm` is ``"ortho"``.
 
     Returns
     -------
     Tensor
-        Of the shape of `x`, or with `n` elements along the axis.
+        It has the shape of `x`, or `n` elements along the axis.
 
     Raises
     ------
     ValueError
-        If `type`, `norm`, `axis` or `n` is none that there is.
+        If `type`, `norm`, `axis` or `n` is not a possible one.
 
     Notes
     -----
-    The transform is linear; its gradient is the transposed transform of `g`, of any order.
+    The transform is linear; its gradient is the transposed transform of `g`. Derivatives of any order exist.
 
     Examples
     --------
@@ -163,14 +169,14 @@ def idct(
     *,
     orthogonalize: bool | None = None,
 ) -> Tensor:
-    """The inverse of `dct`; see there.
+    """The inverse of `dct`; its arguments are those of `dct`.
 
     >>> import xgrad
     >>> idct(dct(xgrad.Tensor([1.0, 2.0, 3.0])))
     Tensor([1., 2., 3.])
     """
     return _transform(
-        "cos", x, _INVERSE.get(type, type), n, axis, _INVERSE_NORM.get(norm, norm), _orthogonal(norm, orthogonalize)
+        "cos", x, _INVERSE.get(type, type), n, axis, _INVERSE_NORM.get(norm, norm), _is_orthogonal(norm, orthogonalize)
     )
 
 
@@ -208,34 +214,35 @@ def idst(
     Tensor([1., 2., 3.])
     """
     return _transform(
-        "sin", x, _INVERSE.get(type, type), n, axis, _INVERSE_NORM.get(norm, norm), _orthogonal(norm, orthogonalize)
+        "sin", x, _INVERSE.get(type, type), n, axis, _INVERSE_NORM.get(norm, norm), _is_orthogonal(norm, orthogonalize)
     )
 
 
-def _orthogonal(norm: str | None, orthogonalize: bool | None) -> bool:
+def _is_orthogonal(norm: str | None, orthogonalize: bool | None) -> bool:
     return norm == "ortho" if orthogonalize is None else orthogonalize
 
 
-def _integers(one: Any, value: Any, what: str) -> tuple[int, ...] | None:
+def _integers(transform: Any, value: Any, name: str) -> tuple[int, ...] | None:
     """An integer, or a sequence or array of them, as a tuple."""
     if value is None:
         return None
     try:
         return tuple(map(operator.index, value)) if hasattr(value, "__len__") else (operator.index(value),)
     except TypeError:
-        raise ValueError(f"{one.__name__}n: {what} must be a scalar or iterable of integers, not {value!r}") from None
+        raise ValueError(f"{transform.__name__}n: {name} must be a scalar or iterable of integers, not {value!r}") from None
 
 
-def _along_axes(one: Any, x: Any, type: int, s: Any, axes: Any, norm: str | None, orthogonalize: bool | None) -> Tensor:
+def _along_axes(transform: Any, x: Any, type: int, s: Any, axes: Any, norm: str | None, orthogonalize: bool | None) -> Tensor:
+    """Apply the one-dimensional `transform` along each of several axes."""
     _, x = floating(x)
-    s, axes = (_integers(one, value, what) for value, what in ((s, "s"), (axes, "axes")))
+    s, axes = _integers(transform, s, "s"), _integers(transform, axes, "axes")
     lengths: Sequence[int | None] = s or ()
     if axes is None:
         axes = range(-len(lengths), 0) if lengths else range(x.ndim)
     if lengths and len(lengths) != len(axes):
-        raise ValueError(f"{one.__name__}n: s has {len(lengths)} lengths for {len(axes)} axes")
+        raise ValueError(f"{transform.__name__}n: s has {len(lengths)} lengths for {len(axes)} axes")
     for axis, n in zip(axes, lengths or [None] * len(axes)):
-        x = one(x, type, n, axis, norm, orthogonalize=orthogonalize)
+        x = transform(x, type, n, axis, norm, orthogonalize=orthogonalize)
     return x  # type: ignore[no-any-return]
 
 

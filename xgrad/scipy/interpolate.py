@@ -1,6 +1,6 @@
-"""Interpolation, `scipy.interpolate`'s: piecewise polynomials, and linear interpolation on grids.
+"""Piecewise polynomials and linear interpolation on grids, as in `scipy.interpolate`.
 
-Differentiable with respect to the values, the places at which they are given, and the places at which they are asked for.
+They are differentiable with respect to the values, the points that have these values, and the points to interpolate at.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ class CubicHermiteSpline:
     Parameters
     ----------
     x : array of shape (n,)
-        Where the values are given, in increasing order; at least two places.
+        The points, two or more, in increasing order.
     y : array
-        The values, along `axis`.
+        The values at the points, along `axis`.
     dydx : array
-        The slopes, of the shape of `y`.
+        The slopes at the points, of the shape of `y`.
     axis : int
-        Which axis of `y` goes along `x`.
+        The axis of `y` that belongs to `x`.
     extrapolate : bool or "periodic", optional
-        Whether the first and last polynomial go on beyond the ends, as they do by default; else it is NaN there. With
-        ``"periodic"`` the whole repeats.
+        Whether the first and last polynomial continue beyond the ends; this is the default. Otherwise the result is NaN there.
+        With ``"periodic"`` the curve repeats.
 
     Raises
     ------
@@ -40,8 +40,8 @@ class CubicHermiteSpline:
 
     Notes
     -----
-    Calling it with places of any shape gives the values there: that shape takes the place of the axis. Gradients go to `x`,
-    `y`, `dydx` and the places. The derivative of order `nu` is differentiable, too.
+    Call it with points of any shape to get the values there; in the result, that shape replaces the axis. There are gradients
+    for `x`, `y`, `dydx` and the points. The derivative of order `nu` is also differentiable.
 
     Examples
     --------
@@ -54,16 +54,16 @@ class CubicHermiteSpline:
     def __init__(self, x: ArrayLike, y: ArrayLike, dydx: ArrayLike, axis: int = 0, extrapolate: bool | str | None = None) -> None:
         xp, x, y, slopes = floating(x, y, dydx)
         if y.shape != slopes.shape:
-            raise ValueError(f"{type(self).__name__}: y has shape {y.shape}, but dydx {slopes.shape}")
+            raise ValueError(f"{type(self).__name__}: y has shape {y.shape}, but dydx has {slopes.shape}")
         self._set(x, y, axis, extrapolate)
         self.slopes = xp.moveaxis(slopes, axis, 0)
 
     def _set(self, x: Tensor, y: Tensor, axis: int, extrapolate: bool | str | None) -> None:
         name = type(self).__name__
         if extrapolate not in (None, True, False, "periodic"):
-            raise ValueError(f"{name}: extrapolate={extrapolate!r} is none of True, False, None, 'periodic'")
+            raise ValueError(f"{name}: extrapolate={extrapolate!r} is not one of True, False, None, 'periodic'")
         if x.ndim != 1 or x.shape[0] < 2:
-            raise ValueError(f"{name}: x has shape {x.shape}; it must have one axis, of two elements or more")
+            raise ValueError(f"{name}: x has shape {x.shape}; it must have one axis with two elements or more")
         if not y.ndim or y.shape[axis] != x.shape[0]:
             raise ValueError(f"{name}: y has shape {y.shape}, but {x.shape[0]} elements are needed along axis {axis}")
         if bool(ops.any(x[1:] <= x[:-1])):
@@ -74,7 +74,7 @@ class CubicHermiteSpline:
         self.values: Tensor = ops.moveaxis(y, axis, 0)
 
     def __call__(self, x: ArrayLike, nu: int = 0) -> Tensor:
-        """The values, or the derivatives of order `nu`, at the places `x`."""
+        """The values, or the derivatives of order `nu`, at the points `x`."""
         xp, at, _ = floating(x, self.x)
         flat = xp.reshape(at, (-1,))
         if self.periodic:
@@ -84,12 +84,12 @@ class CubicHermiteSpline:
         column = (-1, *[1] * (self.values.ndim - 1))
         h, t = xp.reshape(right - left, column), xp.reshape((flat - left) / (right - left), column)
         (y0, y1), (d0, d1) = ([xp.take(values, k + i, axis=0) for i in (0, 1)] for values in (self.values, self.slopes))
-        c = [y0, h * d0, 3 * (y1 - y0) - h * (2 * d0 + d1), 2 * (y0 - y1) + h * (d0 + d1)]  # powers of t
+        c = [y0, h * d0, 3 * (y1 - y0) - h * (2 * d0 + d1), 2 * (y0 - y1) + h * (d0 + d1)]  # coefficients of the powers of t
         for _ in range(nu):
             c = [j * c[j] / h for j in range(1, len(c))] or [xp.zeros_like(y0)]
         value = c[-1] + 0 * t
-        for one in reversed(c[:-1]):
-            value = value * t + one
+        for coefficient in reversed(c[:-1]):
+            value = value * t + coefficient
         if not self.extrapolate:
             outside = xp.reshape((flat < self.x[0]) | (flat > self.x[-1]), column)
             value = xp.where(outside, constant(value, float("nan")), value)
@@ -99,30 +99,31 @@ class CubicHermiteSpline:
 
 
 def _interval(xp: Any, x: Tensor, at: Tensor) -> Tensor:
-    """For each place, the number of the interval between elements of `x` that it lies in, or is nearest to."""
+    """For each point of `at`, the index of the interval between elements of `x` that it is in, or nearest to."""
     return xp.clip(xp.searchsorted(x, at, side="right") - 1, 0, x.shape[0] - 2)  # type: ignore[no-any-return]
 
 
 class CubicSpline(CubicHermiteSpline):
-    """The cubic spline through given values: twice continuously differentiable.
+    """The cubic spline through given values, which is twice continuously differentiable.
 
     Parameters
     ----------
     x, y, axis, extrapolate
         As in `CubicHermiteSpline`.
     bc_type : str
-        What holds at the ends: ``"not-a-knot"`` (the first two and the last two pieces are one polynomial each), ``"natural"``
-        (no curvature), ``"clamped"`` (no slope) or ``"periodic"`` (value, slope and curvature are the same at both
-        ends, and the curve repeats beyond them).
+        The condition at the ends: ``"not-a-knot"`` (the first two pieces are one polynomial, and so are the last two),
+        ``"natural"`` (no curvature), ``"clamped"`` (no slope) or ``"periodic"`` (value, slope and curvature are the same at
+        both ends, and the curve repeats beyond them).
 
     Raises
     ------
     ValueError
-        As `CubicHermiteSpline`; or if there is no such condition, or the values at the ends differ though it is periodic.
+        As for `CubicHermiteSpline`; or if there is no such condition, or the spline is periodic and the values at the ends
+        differ.
 
     Notes
     -----
-    The slopes solve a linear system of the size of `x`, through which gradients go, to `x` as well as to `y`.
+    The slopes are the solution of a linear system of the size of `x`, which has gradients for both `x` and `y`.
 
     Examples
     --------
@@ -138,7 +139,7 @@ class CubicSpline(CubicHermiteSpline):
         xp, x, y = floating(x, y)
         self._set(x, y, axis, extrapolate)
         if bc_type not in ("not-a-knot", "natural", "clamped", "periodic"):
-            raise ValueError(f"CubicSpline: bc_type={bc_type!r} is none of 'not-a-knot', 'natural', 'clamped', 'periodic'")
+            raise ValueError(f"CubicSpline: bc_type={bc_type!r} is not one of 'not-a-knot', 'natural', 'clamped', 'periodic'")
         if bc_type == "periodic" and not bool(xp.all(self.values[0] == self.values[-1])):
             raise ValueError("CubicSpline: with bc_type 'periodic', the first and the last value must be the same")
         self.periodic = extrapolate == "periodic" or (extrapolate is None and bc_type == "periodic")
@@ -154,11 +155,11 @@ def _straight(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _spline_slopes(xp: Any, x: Tensor, y: Tensor, bc_type: str) -> Tensor:
-    """The slopes of the spline through the columns of `y`: curvature is the same on both sides of each inner place."""
+    """The slopes of the spline through the columns of `y`: the curvature is the same on both sides of each inner point."""
     h = x[1:] - x[:-1]
     s = (y[1:] - y[:-1]) / h[:, None]
     n = x.shape[0]
-    rows, right = [], []
+    rows, right = [], []  # of the linear system
     for k in range(1, n - 1):
         rows.append(_row(xp, n, {k - 1: h[k], k: 2 * (h[k - 1] + h[k]), k + 1: h[k - 1]}))
         right.append(3 * (h[k] * s[k - 1, :] + h[k - 1] * s[k, :]))
@@ -170,7 +171,7 @@ def _spline_slopes(xp: Any, x: Tensor, y: Tensor, bc_type: str) -> Tensor:
     elif bc_type == "periodic":
         around = {0: 2 * (h[0] + h[-1]), 1: h[-1], n - 2: h[0]} if n > 3 else {0: 2 * (h[0] + h[-1]), 1: h[0] + h[-1]}
         ends = [({0: one, n - 1: -one}, zero), (around, 3 * (h[-1] * s[0, :] + h[0] * s[-1, :]))]
-    elif n == 3:  # one parabola through three points
+    elif n == 3:  # the parabola through three points
         ends = [({0: one, 1: one}, 2 * s[0, :]), ({1: one, 2: one}, 2 * s[1, :])]
         rows, right = [_row(xp, n, {0: h[1], 1: 2 * (h[0] + h[1]), 2: h[0]})], [3 * (h[0] * s[1, :] + h[1] * s[0, :])]
     else:
@@ -180,12 +181,13 @@ def _spline_slopes(xp: Any, x: Tensor, y: Tensor, bc_type: str) -> Tensor:
     return xp.linalg.solve(xp.stack(rows), xp.stack(right))  # type: ignore[no-any-return]
 
 
-def _not_a_knot(h: Tensor, s: Tensor, pieces: tuple[int, int], places: tuple[int, int]) -> tuple[dict[int, Tensor], Tensor]:
-    # The third derivative is the same in the first two pieces; the slope after them is eliminated by the curvature there.
+def _not_a_knot(h: Tensor, s: Tensor, pieces: tuple[int, int], columns: tuple[int, int]) -> tuple[dict[int, Tensor], Tensor]:
+    """The entries of a row of the linear system, by column, and its right-hand side, for one end."""
+    # The third derivative is the same in the first two pieces; the equation of the curvature eliminates the slope after them.
     h0, h1 = (h[k] for k in pieces)
     s0, s1 = (s[k, :] for k in pieces)
     d = h0 + h1
-    return {places[0]: h1, places[1]: d}, ((h0 + 2 * d) * h1 * s0 + h0 * h0 * s1) / d
+    return {columns[0]: h1, columns[1]: d}, ((h0 + 2 * d) * h1 * s0 + h0 * h0 * s1) / d
 
 
 def _row(xp: Any, n: int, entries: dict[int, Tensor]) -> Tensor:
@@ -195,7 +197,7 @@ def _row(xp: Any, n: int, entries: dict[int, Tensor]) -> Tensor:
 
 
 class PchipInterpolator(CubicHermiteSpline):
-    """The monotone piecewise cubic interpolation of Fritsch and Butland: where the values rise, so does the curve.
+    """The monotone piecewise cubic interpolation of Fritsch and Butland: the curve rises where the values rise.
 
     Parameters
     ----------
@@ -204,8 +206,8 @@ class PchipInterpolator(CubicHermiteSpline):
 
     Notes
     -----
-    The slopes are weighted harmonic means of those of the neighbouring pieces, and 0 at a turning point; there the gradient is
-    that of the side that is 0.
+    A slope is the weighted harmonic mean of those of the neighbouring pieces, and 0 at a turning point, where its gradient is 0
+    too.
 
     Examples
     --------
@@ -234,7 +236,7 @@ class PchipInterpolator(CubicHermiteSpline):
 
 
 def _pchip_end(xp: Any, h0: Tensor, h1: Tensor, s0: Tensor, s1: Tensor) -> Tensor:
-    """The slope at an end: of the parabola through three points, but of the sign of the first piece and not too steep."""
+    """The slope at an end: of the parabola through three points, limited to between 0 and 3 times that of the end piece."""
     d = ((2 * h0 + h1) * s0 - h0 * s1) / (h0 + h1)
     steep = (xp.sign(s0) != xp.sign(s1)) & (xp.abs(d) > 3 * xp.abs(s0))
     return xp.where(xp.sign(d) != xp.sign(s0), xp.zeros_like(d), xp.where(steep, 3 * s0, d))  # type: ignore[no-any-return]
@@ -250,7 +252,7 @@ def make_interp_spline(x: ArrayLike, y: ArrayLike, k: int = 3, *, bc_type: str |
     k : int
         The degree, 1 or 3.
     bc_type : str, optional
-        As in `CubicSpline`, for degree 3.
+        As in `CubicSpline`; only for degree 3.
 
     Raises
     ------
@@ -269,28 +271,28 @@ def make_interp_spline(x: ArrayLike, y: ArrayLike, k: int = 3, *, bc_type: str |
         raise ValueError(f"make_interp_spline: bc_type={bc_type!r} is for k=3; straight lines have no condition at the ends")
     if k == 1:
         return interp1d(x, y, axis=axis, fill_value="extrapolate")
-    raise NotImplementedError(f"make_interp_spline: k={k} is not there; 1 and 3 are")
+    raise NotImplementedError(f"make_interp_spline: k={k} is not supported; use 1 or 3")
 
 
 class interp1d:  # noqa: N801  (SciPy's name)
-    """Linear interpolation between given values, or the value of a neighbour.
+    """Linear interpolation between given values, or the value at a neighbour.
 
     Parameters
     ----------
     x : array of shape (n,)
-        Where the values are given, in increasing order.
+        The points, in increasing order.
     y : array
-        The values, along `axis`.
+        The values at the points, along `axis`.
     kind : str
         ``"linear"``, ``"nearest"``, ``"previous"`` or ``"next"``; or ``"cubic"``, a `CubicSpline`.
     axis : int
-        Which axis of `y` goes along `x`; the last one by default.
+        The axis of `y` that belongs to `x`; the last one by default.
     bounds_error : bool, optional
-        Whether places beyond the ends raise; by default, unless there is a `fill_value`.
+        Whether points beyond the ends raise. The default is to raise unless there is a `fill_value`.
     fill_value : number, pair of numbers, or "extrapolate"
         The value beyond the ends: one for both, or one below and one above.
     copy, assume_sorted : bool
-        As SciPy has them, and without effect: nothing is written to `x` and `y`, and `x` must increase in any case.
+        Arguments of SciPy without effect here: nothing is written to `x` and `y`, and `x` must always increase.
 
     Raises
     ------
@@ -310,26 +312,26 @@ class interp1d:  # noqa: N801  (SciPy's name)
     ) -> None:  # fmt: skip
         if kind not in ("linear", "nearest", "previous", "next", "cubic"):
             raise NotImplementedError(
-                f"interp1d: kind={kind!r} is not there; 'linear', 'cubic', 'nearest', 'previous', 'next' are"
+                f"interp1d: kind={kind!r} is not supported; use 'linear', 'cubic', 'nearest', 'previous' or 'next'"
             )
         xp, x, y = floating(x, y)
         self._spline = CubicSpline(x, y, axis) if kind == "cubic" else CubicHermiteSpline(x, y, xp.zeros_like(y), axis)
         self.kind, self.fill_value = kind, fill_value
         if isinstance(fill_value, str) and fill_value != "extrapolate":
-            raise ValueError(f"interp1d: fill_value={fill_value!r} is no number, pair of numbers, or 'extrapolate'")
+            raise ValueError(f"interp1d: fill_value={fill_value!r} is not a number, a pair of numbers, or 'extrapolate'")
         ends = fill_value if isinstance(fill_value, tuple) else (fill_value, fill_value)
         if len(ends) != 2 or any(getattr(end, "shape", ()) != () or isinstance(end, (list, tuple)) for end in ends):
-            raise NotImplementedError("interp1d: fill_value is one number, or a pair (below, above) of them")
-        none = fill_value is None or (isinstance(fill_value, float) and fill_value != fill_value)
-        self.bounds_error = none if bounds_error is None else bounds_error
+            raise NotImplementedError("interp1d: fill_value must be one number, or a pair (below, above) of numbers")
+        unset = fill_value is None or (isinstance(fill_value, float) and fill_value != fill_value)
+        self.bounds_error = unset if bounds_error is None else bounds_error
 
     def __call__(self, x: ArrayLike) -> Tensor:
-        """The values at the places `x`, of any shape."""
+        """The values at the points `x`, of any shape."""
         xp, at, knots = floating(x, self._spline.x)
         outside = (at < knots[0]) | (at > knots[-1])
         extrapolates = isinstance(self.fill_value, str)
         if self.bounds_error and not extrapolates and bool(xp.any(outside)):
-            raise ValueError("interp1d: a place is beyond the ends of x; pass fill_value='extrapolate', or bounds_error=False")
+            raise ValueError("interp1d: a point is beyond the ends of x; pass fill_value='extrapolate', or bounds_error=False")
         value = self._inside(xp, at)
         if extrapolates:
             return value
@@ -365,22 +367,22 @@ class RegularGridInterpolator:
     Parameters
     ----------
     points : sequence of arrays
-        The places of the grid along each axis, in increasing order.
+        The coordinates of the grid along each axis, in increasing order.
     values : array
-        The values on the grid; axes after those of the grid are interpolated alike.
+        The values on the grid; there may be more axes after those of the grid.
     method : str
         ``"linear"`` or ``"nearest"``.
     bounds_error : bool
-        Whether places outside of the grid raise.
+        Whether points outside of the grid raise.
     fill_value : float or None
-        The value there if not; None extrapolates.
+        The value outside of the grid if they do not; None extrapolates.
 
     Raises
     ------
     NotImplementedError
         If `method` is another one.
     ValueError
-        If the shapes do not fit or places do not increase.
+        If the shapes do not fit or coordinates do not increase.
 
     Examples
     --------
@@ -395,7 +397,7 @@ class RegularGridInterpolator:
         fill_value: float | None = float("nan"),
     ) -> None:  # fmt: skip
         if method not in ("linear", "nearest"):
-            raise NotImplementedError(f"RegularGridInterpolator: method={method!r} is not there; 'linear' and 'nearest' are")
+            raise NotImplementedError(f"RegularGridInterpolator: method={method!r} is not supported; use 'linear' or 'nearest'")
         _, self.values, *self.points = floating(values, *points)
         lengths = tuple(p.shape[0] if p.ndim == 1 else None for p in self.points)
         if lengths != self.values.shape[: len(lengths)]:
@@ -405,7 +407,7 @@ class RegularGridInterpolator:
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
 
     def __call__(self, xi: ArrayLike) -> Tensor:
-        """The values at places of shape ``(..., number of axes)``."""
+        """The values at points of shape ``(..., number of axes)``."""
         xp, at, _ = floating(xi, self.values)
         if not at.ndim or at.shape[-1] != len(self.points):
             raise ValueError(f"RegularGridInterpolator: xi has shape {at.shape}; its last axis must be {len(self.points)} long")
@@ -415,7 +417,7 @@ class RegularGridInterpolator:
         for x, p in zip(columns, self.points):
             outside = outside | (x < p[0]) | (x > p[-1])
         if self.bounds_error and bool(xp.any(outside)):
-            raise ValueError("RegularGridInterpolator: a place is outside of the grid; pass bounds_error=False to fill it")
+            raise ValueError("RegularGridInterpolator: a point is outside of the grid; pass bounds_error=False to fill it")
         value = self._inside(xp, columns)
         if not self.bounds_error and self.fill_value is not None:
             outside = xp.reshape(outside, (-1, *[1] * (value.ndim - 1)))

@@ -1,11 +1,14 @@
-"""Linear algebra, `scipy.linalg`'s: what `xgrad.linalg` has under the same name is not repeated here."""
+"""Linear algebra, as in `scipy.linalg`; functions that `xgrad.linalg` has under the same name are not repeated here."""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 from .. import ops
+from ..backend.dtypes import int64
 from ..engine.define import op
 from ..ops.beyond.matrix_functions import logarithm, of_hermitian
 from ..ops.beyond.matrix_functions import power as power_of
@@ -31,7 +34,7 @@ def solve(a: ArrayLike, b: ArrayLike, *, lower: bool = False, assume_a: str | No
     b : array of shape (n,), (..., n) or (..., n, k)
         The right-hand sides; a vector if it has one axis.
     lower : bool
-        Which triangle of `a` counts, where `assume_a` says that one alone does.
+        Whether to read the lower triangle of `a`, if `assume_a` is a structure with only one triangle to read.
     assume_a : str, optional
         ``"general"`` (the default); ``"symmetric"``, ``"hermitian"``, ``"positive definite"``; ``"upper triangular"``,
         ``"lower triangular"``; or the short names of these in SciPy.
@@ -39,7 +42,7 @@ def solve(a: ArrayLike, b: ArrayLike, *, lower: bool = False, assume_a: str | No
     Returns
     -------
     Tensor
-        Of the shape of `b`.
+        It has the shape of `b`.
 
     Raises
     ------
@@ -48,8 +51,8 @@ def solve(a: ArrayLike, b: ArrayLike, *, lower: bool = False, assume_a: str | No
 
     Notes
     -----
-    With ``h = a^-H g``, the gradients are `h` to `b` and ``-h x^H`` to `a`; of an `a` of which one triangle counts, that
-    triangle alone gets one.
+    With ``h = a^-H g``, the gradients are `h` for `b` and ``-h x^H`` for `a`. If only one triangle of `a` is read, only that
+    triangle has a gradient.
 
     Examples
     --------
@@ -60,7 +63,7 @@ def solve(a: ArrayLike, b: ArrayLike, *, lower: bool = False, assume_a: str | No
     xp, a, b = floating(a, b)
     structure = _STRUCTURES.get(assume_a or "general")
     if structure is None:
-        raise ValueError(f"solve: assume_a={assume_a!r} is none of {', '.join(map(repr, _STRUCTURES))}")
+        raise ValueError(f"solve: assume_a={assume_a!r} is not one of {', '.join(map(repr, _STRUCTURES))}")
     if structure in ("upper", "lower"):
         return solve_triangular(a, b, trans=int(transposed), lower=structure == "lower")
     if structure != "general":
@@ -76,6 +79,7 @@ _STRUCTURES = {
 
 
 def _from_triangle(xp: Any, a: Tensor, lower: bool, hermitian: bool) -> Tensor:
+    """The symmetric or Hermitian matrix of which `a` has one triangle."""
     triangle, strict = (xp.tril(a), xp.tril(a, k=-1)) if lower else (xp.triu(a), xp.triu(a, k=1))
     other = xp.matrix_transpose(strict)
     return triangle + (xp.conj(other) if hermitian else other)  # type: ignore[no-any-return]
@@ -92,7 +96,7 @@ def _solve(xp: Any, a: Tensor, b: Tensor) -> Tensor:
 def solve_triangular(
     a: ArrayLike, b: ArrayLike, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Tensor:
-    """Solve ``a x = b`` for a triangular `a`, of which the other triangle does not count.
+    """Solve ``a x = b`` for a triangular `a`; its other triangle is not read.
 
     Parameters
     ----------
@@ -103,18 +107,18 @@ def solve_triangular(
     trans : 0, 1, 2, "N", "T" or "C"
         Whether to solve with `a`, its transpose or its conjugate transpose.
     lower : bool
-        Which triangle counts.
+        Whether to read the lower triangle, not the upper one.
     unit_diagonal : bool
-        Whether the diagonal is taken as ones, whatever stands there.
+        Whether to take the diagonal as ones and not read it.
 
     Returns
     -------
     Tensor
-        Of the shape of `b`.
+        It has the shape of `b`.
 
     Notes
     -----
-    The gradient to `a` is that of `solve` in the triangle that counts, and 0 elsewhere.
+    The gradient for `a` is that of `solve` in the triangle that is read, and 0 elsewhere.
 
     Examples
     --------
@@ -124,7 +128,7 @@ def solve_triangular(
     """
     xp, a, b = floating(a, b)
     if trans not in (0, 1, 2, "N", "T", "C"):
-        raise ValueError(f"solve_triangular: trans={trans!r} is none of 0, 1, 2, 'N', 'T', 'C'")
+        raise ValueError(f"solve_triangular: trans={trans!r} is not one of 0, 1, 2, 'N', 'T', 'C'")
     k = int(unit_diagonal)
     a = xp.tril(a, k=-k) if lower else xp.triu(a, k=k)
     if unit_diagonal:
@@ -136,7 +140,7 @@ def solve_triangular(
 def cholesky(a: ArrayLike, lower: bool = False) -> Tensor:
     """The Cholesky factor of a Hermitian positive definite matrix: the upper one, as in SciPy, unless `lower` is set.
 
-    Of `a`, the triangle that `lower` names counts, and gets the gradient.
+    Only the same triangle of `a` is read, and only that has a gradient.
 
     >>> import xgrad
     >>> cholesky(xgrad.Tensor([[4.0, 2.0], [2.0, 5.0]]))
@@ -149,9 +153,9 @@ def cholesky(a: ArrayLike, lower: bool = False) -> Tensor:
 
 
 def cho_factor(a: ArrayLike, lower: bool = False) -> tuple[Tensor, bool]:
-    """The Cholesky factor of `a`, and which triangle it is, for `cho_solve`.
+    """The Cholesky factor of `a`, and whether it is the lower one, for `cho_solve`.
 
-    SciPy leaves numbers of no meaning in the other triangle; here it is zero.
+    The other triangle is zero; in SciPy it has arbitrary numbers.
 
     >>> import xgrad
     >>> cho_factor(xgrad.Tensor([[4.0, 2.0], [2.0, 5.0]]))[1]
@@ -182,14 +186,14 @@ def lstsq(a: ArrayLike, b: ArrayLike, cond: float | None = None) -> tuple[Tensor
     b : array of shape (m,) or (m, k)
         The right-hand sides.
     cond : float, optional
-        Singular values below this times the largest one count as zero.
+        Singular values below `cond` times the largest one are treated as zero.
 
     Returns
     -------
     x : Tensor of shape (n,) or (n, k)
         The solution.
     residues : Tensor
-        The squared norm of ``b - a x`` for each right-hand side; empty where ``m <= n`` or the rank is not full.
+        The squared norm of ``b - a x`` for each right-hand side; empty if ``m <= n`` or the rank is not full.
     rank : Tensor
         The rank of `a`.
     s : Tensor
@@ -197,7 +201,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, cond: float | None = None) -> tuple[Tensor
 
     Notes
     -----
-    The gradient is that of the pseudo-inverse, right wherever the rank stays what it is.
+    The gradient is that of the pseudo-inverse. It is right where a small change of `a` does not change the rank.
 
     Examples
     --------
@@ -207,7 +211,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, cond: float | None = None) -> tuple[Tensor
     """
     xp, a, b = floating(a, b)
     if a.ndim != 2 or a.shape[0] != b.shape[0]:
-        raise ValueError(f"lstsq: a has shape {a.shape} and b {b.shape}; they need as many rows")
+        raise ValueError(f"lstsq: a has shape {a.shape} and b {b.shape}; they must have the same number of rows")
     rtol = float(ops.finfo(a.dtype).eps) if cond is None else cond
     x = xp.matmul(xp.linalg.pinv(a, rtol=rtol), b)
     rank = xp.linalg.matrix_rank(a, rtol=rtol)
@@ -219,7 +223,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, cond: float | None = None) -> tuple[Tensor
 
 @op(override=True)
 def sylvester(xp: Any, a: ArrayLike, b: ArrayLike, q: ArrayLike, /) -> Tensor:
-    """The `x` with ``a x + x b = q``, by SciPy on the host; see `solve_sylvester`."""
+    """The solution `x` of ``a x + x b = q``, by SciPy on the host; see `solve_sylvester`."""
     return on_host(xp, scipy_module("linalg", "solve_sylvester").solve_sylvester, a, b, q)
 
 
@@ -247,16 +251,17 @@ def solve_sylvester(a: ArrayLike, b: ArrayLike, q: ArrayLike) -> Tensor:
     a : array of shape (m, m)
     b : array of shape (n, n)
     q : array of shape (m, n)
-        The matrices, computed with on the host.
+        The matrices. The equation is solved on the host.
 
     Returns
     -------
     Tensor of shape (m, n)
-        The solution; there is one where no eigenvalue of `a` is the negative of one of `b`.
+        The solution. It exists if no eigenvalue of `a` is the negative of one of `b`.
 
     Notes
     -----
-    The gradient solves the adjoint equation ``a^H h + h b^H = g``: it is `h` to `q`, ``-h x^H`` to `a`, ``-x^H h`` to `b`.
+    With the solution `h` of the adjoint equation ``a^H h + h b^H = g``, the gradients are `h` for `q`, ``-h x^H`` for `a` and
+    ``-x^H h`` for `b`.
 
     Examples
     --------
@@ -298,7 +303,7 @@ def expm(xp: Any, a: ArrayLike, /) -> Tensor:
     Returns
     -------
     Tensor
-        Of the shape of `a`.
+        It has the shape of `a`.
 
     Raises
     ------
@@ -307,11 +312,11 @@ def expm(xp: Any, a: ArrayLike, /) -> Tensor:
 
     Notes
     -----
-    By scaling and squaring with the diagonal Padé approximant of degree 13 (N. J. Higham, SIAM J. Matrix Anal. Appl. 26,
-    1179, 2005). How often to square is read off the norm, which waits for the device.
+    It is computed by scaling and squaring with the diagonal Padé approximant of degree 13 (N. J. Higham, SIAM J. Matrix Anal.
+    Appl. 26, 1179, 2005). The number of squarings depends on the norm, which is read from the device.
 
     The gradient is the Fréchet derivative at ``a^H`` in the direction `g`, the upper right block of
-    ``expm([[a^H, g], [0, a^H]])``: an exponential again, so of any order.
+    ``expm([[a^H, g], [0, a^H]])``. This is an exponential again, so derivatives of any order exist.
 
     Examples
     --------
@@ -353,19 +358,25 @@ def _pade(xp: Any, a: Any) -> Any:
     return xp.linalg.solve(even - odd, even + odd)
 
 
-def _expm_back(xp: Any, g: Any, a: Any) -> Any:
+def _frechet(xp: Any, function: Callable[[Any], Any], a: Any, direction: Any) -> Any:
+    """The Fréchet derivative of a function of matrices at `a`: the upper right block of the function of a larger matrix."""
     n = a.shape[-1]
-    a = xp.conj(xp.matrix_transpose(a))
-    scale = _magnitude(xp, g.detach() if isinstance(g, Tensor) else g)  # or the number of squarings would follow that of `g`
-    block = xp.concat([xp.concat([a, g / scale], axis=-1), xp.concat([xp.zeros_like(a), a], axis=-1)], axis=-2)
-    return run(xp, expm, block)[..., :n, n:] * scale
+    size = _magnitude(xp, direction.detach() if isinstance(direction, Tensor) else direction)
+    upper = xp.concat([a, direction / size], axis=-1)  # of size 1, or `expm` would square more often for a large direction
+    lower = xp.concat([xp.zeros_like(a), a], axis=-1)
+    return function(xp.concat([upper, lower], axis=-2))[..., :n, n:] * size
 
 
-def _magnitude(xp: Any, g: Any) -> Any:
-    if not math.prod(g.shape):
+def _magnitude(xp: Any, x: Any) -> Any:
+    """The largest absolute value in `x`, or 1 if that is 0."""
+    if not math.prod(x.shape):
         return 1.0
-    largest = xp.max(xp.abs(g))
+    largest = xp.max(xp.abs(x))
     return xp.where(largest > 0, largest, xp.ones_like(largest))
+
+
+def _expm_back(xp: Any, g: Any, a: Any) -> Any:
+    return _frechet(xp, functools.partial(run, xp, expm), xp.conj(xp.matrix_transpose(a)), g)
 
 
 expm.vjp(a=_expm_back)
@@ -381,31 +392,24 @@ def matrix_function_on_host(xp: Any, a: ArrayLike, /, *, name: str, power: float
     if not math.prod(a.shape):
         return xp.zeros_like(a)
     backend, function = xp.__backend__, getattr(scipy_module("linalg", name), name)
-    given = backend.to_numpy(a)
-    given = given.astype("complex128" if given.dtype.kind == "c" else "float64")  # SciPy warns of what single precision leaves
-    made = [function(x, *(() if power is None else (power,))) for x in given.reshape((-1, *given.shape[-2:]))]
+    host = backend.to_numpy(a)
+    host = host.astype("complex128" if host.dtype.kind == "c" else "float64")  # in single precision, SciPy warns of the error
+    results = [function(x, *(() if power is None else (power,))) for x in host.reshape((-1, *host.shape[-2:]))]
     # A function of real matrices may be complex.
-    dtype = xp.result_type(a.dtype, xp.complex64) if any(y.dtype.kind == "c" for y in made) else a.dtype
+    dtype = xp.result_type(a.dtype, xp.complex64) if any(y.dtype.kind == "c" for y in results) else a.dtype
     device = backend.device(a)
-    found = [xp.astype(backend.from_numpy(y, device), dtype, copy=False) for y in made]
-    return xp.reshape(xp.stack(found), tuple(a.shape))
+    matrices = [xp.astype(backend.from_numpy(y, device), dtype, copy=False) for y in results]
+    return xp.reshape(xp.stack(matrices), tuple(a.shape))
 
 
 def _matrix_function_back(xp: Any, g: Any, a: Any, name: str, power: float | None) -> Any:
-    """The Fréchet derivative at ``a^H`` in the direction `g`, the upper right block of the function of a larger matrix."""
-    n = a.shape[-1]
     a = xp.conj(xp.matrix_transpose(a))
     if g.dtype != a.dtype:
         a = xp.astype(a, g.dtype)
-    scale = _magnitude(xp, g.detach() if isinstance(g, Tensor) else g)
-    block = xp.concat([xp.concat([a, g / scale], axis=-1), xp.concat([xp.zeros_like(a), a], axis=-1)], axis=-2)
-    call: Any = matrix_function_on_host
-    made = (
-        call.op.source(xp, block, name=name, power=power) if hasattr(xp, "__backend__") else call(block, name=name, power=power)
-    )
-    # SciPy makes finite numbers of singular matrices, which have no derivative.
+    derivative = _frechet(xp, functools.partial(run, xp, matrix_function_on_host, name=name, power=power), a, g)
+    # A singular matrix has no derivative, but SciPy returns finite numbers.
     singular = (xp.linalg.slogdet(a)[1] == -math.inf)[..., None, None]
-    return xp.where(singular, xp.zeros_like(made[..., :n, n:]) + math.nan, made[..., :n, n:] * scale)
+    return xp.where(singular, xp.zeros_like(derivative) + math.nan, derivative)
 
 
 matrix_function_on_host.vjp(a=_matrix_function_back)
@@ -417,7 +421,7 @@ matrix_function_on_host.jvp(
 def _matrix_function(name: str, a: ArrayLike, hermitian: bool, derivatives: Any, power: float | None = None) -> Tensor:
     xp, a = floating(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ValueError(f"{name}: A has shape {tuple(a.shape)}; its last two axes must be equally long, a square matrix")
+        raise ValueError(f"{name}: A has shape {tuple(a.shape)}; its last two axes must have the same length")
     if hermitian:
         return of_hermitian(xp, a, derivatives)  # type: ignore[no-any-return]
     return matrix_function_on_host(a, name=name, power=power)
@@ -429,15 +433,15 @@ def sqrtm(A: ArrayLike, *, hermitian: bool = False) -> Tensor:
     Parameters
     ----------
     A : array of shape (..., n, n)
-        Of floating data type, without negative eigenvalues if the result shall be real.
+        Of floating data type. With negative eigenvalues the result is complex.
     hermitian : bool
-        Whether `A` is symmetric or Hermitian, with eigenvalues of zero at least. Then the root is computed from its eigenvalues,
-        where the array is, as `xgrad.linalg.matrix_function` does; else by SciPy on the host.
+        Whether `A` is symmetric or Hermitian, without negative eigenvalues. Then the root is computed from the eigenvalues, on
+        the array's own device, as `xgrad.linalg.matrix_function` does; else by SciPy on the host.
 
     Returns
     -------
     Tensor
-        Of the shape of `A`.
+        It has the shape of `A`.
 
     Raises
     ------
@@ -446,8 +450,8 @@ def sqrtm(A: ArrayLike, *, hermitian: bool = False) -> Tensor:
 
     Notes
     -----
-    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, right for repeated eigenvalues too. Where `A` is
-    singular, it does not exist: it is infinite or NaN.
+    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, also for repeated eigenvalues. If `A` is singular,
+    it does not exist, and is infinite or NaN.
 
     Examples
     --------
@@ -465,14 +469,14 @@ def logm(A: ArrayLike, *, hermitian: bool = False) -> Tensor:
     Parameters
     ----------
     A : array of shape (..., n, n)
-        Of floating data type, regular; without negative eigenvalues if the result shall be real.
+        Of floating data type, regular. With negative eigenvalues the result is complex.
     hermitian : bool
-        Whether `A` is symmetric or Hermitian, with eigenvalues above zero; see `sqrtm`.
+        Whether `A` is symmetric or Hermitian, with positive eigenvalues; see `sqrtm`.
 
     Returns
     -------
     Tensor
-        Of the shape of `A`.
+        It has the shape of `A`.
 
     Raises
     ------
@@ -481,8 +485,8 @@ def logm(A: ArrayLike, *, hermitian: bool = False) -> Tensor:
 
     Notes
     -----
-    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, right for repeated eigenvalues too. Where `A` is
-    singular, it does not exist: it is infinite or NaN.
+    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, also for repeated eigenvalues. If `A` is singular,
+    it does not exist, and is infinite or NaN.
 
     Examples
     --------
@@ -502,16 +506,16 @@ def fractional_matrix_power(A: ArrayLike, t: float, *, hermitian: bool = False) 
     Parameters
     ----------
     A : array of shape (..., n, n)
-        Of floating data type, without negative eigenvalues if the result shall be real.
+        Of floating data type. With negative eigenvalues the result is complex.
     t : float
-        The exponent, a number: it has no gradient.
+        The exponent, a number. It has no gradient.
     hermitian : bool
-        Whether `A` is symmetric or Hermitian, with eigenvalues that have a power; see `sqrtm`.
+        Whether `A` is symmetric or Hermitian, with eigenvalues whose power is real; see `sqrtm`.
 
     Returns
     -------
     Tensor
-        Of the shape of `A`.
+        It has the shape of `A`.
 
     Raises
     ------
@@ -522,8 +526,8 @@ def fractional_matrix_power(A: ArrayLike, t: float, *, hermitian: bool = False) 
 
     Notes
     -----
-    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, right for repeated eigenvalues too. Where `A` is
-    singular, it is NaN unless `hermitian` is set. Whole exponents are powers of `xgrad.linalg.matrix_power`.
+    The gradient is the Fréchet derivative at ``A^H`` in the direction `g`, also for repeated eigenvalues. If `A` is
+    singular, it is NaN unless `hermitian` is set. For integer exponents, `xgrad.linalg.matrix_power` is called.
 
     Examples
     --------
@@ -544,12 +548,12 @@ def fractional_matrix_power(A: ArrayLike, t: float, *, hermitian: bool = False) 
 
 
 def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Tensor:
-    """The Toeplitz matrix of the first column `c` and the first row `r`, of which the first element does not count.
+    """The Toeplitz matrix with the first column `c` and the first row `r`; the first element of `r` is not used.
 
     Parameters
     ----------
     c, r : array
-        Of one axis, or flattened; `r` is the conjugate of `c` unless given.
+        They are flattened. The default of `r` is the conjugate of `c`.
 
     Returns
     -------
@@ -567,16 +571,16 @@ def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Tensor:
             [2., 1.],
             [3., 2.]])
     """
-    xp, *given = floating(c) if r is None else floating(c, r)
-    c = xp.reshape(given[0], (-1,))
-    r = xp.conj(c) if r is None else xp.reshape(given[1], (-1,))
+    xp, *arrays = floating(c) if r is None else floating(c, r)
+    c = xp.reshape(arrays[0], (-1,))
+    r = xp.conj(c) if r is None else xp.reshape(arrays[1], (-1,))
     rows, columns = c.shape[0], r.shape[0]
-    numbers = [[i - j if i >= j else rows - 1 + j - i for j in range(columns)] for i in range(rows)]
-    return _gathered(xp, xp.concat([c, r[1:]]), numbers, (rows, columns))
+    indices = [[i - j if i >= j else rows - 1 + j - i for j in range(columns)] for i in range(rows)]
+    return _gathered(xp, xp.concat([c, r[1:]]), indices, (rows, columns))
 
 
 def circulant(c: ArrayLike) -> Tensor:
-    """The circulant matrix of the first column `c`, of one axis.
+    """The circulant matrix with the first column `c`, a vector.
 
     >>> import xgrad
     >>> circulant(xgrad.Tensor([1.0, 2.0, 3.0]))
@@ -591,8 +595,9 @@ def circulant(c: ArrayLike) -> Tensor:
     return _gathered(xp, c, [[(i - j) % n for j in range(n)] for i in range(n)], (n, n))
 
 
-def _gathered(xp: Any, x: Tensor, numbers: list[list[int]], shape: tuple[int, int]) -> Tensor:
-    flat = constant(x, [k for row in numbers for k in row], ops.int64)
+def _gathered(xp: Any, x: Tensor, indices: list[list[int]], shape: tuple[int, int]) -> Tensor:
+    """The matrix of the elements of the vector `x` at `indices`."""
+    flat = constant(x, [k for row in indices for k in row], int64)
     return xp.reshape(xp.take(x, flat, axis=0), shape)  # type: ignore[no-any-return]
 
 
@@ -602,11 +607,11 @@ def block_diag(*arrays: ArrayLike) -> Tensor:
     Parameters
     ----------
     *arrays : array
-        Matrices; one of fewer axes is a row.
+        Matrices; an array of fewer axes is one row.
 
     Notes
     -----
-    The gradient to each is its block of `g`.
+    The gradient for each of them is its block of `g`.
 
     Examples
     --------
@@ -618,7 +623,7 @@ def block_diag(*arrays: ArrayLike) -> Tensor:
     xp, *blocks = floating(*arrays)
     blocks = [xp.reshape(x, (1,) * (2 - x.ndim) + x.shape) if x.ndim < 2 else x for x in blocks]
     if any(x.ndim != 2 for x in blocks):
-        raise ValueError(f"block_diag: arrays of shapes {[x.shape for x in blocks]}; none may have more than two axes")
+        raise ValueError(f"block_diag: the arrays have shapes {[x.shape for x in blocks]}; none may have more than two axes")
     width, before, rows = sum(x.shape[1] for x in blocks), 0, []
     for x in blocks:
         rows.append(xp.pad(x, ((0, 0), (before, width - before - x.shape[1]))))

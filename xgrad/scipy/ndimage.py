@@ -1,4 +1,4 @@
-"""Images of any number of axes, `scipy.ndimage`'s: filters, and interpolation of order 0 and 1."""
+"""Filters of images and interpolation of order 0 and 1, as in `scipy.ndimage`, for any number of axes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from .. import ops
+from ..backend.dtypes import int64
 from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating
 
@@ -15,7 +15,7 @@ __all__ = [
     "map_coordinates", "prewitt", "shift", "sobel", "uniform_filter", "uniform_filter1d", "padded",
 ]  # fmt: skip
 
-_ALIKE = {"grid-mirror": "reflect", "grid-wrap": "wrap", "grid-constant": "constant"}
+_SYNONYMS = {"grid-mirror": "reflect", "grid-wrap": "wrap", "grid-constant": "constant"}
 _MODES = ("reflect", "mirror", "nearest", "wrap", "constant")
 
 
@@ -23,7 +23,7 @@ _MODES = ("reflect", "mirror", "nearest", "wrap", "constant")
 
 
 def _folded(k: int, n: int, mode: str) -> int:
-    """The element that stands at place `k`, perhaps beyond the edges, of `n` elements."""
+    """The index, from 0 to `n` - 1, of the element at position `k`, which may be beyond the edges."""
     if mode == "nearest":
         return min(max(k, 0), n - 1)
     if mode == "wrap":
@@ -36,7 +36,7 @@ def _folded(k: int, n: int, mode: str) -> int:
 
 
 def padded(xp: Any, x: Tensor, axis: int, before: int, after: int, mode: str, cval: Any = 0.0) -> Tensor:
-    """`x` with `before` and `after` more elements along an axis, those that `mode` puts beyond the edges."""
+    """`x` with `before` and `after` more elements along an axis, those that `mode` has beyond the edges."""
     n = x.shape[axis]
     if not n or not (before or after):
         return x
@@ -44,22 +44,23 @@ def padded(xp: Any, x: Tensor, axis: int, before: int, after: int, mode: str, cv
         sizes = [(*x.shape[:axis], k, *x.shape[axis + 1 :]) for k in (before, after)]
         left, right = (xp.zeros(size, dtype=x.dtype, device=x.device) + cval for size in sizes)
         return xp.concat([left, x, right], axis=axis)  # type: ignore[no-any-return]
-    places = [_folded(k, n, mode) for k in range(-before, n + after)]
-    return xp.take(x, constant(x, places, ops.int64), axis=axis)  # type: ignore[no-any-return]
+    indices = [_folded(k, n, mode) for k in range(-before, n + after)]
+    return xp.take(x, constant(x, indices, int64), axis=axis)  # type: ignore[no-any-return]
 
 
 def _mode(name: str, mode: str) -> str:
-    mode = _ALIKE.get(mode, mode)
+    """`mode` without synonyms; an error of the function `name` if there is no such mode."""
+    mode = _SYNONYMS.get(mode, mode)
     if mode not in _MODES:
-        raise ValueError(f"{name}: mode={mode!r} is none of {', '.join(map(repr, _MODES))}")
+        raise ValueError(f"{name}: mode={mode!r} is not one of {', '.join(map(repr, _MODES))}")
     return mode
 
 
 def _per_axis(name: str, value: Any, ndim: int) -> list[Any]:
-    """`value` for each axis: one for all, or a sequence of one for each."""
+    """A list with one value for each axis, from one value for all axes or a sequence of them."""
     values = list(value) if isinstance(value, (list, tuple)) else [value] * ndim
     if len(values) != ndim:
-        raise ValueError(f"{name}: {len(values)} values are given for {ndim} axes")
+        raise ValueError(f"{name}: there are {len(values)} values for {ndim} axes")
     return values
 
 
@@ -76,29 +77,29 @@ def correlate1d(
     input : array
         Of any number of axes.
     weights : array of one axis
-        The weights; the middle one falls on each element.
+        The weights; the middle one multiplies the element at the position of the result.
     axis : int
-        Along which axis.
+        The axis to correlate along.
     mode : str
-        What stands beyond the edges: ``"reflect"``, ``"mirror"``, ``"nearest"``, ``"wrap"`` or ``"constant"``.
+        How the array is continued beyond the edges: ``"reflect"``, ``"mirror"``, ``"nearest"``, ``"wrap"`` or ``"constant"``.
     cval : float
-        What stands there if `mode` is ``"constant"``.
+        The value beyond the edges if `mode` is ``"constant"``.
     origin : int
-        By how much the weights are shifted.
+        The shift of the weights.
 
     Returns
     -------
     Tensor
-        Of the shape of `input`.
+        It has the shape of `input`.
 
     Raises
     ------
     ValueError
-        If there is no such mode, `weights` has not one axis, or `origin` reaches beyond it.
+        If there is no such mode, `weights` does not have one axis, or `origin` is larger than half of it.
 
     Notes
     -----
-    The gradient to `input` is `g` through the transposed map, also at the edges; to `weights`, the correlation of `g` with
+    The gradient for `input` is the transposed map of `g`, also at the edges; for `weights`, the correlation of `g` with
     `input`.
 
     Examples
@@ -109,7 +110,7 @@ def correlate1d(
     """
     xp, x, w = floating(input, weights)
     if w.ndim != 1 or not w.size:
-        raise ValueError(f"correlate1d: weights has shape {w.shape}; it must have one axis, and elements")
+        raise ValueError(f"correlate1d: weights has shape {w.shape}; it must have one axis, and not be empty")
     shape = [1] * x.ndim
     shape[axis] = w.shape[0]
     return _correlate("correlate1d", xp, x, xp.reshape(w, tuple(shape)), mode, cval, [origin if n > 1 else 0 for n in shape])
@@ -118,15 +119,15 @@ def correlate1d(
 def _correlate(name: str, xp: Any, x: Tensor, w: Tensor, mode: str, cval: float, origins: Sequence[int]) -> Tensor:
     mode = _mode(name, mode)
     if w.ndim != x.ndim:
-        raise ValueError(f"{name}: weights has {w.ndim} axes and input {x.ndim}; they must have as many")
+        raise ValueError(f"{name}: weights has {w.ndim} axes and input {x.ndim}; they must have the same number of axes")
     longer = x
     for axis, (k, origin) in enumerate(zip(w.shape, origins)):
         before = k // 2 + origin
         if not 0 <= before < max(k, 1):
-            raise ValueError(f"{name}: origin {origin} reaches beyond weights of length {k}")
+            raise ValueError(f"{name}: origin {origin} is too large for weights of length {k}")
         longer = padded(xp, longer, axis, before, k - 1 - before, mode, cval)
     total = None
-    for start in itertools.product(*map(range, w.shape)):  # a sum of shifted copies, one for each weight
+    for start in itertools.product(*map(range, w.shape)):  # the sum of one shifted copy for each weight
         part = longer[tuple(slice(s, s + n) for s, n in zip(start, x.shape))] * w[start]
         total = part if total is None else total + part
     return xp.zeros_like(x) if total is None else total  # type: ignore[no-any-return]
@@ -150,9 +151,9 @@ def _reversed(origin: int, length: int) -> int:
 
 
 def correlate(input: ArrayLike, weights: ArrayLike, *, mode: str = "reflect", cval: float = 0.0, origin: Any = 0) -> Tensor:
-    """Correlate with an array of weights of as many axes; the other arguments are those of `correlate1d`.
+    """Correlate with an array of weights with the same number of axes; the other arguments are those of `correlate1d`.
 
-    It adds a shifted copy for each weight, so it is for small ones; for large ones see `xgrad.scipy.signal.correlate`.
+    It adds a shifted copy for each weight, so use it for few weights; for many see `xgrad.scipy.signal.correlate`.
 
     >>> import xgrad
     >>> correlate(xgrad.eye(2), xgrad.Tensor([[0.0, 1.0], [0.0, 0.0]]), mode="constant")
@@ -164,7 +165,7 @@ def correlate(input: ArrayLike, weights: ArrayLike, *, mode: str = "reflect", cv
 
 
 def convolve(input: ArrayLike, weights: ArrayLike, *, mode: str = "reflect", cval: float = 0.0, origin: Any = 0) -> Tensor:
-    """Convolve with an array of weights of as many axes: `correlate` with them reversed.
+    """Convolve with an array of weights with the same number of axes: `correlate` with them reversed.
 
     >>> import xgrad
     >>> convolve(xgrad.eye(2), xgrad.Tensor([[0.0, 1.0], [0.0, 0.0]]), mode="constant")
@@ -187,15 +188,15 @@ def gaussian_filter1d(
     input, axis, mode, cval
         As in `correlate1d`.
     sigma : float or 0-d array
-        The standard deviation; may be a Tensor that requires grad.
+        The standard deviation. It may be a Tensor that requires grad.
     truncate : float
-        At how many standard deviations the Gaussian is cut off.
+        The number of standard deviations at which the Gaussian is cut off.
     radius : int, optional
-        At how many elements instead.
+        The number of elements at which it is cut off, in place of `truncate`.
 
     Notes
     -----
-    The gradient to `sigma` is that of the weights for a fixed radius, which jumps where another one is chosen.
+    The gradient for `sigma` is that of the weights for a fixed radius; it jumps where the radius changes.
 
     Examples
     --------
@@ -206,8 +207,8 @@ def gaussian_filter1d(
     xp, x = floating(input)
     sigma = sigma if isinstance(sigma, Tensor) else constant(x, sigma)
     radius = int(truncate * sigma.detach().item() + 0.5) if radius is None else radius
-    places = xp.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
-    weights = xp.exp(-0.5 * (places * places) / (sigma * sigma))
+    offsets = xp.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
+    weights = xp.exp(-0.5 * (offsets * offsets) / (sigma * sigma))
     return correlate1d(x, weights / xp.sum(weights), axis, mode=mode, cval=cval)
 
 
@@ -215,9 +216,9 @@ def gaussian_filter(
     input: ArrayLike, sigma: Any, *, mode: str = "reflect", cval: float = 0.0, truncate: float = 4.0, radius: Any = None,
     axes: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Smooth along several axes, all of them by default; `sigma`, `mode` and `radius` may be given for each axis.
+    """Smooth along several axes, by default all, with `gaussian_filter1d`.
 
-    See `gaussian_filter1d`.
+    `sigma`, `mode` and `radius` are one value for all axes or a sequence with one for each.
 
     >>> import xgrad
     >>> xgrad.round(gaussian_filter(xgrad.ones((3, 3)), 1.0))
@@ -253,7 +254,7 @@ def uniform_filter1d(
 def uniform_filter(
     input: ArrayLike, size: Any = 3, *, mode: str = "reflect", cval: float = 0.0, origin: Any = 0, axes: Any = None
 ) -> Tensor:
-    """The mean of a box of neighbours; `size`, `mode` and `origin` may be given for each axis.
+    """The mean of a box of neighbours; `size`, `mode` and `origin` are for all axes, or sequences with one for each.
 
     >>> import xgrad
     >>> uniform_filter(xgrad.Tensor([[1.0, 3.0]]), (1, 2))
@@ -315,29 +316,29 @@ def laplace(input: ArrayLike, *, mode: str = "reflect", cval: float = 0.0) -> Te
 def map_coordinates(
     input: ArrayLike, coordinates: ArrayLike, output: None = None, order: int = 3, mode: str = "constant", cval: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """The values of an image at any coordinates, between its elements too.
+    """The values of an image at any coordinates, also between its elements.
 
     Parameters
     ----------
     input : array
         The image.
     coordinates : array of shape (input.ndim, ...)
-        Where to read it, in elements along each axis.
+        The positions to read, in elements along each axis.
     output : None
-        Where SciPy writes the result; here it is returned.
+        Not supported: the result is returned.
     order : int
-        0, the nearest element, or 1, linearly between the nearest. SciPy's default, the spline of order 3, is not there:
-        pass one of these.
+        0 for the nearest element, 1 for linear interpolation. SciPy's default, the spline of order 3, is not supported, so
+        pass `order`.
     mode : str
-        What stands beyond the edges: ``"constant"`` (there is no interpolation between the edge and `cval`),
-        ``"grid-constant"`` (there is), ``"nearest"``, ``"reflect"``, ``"mirror"`` or ``"grid-wrap"``.
+        How the image is continued beyond the edges: ``"constant"`` (without interpolation between the edge and `cval`),
+        ``"grid-constant"`` (with it), ``"nearest"``, ``"reflect"``, ``"mirror"`` or ``"grid-wrap"``.
     cval : float
-        For the first two.
+        The value beyond the edges for the first two modes.
 
     Returns
     -------
     Tensor
-        Of shape ``coordinates.shape[1:]``.
+        It has shape ``coordinates.shape[1:]``.
 
     Raises
     ------
@@ -350,8 +351,8 @@ def map_coordinates(
 
     Notes
     -----
-    The gradient to `coordinates` is the slope between the elements, for order 1; where a coordinate is an integer, the slope
-    to its right. To `input` it goes with the weights of the interpolation.
+    For order 1, the gradient for `coordinates` is the slope between the elements; at an integer coordinate, the slope to its
+    right. The gradient for `input` is `g` times the weights of the interpolation.
 
     Examples
     --------
@@ -360,12 +361,14 @@ def map_coordinates(
     Tensor([2., 4.])
     """
     if output is not None:
-        raise TypeError("map_coordinates: output is not there; the result is returned, and the order of interpolation is order=1")
+        raise TypeError(
+            "map_coordinates: output is not supported; the result is returned. Pass the order of interpolation as order=1"
+        )
     xp, x, at = floating(input, coordinates)
     if order not in (0, 1):
-        raise NotImplementedError(f"map_coordinates: order={order} is not there; pass order=1 or order=0")
+        raise NotImplementedError(f"map_coordinates: order={order} is not supported; pass order=1 or order=0")
     if mode == "wrap":
-        raise NotImplementedError("map_coordinates: mode 'wrap' is not there; pass mode='grid-wrap', which repeats the image")
+        raise NotImplementedError("map_coordinates: mode 'wrap' is not supported; pass mode='grid-wrap', which repeats the image")
     if at.ndim < 1 or at.shape[0] != x.ndim:
         raise ValueError(f"map_coordinates: coordinates has shape {at.shape}; its first axis must be {x.ndim} long")
     beyond = "nearest" if mode in ("constant", "grid-constant") else _mode("map_coordinates", mode)
@@ -374,12 +377,12 @@ def map_coordinates(
         key, weight, inside = [], None, None
         for axis, (n, k) in enumerate(zip(x.shape, corner)):
             low = xp.floor(at[axis, ...]) if order else xp.floor(at[axis, ...] + 0.5)
-            place = xp.astype(low, ops.int64) + k
-            key.append(_folded_places(xp, place, n, beyond))
+            index = xp.astype(low, int64) + k
+            key.append(_folded_indices(xp, index, n, beyond))
             w = (at[axis, ...] - low if k else 1 - (at[axis, ...] - low)) if order else xp.ones_like(low)
             weight = w if weight is None else weight * w
-            here = (place >= 0) & (place < n)
-            inside = here if inside is None else inside & here
+            inside_here = (index >= 0) & (index < n)
+            inside = inside_here if inside is None else inside & inside_here
         value = x[tuple(key)]
         if mode == "grid-constant":
             value = xp.where(inside, value, constant(x, cval))
@@ -394,23 +397,23 @@ def map_coordinates(
     return total  # type: ignore[no-any-return]
 
 
-def _folded_places(xp: Any, place: Tensor, n: int, mode: str) -> Tensor:
-    """`_folded`, on an array of places."""
+def _folded_indices(xp: Any, index: Tensor, n: int, mode: str) -> Tensor:
+    """`_folded`, for an array of positions."""
     if mode == "nearest":
-        return xp.clip(place, 0, n - 1)  # type: ignore[no-any-return]
+        return xp.clip(index, 0, n - 1)  # type: ignore[no-any-return]
     if mode == "wrap":
-        return place % n
+        return index % n
     period = 2 * n if mode == "reflect" else max(2 * n - 2, 1)
-    place = place % period
-    return xp.where(place < n, place, period - place - (1 if mode == "reflect" else 0))  # type: ignore[no-any-return]
+    index = index % period
+    return xp.where(index < n, index, period - index - (1 if mode == "reflect" else 0))  # type: ignore[no-any-return]
 
 
 def shift(
     input: ArrayLike, shift: ArrayLike, output: None = None, order: int = 3, mode: str = "constant", cval: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """An image shifted by any number of elements along each axis; `shift` may require grad.
+    """Shift an image along each axis, also by fractions of an element; `shift` may require grad.
 
-    The other arguments are those of `map_coordinates`: pass ``order=1``.
+    The other arguments are those of `map_coordinates`; pass ``order=1``.
 
     >>> import xgrad
     >>> import xgrad.scipy.ndimage

@@ -1,4 +1,4 @@
-"""Signals, `scipy.signal`'s: convolution, recursive filters, smoothing, resampling."""
+"""Convolution, recursive filters, smoothing and resampling of signals, as in `scipy.signal`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from ..engine.define import op
 from ..tensor.tensor import ArrayLike, Tensor
 from .inputs import constant, floating, on_host, run, scipy_module, slices
+from .ndimage import convolve1d, padded
 
 __all__ = [
     "convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve", "filtfilt", "lfilter", "lfilter_zi",
@@ -19,16 +20,16 @@ __all__ = [
 
 
 def convolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto") -> Tensor:
-    """The convolution of two arrays of as many axes, along all of them.
+    """The convolution of two arrays with the same number of axes, along all axes.
 
     Parameters
     ----------
     in1, in2 : array
         Real or complex.
     mode : str
-        ``"full"``; ``"same"``, the middle of that, of the shape of `in1`; or ``"valid"``, what needs no padding.
+        ``"full"``; ``"same"``, its middle part, of the shape of `in1`; or ``"valid"``, the part that needs no padding.
     method : str
-        ``"auto"``, ``"direct"`` or ``"fft"``, as in SciPy; computed is by Fourier transforms, with any of them.
+        ``"auto"``, ``"direct"`` or ``"fft"``, as in SciPy. Each of them uses Fourier transforms here.
 
     Returns
     -------
@@ -37,11 +38,11 @@ def convolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "
     Raises
     ------
     ValueError
-        If the numbers of axes differ, there is no such mode, or neither array contains the other in ``"valid"`` mode.
+        If the numbers of axes differ, if there is no such mode, or if neither array contains the other in ``"valid"`` mode.
 
     Notes
     -----
-    The gradient to each array is the correlation of `g` with the other.
+    The gradient for each array is the correlation of `g` with the other.
 
     Examples
     --------
@@ -50,12 +51,12 @@ def convolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "
     Tensor([1., 2., 4.])
     """
     if method not in ("auto", "direct", "fft"):
-        raise ValueError(f"convolve: method={method!r} is none of 'auto', 'direct', 'fft'")
+        raise ValueError(f"convolve: method={method!r} is not one of 'auto', 'direct', 'fft'")
     return fftconvolve(in1, in2, mode)
 
 
 def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full") -> Tensor:
-    """The convolution of two arrays of as many axes by Fourier transforms; see `convolve`.
+    """The convolution of two arrays with the same number of axes by Fourier transforms; see `convolve`.
 
     >>> import xgrad
     >>> xgrad.round(fftconvolve(xgrad.Tensor([1.0, 2.0]), xgrad.Tensor([1.0, 1.0])))
@@ -63,9 +64,9 @@ def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full") -> Tensor:
     """
     xp, x, y = floating(in1, in2)
     if x.ndim != y.ndim:
-        raise ValueError(f"convolve: in1 has {x.ndim} axes and in2 {y.ndim}; they must have as many")
+        raise ValueError(f"convolve: in1 has {x.ndim} axes and in2 {y.ndim}; they must have the same number")
     if mode not in ("full", "same", "valid"):
-        raise ValueError(f"convolve: mode={mode!r} is none of 'full', 'same', 'valid'")
+        raise ValueError(f"convolve: mode={mode!r} is not one of 'full', 'same', 'valid'")
     if mode == "valid" and all(a <= b for a, b in zip(x.shape, y.shape)):
         x, y = y, x
     if mode == "valid" and not all(a >= b for a, b in zip(x.shape, y.shape)):
@@ -95,7 +96,7 @@ def correlate(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = 
     """
     xp, x, y = floating(in1, in2)
     swapped = mode == "valid" and x.ndim == y.ndim and x.shape != y.shape and all(a <= b for a, b in zip(x.shape, y.shape))
-    if swapped:  # the result is then reversed, too
+    if swapped:  # then the result is reversed
         z = convolve(y, xp.conj(xp.flip(x)), mode, method)
         return xp.conj(xp.flip(z))  # type: ignore[no-any-return]
     return convolve(x, xp.conj(xp.flip(y)), mode, method)
@@ -111,9 +112,10 @@ def convolve2d(in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: str
     mode : str
         As in `convolve`.
     boundary : str
-        What stands beyond the edges of `in1`: ``"fill"``, `fillvalue`; ``"wrap"``, itself again; ``"symm"``, its mirror image.
+        How `in1` is continued beyond the edges: ``"fill"``, with `fillvalue`; ``"wrap"``, with itself; ``"symm"``, with its
+        mirror image.
     fillvalue : float
-        For ``"fill"``.
+        The value beyond the edges for ``"fill"``.
 
     Examples
     --------
@@ -122,14 +124,12 @@ def convolve2d(in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: str
     Tensor([[4., 4.],
             [4., 4.]])
     """
-    from .ndimage import padded
-
     xp, x, y = floating(in1, in2)
     if x.ndim != 2 or y.ndim != 2:
         raise ValueError(f"convolve2d: in1 and in2 must have two axes; their shapes are {x.shape} and {y.shape}")
     modes = {"fill": "constant", "wrap": "wrap", "symm": "reflect"}
     if boundary not in modes:
-        raise ValueError(f"convolve2d: boundary={boundary!r} is none of 'fill', 'wrap', 'symm'")
+        raise ValueError(f"convolve2d: boundary={boundary!r} is not one of 'fill', 'wrap', 'symm'")
     if mode == "valid" or (boundary == "fill" and fillvalue == 0):
         return fftconvolve(x, y, mode)
     full = x
@@ -162,7 +162,7 @@ def correlate2d(in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: st
 
 @op(override=True)
 def recursive_filter(xp: Any, b: ArrayLike, a: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """`lfilter` along the last axis, by SciPy on the host, for an `a` whose first element is taken to be 1."""
+    """`lfilter` along the last axis, by SciPy on the host; the first element of `a` is not read but taken as 1."""
 
     def forward(b: Any, a: Any, x: Any) -> Any:
         a[0] = 1
@@ -177,19 +177,17 @@ def _adjoint_filter(xp: Any, b: Any, a: Any, g: Any) -> Any:
 
 
 def _lags(xp: Any, g: Any, w: Any, count: int) -> Any:
-    """``sum_n g_n conj(w_(n - k))`` over all axes, for each of `count` lags `k`."""
+    """``sum_n g_n conj(w_(n - k))``, summed over all axes, for `count` lags `k`."""
     n = w.shape[-1]
     return xp.stack([xp.sum(g[..., min(k, n) :] * xp.conj(w[..., : max(n - k, 0)])) for k in range(count)])
 
 
 def _back_to_b(xp: Any, g: Any, b: Any, a: Any, x: Any) -> Any:
-    one = xp.ones((1,), dtype=a.dtype, device=xp.__backend__.device(a) if hasattr(xp, "__backend__") else a.device)
-    return _lags(xp, g, run(xp, recursive_filter, one, a, x), b.shape[0])
+    return _lags(xp, g, run(xp, recursive_filter, xp.ones_like(a[:1]), a, x), b.shape[0])
 
 
 def _back_to_a(xp: Any, g: Any, a: Any, y: Any) -> Any:
-    one = xp.ones((1,), dtype=a.dtype, device=xp.__backend__.device(a) if hasattr(xp, "__backend__") else a.device)
-    d = -_lags(xp, g, run(xp, recursive_filter, one, a, y), a.shape[0])
+    d = -_lags(xp, g, run(xp, recursive_filter, xp.ones_like(a[:1]), a, y), a.shape[0])
     return xp.concat([xp.zeros_like(d[:1]), d[1:]])
 
 
@@ -210,31 +208,31 @@ def lfilter(b: ArrayLike, a: ArrayLike, x: ArrayLike, axis: int = -1, zi: ArrayL
     b, a : array of one axis
         The coefficients; both are divided by ``a[0]``.
     x : array
-        What to filter.
+        The signal.
     axis : int
-        Along which axis.
+        The axis to filter along.
     zi : array, optional
-        The initial state of the delays (of the transposed direct form II): along the axis of length
-        ``max(len(a), len(b)) - 1``, along the others that of `x`.
+        The initial state of the delays (of the transposed direct form II). Its length is ``max(len(a), len(b)) - 1`` along the
+        axis, and that of `x` along the others.
 
     Returns
     -------
     y : Tensor
-        Of the shape of `x`.
+        The filtered signal, of the shape of `x`.
     zf : Tensor
-        The final state; returned where `zi` is given.
+        The final state; only if `zi` is passed.
 
     Raises
     ------
     ValueError
-        If `b` or `a` has not one axis, or `zi` another shape.
+        If `b` or `a` does not have one axis, or `zi` has another shape.
     ModuleNotFoundError
-        If SciPy is not installed; its loop does the work, on the host.
+        If SciPy is not installed; its loop filters, on the host.
 
     Notes
     -----
-    The gradient to `x` is `g` filtered backwards by the same filter; to `b` and `a` the correlations of `g` with `x` and `-y`,
-    filtered by ``1 / a``. They are filters themselves, so there are derivatives of any order.
+    The gradient for `x` is `g` filtered backwards by the same filter; for `b` and `a`, the correlations of `g` with `x` and
+    `-y`, filtered by ``1 / a``. These are filters too, so derivatives of any order exist.
 
     Examples
     --------
@@ -244,38 +242,39 @@ def lfilter(b: ArrayLike, a: ArrayLike, x: ArrayLike, axis: int = -1, zi: ArrayL
     """
     xp, b, a, x, *state = floating(*((b, a, x) if zi is None else (b, a, x, zi)))
     if b.ndim != 1 or a.ndim != 1 or not b.size or not a.size:
-        raise ValueError(f"lfilter: b {b.shape} and a {a.shape} must have one axis, and elements")
+        raise ValueError(f"lfilter: b {b.shape} and a {a.shape} must have one axis, and not be empty")
     b, a = b / a[0], a / a[0]
     x = xp.moveaxis(x, axis, -1)
     y = recursive_filter(b, a, x)
     if zi is None:
         return xp.moveaxis(y, -1, axis)
     order = max(a.shape[0], b.shape[0]) - 1
-    before = xp.moveaxis(state[0], axis, -1)
-    if before.shape != (*x.shape[:-1], order):
-        raise ValueError(f"lfilter: zi has length {before.shape[-1]} along the axis, or other axes than x; it must be {order}")
-    # The state adds z_k to the output's numerator: a filter without zeros, driven by it.
+    initial = xp.moveaxis(state[0], axis, -1)
+    if initial.shape != (*x.shape[:-1], order):
+        raise ValueError(f"lfilter: zi has length {initial.shape[-1]} along the axis, or other axes than x; it must be {order}")
+    # The response to the initial state is that of the filter 1 / a to the state as a signal.
     length = x.shape[-1]
-    driven = xp.pad(before, ((0, 0),) * (x.ndim - 1) + ((0, max(length - order, 0)),))
-    y = y + recursive_filter(xp.ones_like(a[:1]), a, driven)[..., :length]
-    return xp.moveaxis(y, -1, axis), xp.moveaxis(_final_state(xp, b, a, x, y, before, order), -1, axis)
+    signal = xp.pad(initial, ((0, 0),) * (x.ndim - 1) + ((0, max(length - order, 0)),))
+    y = y + recursive_filter(xp.ones_like(a[:1]), a, signal)[..., :length]
+    return xp.moveaxis(y, -1, axis), xp.moveaxis(_final_state(xp, b, a, x, y, initial, order), -1, axis)
 
 
-def _final_state(xp: Any, b: Tensor, a: Tensor, x: Tensor, y: Tensor, before: Tensor, order: int) -> Tensor:
+def _final_state(xp: Any, b: Tensor, a: Tensor, x: Tensor, y: Tensor, initial: Tensor, order: int) -> Tensor:
+    """The state of the delays after the signal `x` with the output `y`, along the last axis."""
     length = x.shape[-1]
     b, a = (xp.pad(c, ((0, order + 1 - c.shape[0]),)) for c in (b, a))
     states = []
     for m in range(order):
-        state = before[..., m + length] if m + length < order else xp.zeros_like(before[..., 0])
-        for k in range(m + 1, min(order, m + length) + 1):  # what stands k - m - 1 before the end comes out k after it
+        state = initial[..., m + length] if m + length < order else xp.zeros_like(initial[..., 0])
+        for k in range(m + 1, min(order, m + length) + 1):  # delay m has the k-m-th element from the end, times coefficient k
             last = length - (k - m)
             state = state + b[k] * x[..., last] - a[k] * y[..., last]
         states.append(state)
-    return xp.stack(states, axis=-1) if states else before  # type: ignore[no-any-return]
+    return xp.stack(states, axis=-1) if states else initial  # type: ignore[no-any-return]
 
 
 def lfilter_zi(b: ArrayLike, a: ArrayLike) -> Tensor:
-    """The state `zi` for `lfilter` in which the response to a step is its final value from the start.
+    """The initial state `zi` for `lfilter` with which the response to a step is constant.
 
     >>> import xgrad
     >>> lfilter_zi([1.0], xgrad.Tensor([1.0, -0.5]))
@@ -296,16 +295,16 @@ def lfilter_zi(b: ArrayLike, a: ArrayLike) -> Tensor:
 def filtfilt(
     b: ArrayLike, a: ArrayLike, x: ArrayLike, axis: int = -1, padtype: str | None = "odd", padlen: int | None = None
 ) -> Tensor:
-    """Filter forward and backward: twice the effect of `lfilter`, and no delay.
+    """Filter forward and backward: the effect of `lfilter` twice, without a delay.
 
     Parameters
     ----------
     b, a, x, axis
         As in `lfilter`.
     padtype : "odd", "even", "constant" or None
-        How the signal is continued at its ends.
+        How the signal is continued beyond its ends.
     padlen : int, optional
-        By how many elements; by default three times the number of coefficients.
+        The number of elements to add at each end; by default three times the number of coefficients.
 
     Raises
     ------
@@ -331,6 +330,7 @@ def filtfilt(
 
 
 def _extended(xp: Any, x: Tensor, padtype: str | None, length: int) -> Tensor:
+    """`x` with `length` more elements at each end of the last axis."""
     if not length:
         return x
     first, last = x[..., :1], x[..., -1:]
@@ -340,12 +340,12 @@ def _extended(xp: Any, x: Tensor, padtype: str | None, length: int) -> Tensor:
     elif padtype == "constant":
         left, right = first + 0 * left, last + 0 * right
     elif padtype != "even":
-        raise ValueError(f"filtfilt: padtype={padtype!r} is none of 'odd', 'even', 'constant', None")
+        raise ValueError(f"filtfilt: padtype={padtype!r} is not one of 'odd', 'even', 'constant', None")
     return xp.concat([left, x, right], axis=-1)  # type: ignore[no-any-return]
 
 
 def sosfilt(sos: ArrayLike, x: ArrayLike, axis: int = -1, zi: ArrayLike | None = None) -> Any:
-    """Filter along an axis with second-order sections, one after the other.
+    """Filter along an axis with several second-order sections in turn.
 
     Parameters
     ----------
@@ -354,14 +354,14 @@ def sosfilt(sos: ArrayLike, x: ArrayLike, axis: int = -1, zi: ArrayLike | None =
     x, axis
         As in `lfilter`.
     zi : array, optional
-        The initial states: of shape ``(n, ..., 2, ...)``, with 2 in the place of the axis.
+        The initial states, of shape ``(n, ..., 2, ...)``: that of `x`, but 2 along the axis.
 
     Returns
     -------
     y : Tensor
-        Of the shape of `x`.
+        The filtered signal, of the shape of `x`.
     zf : Tensor
-        The final states; returned where `zi` is given.
+        The final states; only if `zi` is passed.
 
     Examples
     --------
@@ -372,21 +372,21 @@ def sosfilt(sos: ArrayLike, x: ArrayLike, axis: int = -1, zi: ArrayLike | None =
     xp, sos, x, *state = floating(*((sos, x) if zi is None else (sos, x, zi)))
     if sos.ndim != 2 or sos.shape[1] != 6:
         raise ValueError(f"sosfilt: sos has shape {sos.shape}; it must be (n, 6)")
-    after = []
+    finals = []
     for k in range(sos.shape[0]):
         if zi is None:
             x = lfilter(sos[k, :3], sos[k, 3:], x, axis)
         else:
             x, final = lfilter(sos[k, :3], sos[k, 3:], x, axis, state[0][k, ...])
-            after.append(final)
-    return x if zi is None else (x, xp.stack(after))
+            finals.append(final)
+    return x if zi is None else (x, xp.stack(finals))
 
 
 # ---------------------------------------------------------------------------------------------- smoothing and resampling
 
 
 def detrend(data: ArrayLike, axis: int = -1, type: str = "linear") -> Tensor:
-    """The signal less its mean (``type="constant"``) or its regression line (``"linear"``) along an axis.
+    """The signal minus its mean (``type="constant"``) or its regression line (``"linear"``) along an axis.
 
     >>> import xgrad
     >>> detrend(xgrad.Tensor([1.0, 2.0, 6.0]), type="constant")
@@ -394,7 +394,7 @@ def detrend(data: ArrayLike, axis: int = -1, type: str = "linear") -> Tensor:
     """
     xp, x = floating(data)
     if type not in ("linear", "constant", "l", "c"):
-        raise ValueError(f"detrend: type={type!r} is none of 'linear', 'constant'")
+        raise ValueError(f"detrend: type={type!r} is not one of 'linear', 'constant'")
     x = xp.moveaxis(x, axis, -1)
     n = x.shape[-1]
     y = x - xp.mean(x, axis=-1, keepdims=True)
@@ -409,23 +409,23 @@ def savgol_filter(
     x: ArrayLike, window_length: int, polyorder: int, deriv: int = 0, delta: float = 1.0, axis: int = -1, mode: str = "interp",
     cval: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """Smooth by the Savitzky-Golay filter: in each window, the value or a derivative of the polynomial that fits best.
+    """Smooth by the Savitzky-Golay filter: the value or a derivative of the polynomial that fits best in each window.
 
     Parameters
     ----------
     x : array
         The signal.
     window_length, polyorder, deriv, delta, axis, mode, cval
-        As in `scipy.signal.savgol_filter`; SciPy calculates the coefficients.
+        As in `scipy.signal.savgol_filter`; SciPy computes the coefficients.
 
     Returns
     -------
     Tensor
-        Of the shape of `x`.
+        It has the shape of `x`.
 
     Notes
     -----
-    It is linear in `x`: the gradient is `g` through the transposed map.
+    It is linear in `x`: the gradient is the transposed map of `g`.
 
     Examples
     --------
@@ -433,8 +433,6 @@ def savgol_filter(
     >>> xgrad.round(savgol_filter(xgrad.Tensor([1.0, 4.0, 9.0, 16.0, 25.0]), 3, 2))
     Tensor([ 1.,  4.,  9., 16., 25.])
     """
-    from .ndimage import convolve1d
-
     scipy = scipy_module("signal", "savgol_filter")
     xp, x = floating(x)
     fit = {"polyorder": polyorder, "deriv": deriv, "delta": delta}
@@ -444,14 +442,14 @@ def savgol_filter(
     x = xp.moveaxis(x, axis, -1)
     if window_length > x.shape[-1]:
         raise ValueError(
-            f"savgol_filter: with mode 'interp', window_length {window_length} may not exceed the axis, {x.shape[-1]}"
+            f"savgol_filter: with mode 'interp', window_length {window_length} must not be larger than the axis, {x.shape[-1]}"
         )
     half = window_length // 2
     middle = convolve1d(x, constant(x, scipy.savgol_coeffs(window_length, **fit)), -1)
-    # At the ends, the fit to the first and the last window is read off at each of its places.
-    places = [scipy.savgol_coeffs(window_length, **fit, pos=k, use="dot").tolist() for k in range(window_length)]
-    first = xp.matmul(x[..., :window_length], constant(x, places[:half] or [[0.0] * window_length]).mT)[..., :half]
-    last = xp.matmul(x[..., -window_length:], constant(x, places[window_length - half :] or places[:1]).mT)[..., :half]
+    # At the ends, the polynomials of the first and the last window give all elements.
+    rows = [scipy.savgol_coeffs(window_length, **fit, pos=k, use="dot").tolist() for k in range(window_length)]
+    first = xp.matmul(x[..., :window_length], constant(x, rows[:half] or [[0.0] * window_length]).mT)[..., :half]
+    last = xp.matmul(x[..., -window_length:], constant(x, rows[window_length - half :] or rows[:1]).mT)[..., :half]
     y = xp.concat([first, middle[..., half : x.shape[-1] - half], last], axis=-1)
     return xp.moveaxis(y, -1, axis)  # type: ignore[no-any-return]
 
@@ -465,7 +463,9 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, axis: int = 
     """
     xp, h, x = floating(h, x)
     if h.ndim != 1 or not h.size or up < 1 or down < 1:
-        raise ValueError(f"upfirdn: h {h.shape} must have one axis, and elements; up={up} and down={down} must be 1 or more")
+        raise ValueError(
+            f"upfirdn: h {h.shape} must have one axis and one element or more; up={up} and down={down} must be 1 or more"
+        )
     x = xp.moveaxis(x, axis, -1)
     spread = xp.pad(x[..., None], ((0, 0),) * x.ndim + ((0, up - 1),))
     spread = xp.reshape(spread, (*x.shape[:-1], x.shape[-1] * up))[..., : (x.shape[-1] - 1) * up + 1]
@@ -474,6 +474,7 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, axis: int = 
 
 
 def _along_last(xp: Any, h: Tensor, x: Tensor) -> Tensor:
+    """The full convolution of the vector `h` with `x` along the last axis."""
     n = h.shape[0] + x.shape[-1] - 1
     if xp.isdtype(x.dtype, "complex floating"):
         return xp.fft.ifft(xp.fft.fft(h, n=n) * xp.fft.fft(x, n=n), n=n)  # type: ignore[no-any-return]
@@ -486,18 +487,18 @@ def resample_poly(x: ArrayLike, up: int, down: int, axis: int = 0, window: Any =
     Parameters
     ----------
     x : array
-        The signal, taken to be zero beyond its ends.
+        The signal; it is zero beyond its ends.
     up, down : int
         The factors, 1 or more.
     axis : int
-        Along which axis.
+        The axis to resample along.
     window : str, tuple or array
         The window to design the filter with, as in `scipy.signal.firwin`; or the filter's coefficients.
 
     Returns
     -------
     Tensor
-        With ``ceil(n * up / down)`` elements along the axis.
+        It has ``ceil(n * up / down)`` elements along the axis.
 
     Examples
     --------
@@ -516,9 +517,9 @@ def resample_poly(x: ArrayLike, up: int, down: int, axis: int = 0, window: Any =
     else:
         h = window if isinstance(window, Tensor) else constant(x, window)
         half = (h.shape[0] - 1) // 2
-    wanted = -(-n * up // down)
-    before = -half % down  # so that the middle of the filter falls on an element that is kept
+    length = -(-n * up // down)
+    before = -half % down  # then the middle of the filter is at an element that is kept
     start = (half + before) // down
-    after = (start + wanted - 1) * down + 1 - ((n - 1) * up + before + h.shape[0])
+    after = (start + length - 1) * down + 1 - ((n - 1) * up + before + h.shape[0])
     y = upfirdn(xp.pad(h * up, ((before, max(after, 0)),)), x, up, down, axis)
-    return y[slices(y.ndim, axis, start, start + wanted)]
+    return y[slices(y.ndim, axis, start, start + length)]

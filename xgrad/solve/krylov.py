@@ -1,4 +1,4 @@
-"""Linear equations solved by products with the matrix alone: conjugate gradients, and GMRES."""
+"""Conjugate gradients and GMRES: linear equations solved by products with the matrix only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["SOLVERS", "cg", "gmres"]
 
 
 def cg(apply: Callable[[Any], Any], b: Any, tol: float, maxiter: int) -> Any:
-    """The solution of ``apply(x) = b`` for a symmetric positive definite map of vectors.
+    """The solution of ``apply(x) = b`` for a symmetric positive definite map of vectors, by conjugate gradients.
 
-    Hestenes and Stiefel, Methods of Conjugate Gradients for Solving Linear Systems, 1952. It ends when the residual is at
-    most `tol` times that of zero, after `maxiter` products, or where the map turns out not to be positive.
+    Hestenes and Stiefel, Methods of Conjugate Gradients for Solving Linear Systems, 1952. It stops when the norm of the
+    residual is at most `tol` times that of `b`, after `maxiter` products, or when the map proves not to be positive.
     """
     xp = raw_namespace(b)
-    settled = xp.__backend__.computed
+    computed = xp.__backend__.computed
     x, r, p = xp.zeros_like(b), b, b
     rr = _dot(xp, r, r)
     enough = tol**2 * rr
@@ -29,26 +29,26 @@ def cg(apply: Callable[[Any], Any], b: Any, tol: float, maxiter: int) -> Any:
         if not curvature > 0:
             break
         alpha = rr / curvature
-        x, r = settled(x + alpha * p), settled(r - alpha * ap)
+        x, r = computed(x + alpha * p), computed(r - alpha * ap)
         before, rr = rr, _dot(xp, r, r)
-        p = settled(r + (rr / before) * p)
+        p = computed(r + (rr / before) * p)
     return x
 
 
 def gmres(apply: Callable[[Any], Any], b: Any, tol: float, maxiter: int) -> Any:
-    """The solution of ``apply(x) = b`` for any invertible map of vectors.
+    """The solution of ``apply(x) = b`` for any invertible map of vectors, by GMRES.
 
     Saad and Schultz, GMRES: A Generalized Minimal Residual Algorithm for Solving Nonsymmetric Linear Systems, 1986,
-    started anew when the basis holds ten million numbers. It ends when the residual is at most `tol` times that of zero,
-    after `maxiter` products, or when a new start gains nothing.
+    restarted when the basis holds ten million numbers. It stops when the norm of the residual is at most `tol` times that of
+    `b`, after `maxiter` products, or when a restart does not halve the residual.
     """
     xp = raw_namespace(b)
     x, r = xp.zeros_like(b), b
-    norm = whole = _dot(xp, b, b) ** 0.5
+    norm = norm_b = _dot(xp, b, b) ** 0.5
     restart = min(b.shape[0], max(50, 10**7 // max(1, b.shape[0])))
-    while maxiter > 0 and norm > tol * whole:
+    while maxiter > 0 and norm > tol * norm_b:
         steps = min(restart, maxiter)
-        x = x + _minimal_residual(xp, apply, r / norm, norm, tol * whole, steps)
+        x = x + _minimal_residual(xp, apply, r / norm, norm, tol * norm_b, steps)
         r = b - apply(x)
         before, norm = norm, _dot(xp, r, r) ** 0.5
         maxiter -= steps
@@ -58,19 +58,19 @@ def gmres(apply: Callable[[Any], Any], b: Any, tol: float, maxiter: int) -> Any:
 
 
 def _minimal_residual(xp: Any, apply: Callable[[Any], Any], v: Any, norm: float, enough: float, steps: int) -> Any:
-    """The vector in the Krylov space of the unit vector `v` that leaves least of ``norm * v``."""
+    """The vector x in the Krylov space of the unit vector `v` that minimizes the norm of ``norm * v - apply(x)``."""
     import numpy
 
-    settled = xp.__backend__.computed
+    computed = xp.__backend__.computed
     basis = v[None, :]
     rotations: list[tuple[float, float]] = []
     triangle, target = numpy.zeros((steps + 1, steps)), numpy.zeros(steps + 1)
     target[0] = norm
     for k in range(steps):
-        w = settled(apply(basis[k, :]))
+        w = computed(apply(basis[k, :]))
         size = _dot(xp, w, w) ** 0.5
         column = triangle[:, k]
-        for _ in range(2):  # twice is enough to be orthogonal to rounding
+        for _ in range(2):  # a second pass makes it orthogonal up to rounding
             c = basis @ w
             w = w - c @ basis
             column[: k + 1] += xp.__backend__.to_numpy(c)
@@ -85,7 +85,7 @@ def _minimal_residual(xp: Any, apply: Callable[[Any], Any], v: Any, norm: float,
         target[k], target[k + 1] = cos * target[k], -sin * target[k]
         if abs(target[k + 1]) <= enough or not left > 1e-15 * size:
             break
-        basis = settled(xp.concat([basis, (w / left)[None, :]]))
+        basis = computed(xp.concat([basis, (w / left)[None, :]]))
     y = numpy.linalg.lstsq(triangle[: k + 1, : k + 1], target[: k + 1])[0]
     coefficients = xp.__backend__.from_numpy(y, xp.__backend__.device(v))
     return xp.astype(coefficients, v.dtype) @ basis[: k + 1, :]
@@ -96,3 +96,4 @@ def _dot(xp: Any, a: Any, b: Any) -> float:
 
 
 SOLVERS = {"cg": cg, "gmres": gmres}
+"""The solvers of this file by name."""

@@ -1,4 +1,4 @@
-"""`odeint`: ordinary differential equations, with the gradient of the steps taken or of the equation itself."""
+"""`odeint`: ordinary differential equations, with an adjoint gradient or the gradient of the steps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from ..errors import GradientError
 from ..graph.node import Node, node_of
 from ..graph.recording import mode, recording
 from ..tensor.tensor import Tensor, wrap
-from ..transforms.call import renewed, zeros
-from .closure import Recording, parts, pulled, put_back
+from ..transforms.call import fresh_input, zeros
+from .closure import Recorded, insert, parts, pull_to_nodes
 from .packing import Packing
-from .unknown import Unknown, from_scipy
+from .scipy_modules import scipy_module
+from .unknown import Unknown
 
 __all__ = ["odeint"]
 
@@ -25,7 +26,7 @@ EXPLICIT = ("RK23", "RK45", "DOP853")
 ON_THE_HOST = ("Radau", "BDF", "LSODA")
 
 Flow = Callable[[Tensor, Tensor], Tensor]
-"""The slope of a vector, given the time and the vector."""
+"""The time derivative of a state vector, the slope, given the time and the vector."""
 
 
 def odeint(
@@ -44,54 +45,54 @@ def odeint(
     Parameters
     ----------
     f : callable
-        Takes the time, a 0-d Tensor, the state, nested as `y0`, and `args`; returns the state's slope, nested, shaped and
-        typed as the state. It may use other tensors that require grad.
+        Takes the time, a 0-d Tensor, the state, nested as `y0`, and `args`. Returns the time derivative of the state, with the
+        state's structure, shapes and dtypes. It may use other tensors that require grad.
     y0 : array, Tensor, number, or container of them
         The state at ``t[0]``, floating or complex.
     t : 1-d array, Tensor or sequence of numbers
-        Increasing or decreasing. Steps end at each of these times, so that their number costs. The gradient flows to a Tensor
-        alone, which must be of the backend of `y0`.
+        Increasing or decreasing. A step ends at each of these times, so that many times cost many steps. Only a Tensor gets a
+        gradient; it must be of the backend of `y0`.
     *args
         Passed on to `f`.
     method : str
-        ``"RK23"`` (Bogacki and Shampine), ``"RK45"`` (Dormand and Prince) or ``"DOP853"`` (Hairer and others): the tables
-        and the choice of steps of `scipy.integrate.solve_ivp`, run where the arrays live. Or, with the adjoint gradient,
-        ``"Radau"``, ``"BDF"`` or ``"LSODA"`` for stiff equations, which SciPy solves on the host.
+        ``"RK23"`` (Bogacki and Shampine), ``"RK45"`` (Dormand and Prince) or ``"DOP853"`` (Hairer and others), with the
+        coefficients and the step size control of `scipy.integrate.solve_ivp`, run on the device of the arrays. Or, with the
+        adjoint gradient only, ``"Radau"``, ``"BDF"`` or ``"LSODA"`` for stiff equations, which SciPy solves on the host.
     rtol, atol : float
-        An error of a step of ``atol + rtol * abs(y)`` is allowed, in the root mean square over the state.
+        The error allowed in a step is ``atol + rtol * abs(y)``, in the root mean square over the state.
     gradient : {"adjoint", "direct"}
-        Adjoint: the equation of the cotangents is solved backward in time, to the same tolerances, and no states between the
-        times `t` are kept; they are computed again. Direct: the steps are recorded and walked back, which is the exact
-        gradient of the numbers returned, for memory proportional to the number of steps. Sizes of steps count as constant
-        parts of the intervals between the times.
+        Adjoint: the adjoint equation is solved backward in time, to the same tolerances; states between the times `t` are not
+        kept but computed again. Direct: the steps are recorded and differentiated; this is the exact gradient of the returned
+        numbers, and takes memory proportional to the number of steps. Step sizes are then constant fractions of the intervals
+        between the times.
     max_steps : int
-        How many steps to take at most from each time to the next.
+        The largest number of steps from each time to the next.
 
     Returns
     -------
     array, Tensor, or container of them
-        Nested as `y0`, with the times as a new first axis. Differentiable in `y0`, `t`, `args` and in what `f` uses, to any
-        order; by SciPy's methods for stiff equations to the first.
+        Nested as `y0`, with the times as a new first axis. It is differentiable to any order in `y0`, `t`, `args` and in the
+        tensors that `f` uses; with SciPy's methods for stiff equations to first order.
 
     Raises
     ------
     ValueError
-        If `f` takes the time as its second parameter, by its name; if `t` is empty, or its numbers are not finite or do not
-        all go one way; if `method` or `gradient` is unknown or they do not go together; if `f` returns another structure,
-        shape or dtype than that of the state.
+        If the second parameter of `f` is called `t` or `time`; if `t` is empty, not finite or not monotonic; if `method` or
+        `gradient` is unknown, or the two do not go together; if `f` returns another structure, shape or dtype than that of the
+        state.
     RuntimeError
-        If the steps became too small, or too many: the solution blows up, is not smooth, or the equation is stiff. In an
-        adjoint gradient, if the state could not be traced back.
+        If the steps became too small, or too many: the solution diverges, is not smooth, or the equation is stiff. In an
+        adjoint gradient, if the state could not be reconstructed backward in time.
     GradientError
-        If `f` used another tensor that requires grad in the backward pass than in a first call.
+        If `f` used a tensor that requires grad in the backward pass that it did not use in the first call.
     ImportError
-        If SciPy, from which the tables come, is not installed.
+        If SciPy, which has the coefficients, is not installed.
 
     Notes
     -----
-    The adjoint state a has ``da/dt = -(df/dy)' a`` and jumps by the cotangent of each y(t[i]); the gradient of a parameter p
-    is the integral of ``(df/dp)' a``, that of t[i] is ``<g[i], f(t[i], y[i])>``, and that of t[0] is ``-<a, f>`` there
-    (Pontryagin; Chen et al., Neural Ordinary Differential Equations, 2018).
+    The adjoint state a satisfies ``da/dt = -(df/dy)' a``, and jumps by the cotangent of each y(t[i]). The gradient of a
+    parameter p is the integral of ``(df/dp)' a``, that of t[i] is ``<g[i], f(t[i], y[i])>``, and that of t[0] is ``-<a, f>``
+    at t[0] (Pontryagin; Chen et al., Neural Ordinary Differential Equations, 2018).
     Dormand and Prince, A family of embedded Runge-Kutta formulae, 1980; Hairer, Norsett and Wanner, Solving Ordinary
     Differential Equations I, sections II.4 and II.5.
 
@@ -104,33 +105,36 @@ def odeint(
     >>> round(xgrad.grad(lambda rate: xgrad.odeint(decay, 1.0, [0.0, 1.0], rate)[-1])(2.0), 5)
     -0.13534
     """
-    _refuse_scipys_order(f)
+    _check_order_of_parameters(f)
     state = Unknown("odeint", "y0", y0, args)
     settings = _Settings(method, rtol, atol, max_steps, gradient)
     vector = state.packing.pack(state.tensors)
     times = _times(t, vector._data)
 
     def flow(time: Tensor, v: Tensor) -> Tensor:
-        slope = state.checked(lambda y: f(time, y, *args), "f")
-        made: Tensor = state.packing.pack(slope(state.packing.unpack(v)))
-        return made
+        derivative = state.checked(lambda y: f(time, y, *args), "f")
+        slope: Tensor = state.packing.pack(derivative(state.packing.unpack(v)))
+        return slope
 
     solve = _adjoint if gradient == "adjoint" else _direct
     path = solve(flow, vector, times, settings)
     state.tensor = state.tensor or isinstance(t, Tensor)
-    return state.back(state.packing.unpack_rows(path))
+    return state.for_user(state.packing.unpack_rows(path))
 
 
-def _refuse_scipys_order(f: Callable[..., Any]) -> None:
-    """Raise if `f` is written for `scipy.integrate.odeint`, which calls ``f(y, t)``: with a scalar y nothing else would tell."""
+def _check_order_of_parameters(f: Callable[..., Any]) -> None:
+    """Raise if `f` is written for `scipy.integrate.odeint`, which calls ``f(y, t)``.
+
+    For a scalar y there would be no other error.
+    """
     try:
         names = list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):  # not a function, or one written in C that tells nothing
+    except (TypeError, ValueError):  # not a function, or one written in C without a signature
         return
     if len(names) > 1 and names[1] in ("t", "time") and names[0] not in ("t", "time"):
         raise ValueError(
-            f"odeint: f({', '.join(names)}) takes the time second, as scipy.integrate.odeint has it; here it is called "
-            "f(t, y, *args), as by solve_ivp: pass lambda t, y, *args: f(y, t, *args), or name the second parameter otherwise"
+            f"odeint: f({', '.join(names)}) takes the time second, as for scipy.integrate.odeint; here it is called "
+            "f(t, y, *args), as for solve_ivp: pass lambda t, y, *args: f(y, t, *args), or rename the second parameter"
         )
 
 
@@ -148,7 +152,7 @@ class _Settings:
         if self.gradient not in ("adjoint", "direct"):
             raise ValueError(f"odeint: gradient must be 'adjoint' or 'direct', not {self.gradient!r}")
         if self.gradient == "direct" and self.method in ON_THE_HOST:
-            raise ValueError(f"odeint: {self.method} runs outside the graph, and has the gradient 'adjoint' alone")
+            raise ValueError(f"odeint: {self.method} runs outside the graph, and has only the gradient 'adjoint'")
         if not (self.rtol >= 0 and self.atol >= 0 and self.rtol + self.atol > 0):
             raise ValueError(f"odeint: rtol and atol must be positive, not {self.rtol} and {self.atol}")
 
@@ -158,13 +162,13 @@ def _times(t: Any, like: Any) -> Tensor:
     import numpy
 
     backend = raw_namespace(like).__backend__
-    if not isinstance(t, Tensor):  # numbers, from wherever they are
+    if not isinstance(t, Tensor):  # a sequence of numbers, or an array of any library
         host = numpy.asarray(t) if is_numpy_scalar(t) or backend_of(t) is None else raw_namespace(t).__backend__.to_numpy(t)
         t = wrap(backend.from_numpy(host.astype(dtype_of(like.dtype).name), backend.device(like)))
     if t.backend != backend.name:
         raise TypeError(
-            f"odeint: t is a tensor of backend {t.backend!r}, but the state is of {backend.name!r}; nothing moves between "
-            f"backends by itself: move one with xgrad.to_backend(x, {backend.name!r})"
+            f"odeint: t is a tensor of backend {t.backend!r}, but the state is of {backend.name!r}; tensors do not move "
+            f"between backends by themselves: move one with xgrad.to_backend(x, {backend.name!r})"
         )
     t = t.__array_namespace__().astype(t, like.dtype, copy=False)
     host = backend.to_numpy(t._data)
@@ -172,23 +176,26 @@ def _times(t: Any, like: Any) -> Tensor:
         raise ValueError(f"odeint: t must be a 1-d array of at least one time, not of shape {t.shape}")
     steps = numpy.diff(host)
     if not numpy.isfinite(host).all() or not ((steps > 0).all() or (steps < 0).all()):
-        raise ValueError("odeint: the times t must be finite, and increase all the way or decrease all the way")
-    found: Tensor = t
-    return found
+        raise ValueError("odeint: the times t must be finite, and all increasing or all decreasing")
+    times: Tensor = t
+    return times
 
 
 # ---------------------------------------------------------------------------------------------------- the two gradients
 
 
 def _direct(flow: Flow, v: Tensor, times: Tensor, settings: _Settings) -> Tensor:
-    """The path, a row for each time, its steps recorded like any other calls."""
+    """The path, a row for each time, with its steps recorded."""
     rows = _explicit(flow, v, _Clock(times), settings)
     path: Tensor = v.__array_namespace__().stack(rows)
     return path
 
 
 def _adjoint(flow: Flow, v: Tensor, times: Tensor, settings: _Settings, first: float | None = None) -> Tensor:
-    """The path, computed outside the graph, with the equation of the cotangents for a derivative."""
+    """The path, computed outside the graph and inserted into it with the adjoint derivative.
+
+    `first` is the size of the first step, by default chosen by `_Table.first_step`.
+    """
     clock, stops = _Clock(times.detach()), _Stops()
     with recording(False):
         if settings.method in EXPLICIT:
@@ -199,53 +206,53 @@ def _adjoint(flow: Flow, v: Tensor, times: Tensor, settings: _Settings, first: f
     if not mode.get():
         return path
     start = times.detach()[0]
-    captured = Recording(lambda: [flow(start, v.detach())]).outside
-    ends = [x._node for x in (v, times) if x._node is not None]
+    captured = Recorded(lambda: [flow(start, v.detach())]).outside
+    inputs = [x._node for x in (v, times) if x._node is not None]
 
-    def replay(gs: Sequence[Tensor], ys: Sequence[Tensor]) -> Sequence[Tensor]:
-        way = (_Way if settings.method in EXPLICIT else _WayOnTheHost)(flow, captured, v._data, settings)
-        a, parameters, t_bars = way.back(gs[0], ys[0], times, stops)
-        found = ([a] if v._node is not None else []) + ([t_bars] if times._node is not None else [])
-        return [*found, *parameters]
+    def pull(gs: Sequence[Tensor], ys: Sequence[Tensor]) -> Sequence[Tensor]:
+        adjoint = (_Adjoint if settings.method in EXPLICIT else _AdjointOnHost)(flow, captured, v._data, settings)
+        a, parameters, of_times = adjoint.pull(gs[0], ys[0], times, stops)
+        return [*([a] if v._node is not None else []), *([of_times] if times._node is not None else []), *parameters]
 
-    return put_back("odeint", [path._data], [*ends, *captured], replay)[0]
+    return insert("odeint", [path._data], [*inputs, *captured], pull)[0]
 
 
 class _Stops(list[list[float]]):
-    """For each interval between the times, where the steps in it ended."""
+    """For each interval between the times, the times at which its steps ended."""
 
 
-class _Way:
-    """The way back in time: the state, its cotangent, and the cotangents of what `flow` captured, in one vector.
+class _Adjoint:
+    """The adjoint equation, solved backward in time.
 
-    The state is found again by solving backward, which is as unstable as the equation is stable. So each interval is
-    first solved forward once more, and the way back begins anew from where each of those steps ended.
+    Its vector holds the state, the cotangent of the state, and the cotangents of the tensors that `flow` captured. Solving
+    for the state backward is as unstable as the equation is stable. So each interval is first solved forward again, and
+    the backward solution starts anew at the end of each of those steps.
     """
 
     def __init__(self, flow: Flow, captured: Sequence[Node], like: Any, settings: _Settings) -> None:
         self.flow, self.captured, self.settings = flow, captured, settings
         new = raw_namespace(like).new_zeros
-        self.blank = [new(like, shape, dtype=dtype) for node in captured for _, shape, dtype in parts(node)]
-        self.packing = Packing([like, like, *self.blank])
+        self.zeros = [new(like, shape, dtype=dtype) for node in captured for _, shape, dtype in parts(node)]
+        self.packing = Packing([like, like, *self.zeros])
 
-    def back(self, g: Tensor, path: Tensor, times: Tensor, stops: _Stops) -> tuple[Tensor, Sequence[Tensor], Any]:
-        """The cotangents of the first state, of what was captured, and of the times."""
+    def pull(self, g: Tensor, path: Tensor, times: Tensor, stops: _Stops) -> tuple[Tensor, Sequence[Tensor], Any]:
+        """The cotangents of the first state, of the captured tensors, and of the times, given the cotangent `g` of `path`."""
         xp, clock = g.__array_namespace__(), _Clock(times)
-        a, totals = g[-1], cast("Sequence[Tensor]", [wrap(x) for x in self.blank])
-        t_bars = [zeros(times[0])] if len(clock.numbers) == 1 else []
+        a, totals = g[-1], cast("Sequence[Tensor]", [wrap(x) for x in self.zeros])
+        of_times = [zeros(times[0])] if len(clock.numbers) == 1 else []
         for i in range(len(clock.numbers) - 2, -1, -1):
             if times._node is not None:
-                t_bars.append(xp.vecdot(g[i + 1], self.flow(times[i + 1], path[i + 1])))
-            a, totals = self.cross(a, totals, path, clock, i, stops)
+                of_times.append(xp.vecdot(g[i + 1], self.flow(times[i + 1], path[i + 1])))
+            a, totals = self.pull_interval(a, totals, path, clock, i, stops)
             if times._node is not None and i == 0:
-                t_bars.append(-xp.vecdot(a, self.flow(times[0], path[0])))
+                of_times.append(-xp.vecdot(a, self.flow(times[0], path[0])))
             a = a + g[i]
-        return a, totals, xp.stack(t_bars[::-1]) if t_bars else None
+        return a, totals, xp.stack(of_times[::-1]) if of_times else None
 
-    def cross(
+    def pull_interval(
         self, a: Tensor, totals: Sequence[Tensor], path: Tensor, clock: _Clock, i: int, stops: _Stops
     ) -> tuple[Tensor, Sequence[Tensor]]:
-        """The cotangents at the time of number i, given those at the next."""
+        """The cotangents of the state and of the captured tensors at time i, given those at time i + 1."""
         xp, numbers = a.__array_namespace__(), [clock.numbers[i], *stops[i]]
         moments = [clock.tensor[i], *(clock.at(i, t) for t in stops[i][:-1]), clock.tensor[i + 1]]
         states = path[i : i + 2]
@@ -259,33 +266,35 @@ class _Way:
         return a, totals
 
     def _check(self, y: Tensor, before: Tensor, t: float, earlier: float) -> None:
+        """Raise if the state `y` at the time `earlier`, solved backward from `t`, is far from the forward solution `before`."""
         xp = raw_namespace(y._data)
         allowed = self.settings.atol + self.settings.rtol * xp.abs(before._data)
-        apart = (y._data - before._data) / allowed
-        if 0 not in y.shape and not float(xp.__backend__.to_numpy(xp.mean(apart**2))) ** 0.5 < 1e3:
+        errors = (y._data - before._data) / allowed
+        if 0 not in y.shape and not float(xp.__backend__.to_numpy(xp.mean(errors**2))) ** 0.5 < 1e3:
             raise RuntimeError(
                 f"odeint: the state could not be traced back from t = {t:.6g} to {earlier:.6g}, so that the adjoint gradient "
                 "would be wrong; use gradient='direct', or smaller tolerances, or a method for stiff equations"
             )
 
     def _flow(self, time: Tensor, w: Tensor) -> Tensor:
+        """The time derivative of the vector `w` of the adjoint equation."""
         y, a, *_ = self.packing.unpack(w)
-        slope, *bars = self._slopes(time, y, a)
-        packed: Tensor = self.packing.pack([slope, *(-x for x in bars)])
+        slope, *cotangents = self._slopes(time, y, a)
+        packed: Tensor = self.packing.pack([slope, *(-x for x in cotangents)])
         return packed
 
     def _slopes(self, time: Tensor, y: Tensor, a: Tensor) -> list[Tensor]:
-        """The slope of the state, and the cotangents of the state and of what was captured that `a` is pulled back to."""
-        at = renewed("odeint", "the state", y)
-        made = Recording(lambda: [self.flow(time, at)])
-        made.depends_only_on([*self.captured, at._node, time._node], "odeint")
-        return [made.results[0], *pulled(made.results, [a], [node_of(at), *self.captured])]
+        """The slope at `y`, and the pullback of `a` through it: the cotangents of `y` and of the captured tensors."""
+        state = fresh_input("odeint", "the state", y)
+        recorded = Recorded(lambda: [self.flow(time, state)])
+        recorded.check_outside([*self.captured, state._node, time._node], "odeint")
+        return [recorded.results[0], *pull_to_nodes(recorded.results, [a], [node_of(state), *self.captured])]
 
 
-class _WayOnTheHost(_Way):
-    """The same for stiff equations, whose state is interpolated: backward they cannot be solved at all."""
+class _AdjointOnHost(_Adjoint):
+    """The adjoint equation of a stiff equation, whose state is interpolated: it cannot be solved backward in time."""
 
-    def cross(
+    def pull_interval(
         self, a: Tensor, totals: Sequence[Tensor], path: Tensor, clock: _Clock, i: int, stops: _Stops
     ) -> tuple[Tensor, Sequence[Tensor]]:
         if mode.get():
@@ -293,26 +302,26 @@ class _WayOnTheHost(_Way):
                 f"odeint: the gradient through {self.settings.method} is computed outside the graph and has no derivative; "
                 f"use one of {', '.join(EXPLICIT)} for higher derivatives"
             )
-        state, packing = Packing([path._data[i, ...]]), Packing([a._data, *self.blank])
+        state, packing = Packing([path._data[i, ...]]), Packing([a._data, *self.zeros])
         start, end = clock.numbers[i : i + 2]
-        between = _solve_ivp(self.flow, path[i], (start, end), self.settings, dense_output=True).sol
+        interpolant = _solve_ivp(self.flow, path[i], (start, end), self.settings, dense_output=True).sol
 
-        def back(time: Tensor, w: Tensor) -> Tensor:
-            y = wrap(state.from_host(between(float(clock.backend.to_numpy(time._data)))))
-            _, *bars = self._slopes(time, y, packing.unpack(w)[0])
-            packed: Tensor = packing.pack([-x for x in bars])
+        def flow(time: Tensor, w: Tensor) -> Tensor:
+            y = wrap(state.from_host(interpolant(float(clock.backend.to_numpy(time._data)))))
+            _, *cotangents = self._slopes(time, y, packing.unpack(w)[0])
+            packed: Tensor = packing.pack([-x for x in cotangents])
             return packed
 
-        w = _solve_ivp(back, packing.pack([a, *totals]), (end, start), self.settings).y[:, -1]
+        w = _solve_ivp(flow, packing.pack([a, *totals]), (end, start), self.settings).y[:, -1]
         a, *totals = (wrap(x) for x in packing.unpack(packing.from_host(w)))
         return a, totals
 
 
-# ------------------------------------------------------------------------------------------------------- taking steps
+# ------------------------------------------------------------------------------------------------------------- steps
 
 
 class _Clock:
-    """The times as numbers to decide by, and as Tensors to compute with."""
+    """The times, as Python numbers to choose steps by and as a Tensor to compute with."""
 
     def __init__(self, times: Tensor) -> None:
         self.tensor = times
@@ -321,7 +330,7 @@ class _Clock:
         self.tracked = times._node is not None and bool(mode.get())
 
     def at(self, i: int, t: float) -> Tensor:
-        """The time `t` between those of number i and i + 1."""
+        """The number `t` between the times i and i + 1 as a Tensor, which depends on both."""
         if not self.tracked:
             return wrap(self.backend.from_scalar(t, self.tensor._data))
         start, end = self.numbers[i : i + 2]
@@ -329,17 +338,17 @@ class _Clock:
         return moment
 
     def length(self, i: int, h: float) -> Any:
-        """The step `h` between them."""
+        """The step `h` between the times i and i + 1, which depends on both if they have a graph."""
         if not self.tracked:
             return h
         return h / (self.numbers[i + 1] - self.numbers[i]) * (self.tensor[i + 1] - self.tensor[i])
 
 
 class _Table:
-    """The coefficients of a method on the backend of a state, and the size of the error of a step."""
+    """The coefficients of a method on the backend of the state, and the error of a step."""
 
     def __init__(self, method: str, like: Any, rtol: float, atol: float) -> None:
-        scheme = getattr(from_scipy("integrate", "odeint"), method)
+        scheme = getattr(scipy_module("integrate", "odeint"), method)
         xp = raw_namespace(like)
         backend = xp.__backend__
         put: Callable[[Any], Any] = lambda x: xp.astype(backend.from_numpy(x.copy(), backend.device(like)), like.dtype)
@@ -351,7 +360,7 @@ class _Table:
         self.rtol, self.atol, self.xp = rtol, atol, xp
 
     def norm(self, x: Any, y: Any, other: Any) -> float:
-        """The root mean square of `x` in units of the error allowed to a state of the sizes of `y` and `other`."""
+        """The root mean square of `x` relative to the error allowed for the states `y` and `other`."""
         if 0 in x.shape:
             return 0.0
         xp = self.xp
@@ -359,29 +368,30 @@ class _Table:
         return float(xp.__backend__.to_numpy(xp.mean((x / allowed) ** 2))) ** 0.5
 
     def error(self, stages: Any, h: float, y: Any, new: Any) -> float:
+        """The estimated error of a step `h` from `y` to `new`, relative to the error allowed."""
         sizes = [self.norm(e @ stages, y, new) for e in self.errors]
         if len(sizes) == 1 or sizes[0] == 0:
             return abs(h) * sizes[0]
         return abs(h) * sizes[0] ** 2 / math.sqrt(sizes[0] ** 2 + 0.01 * sizes[1] ** 2)
 
     def first_step(self, flow: Flow, clock: _Clock, y: Tensor, slope: Tensor) -> float:
-        """Hairer, Norsett and Wanner, II.4: the step at which the error would be allowed if the solution went on as it begins."""
+        """The size of the first step, from the slope and the curvature at the start (Hairer, Norsett and Wanner, II.4)."""
         t, end = clock.numbers[:2]
         span, sign = abs(end - t), math.copysign(1.0, end - t)
         size, rate = self.norm(y._data, y._data, y._data), self.norm(slope._data, y._data, y._data)
         h = min(span, 1e-6 if size < 1e-5 or rate < 1e-5 else 0.01 * size / rate)
         with recording(False):
-            there = flow(wrap(clock.backend.from_scalar(t + sign * h, y._data)), wrap(y._data + sign * h * slope._data))
-        bend = self.norm(there._data - slope._data, y._data, y._data) / h
-        steep = max(rate, bend)
-        guess = max(1e-6, 1e-3 * h) if steep <= 1e-15 else (0.01 / steep) ** (1 / (self.order + 1))
+            next_slope = flow(wrap(clock.backend.from_scalar(t + sign * h, y._data)), wrap(y._data + sign * h * slope._data))
+        curvature = self.norm(next_slope._data - slope._data, y._data, y._data) / h
+        largest = max(rate, curvature)
+        guess = max(1e-6, 1e-3 * h) if largest <= 1e-15 else (0.01 / largest) ** (1 / (self.order + 1))
         return min(100 * h, guess, span)
 
 
 def _explicit(
     flow: Flow, y: Tensor, clock: _Clock, settings: _Settings, first: float | None = None, stops: _Stops | None = None
 ) -> list[Tensor]:
-    """The states at the times of the clock, by an embedded Runge-Kutta method; it notes in `stops` where steps ended."""
+    """The states at the times, by an embedded Runge-Kutta method; the ends of the steps are added to `stops`."""
     rows = [y]
     if len(clock.numbers) == 1:
         return rows
@@ -390,36 +400,36 @@ def _explicit(
     h = table.first_step(flow, clock, y, slope) if first is None else abs(first)
     for i in range(len(clock.numbers) - 1):
         ends: list[float] = []
-        y, slope, h = _cross(flow, table, clock, i, y, slope, h, settings.max_steps, ends)
+        y, slope, h = _interval(flow, table, clock, i, y, slope, h, settings.max_steps, ends)
         rows.append(y)
         if stops is not None:
             stops.append(ends)
     return rows
 
 
-def _cross(
+def _interval(
     flow: Flow, table: _Table, clock: _Clock, i: int, y: Tensor, slope: Tensor, h: float, max_steps: int, ends: list[float]
 ) -> tuple[Tensor, Tensor, float]:
-    """The state and its slope at the time of number i + 1, and the size of step to go on with."""
+    """The state and the slope at time i + 1, given those at time i, and the next step size."""
     t, end = clock.numbers[i : i + 2]
     sign, rejected = math.copysign(1.0, end - t), False
     for _ in range(max_steps):
         left = abs(end - t)
-        last = h > left * (1 - 1e-10)  # no step shall be left that is nothing but rounding
+        last = h > left * (1 - 1e-10)  # no step of the size of rounding must remain
         step = left if last else h
         if h < 10 * abs(math.nextafter(t, sign * math.inf) - t) or not h > 0:
             raise RuntimeError(
-                f"odeint: at t = {t:.6g} the step became too small to take ({h:.1e}): the solution blows up or is not a number "
-                "there, or rtol and atol ask for more than the dtype can give"
+                f"odeint: at t = {t:.6g} the step became too small to take ({h:.1e}): the solution diverges or is NaN there, or "
+                "rtol and atol are too small for the dtype"
             )
-        new, there, stages = _step(flow, table, clock, i, t, sign * step, y, slope)
+        new, next_slope, stages = _step(flow, table, clock, i, t, sign * step, y, slope)
         error = table.error(stages, step, y._data, new._data)
         if error < 1:
             factor = 10.0 if error == 0 else min(10.0, 0.9 * error ** (-1 / (table.order + 1)))
-            wish = step * (min(1.0, factor) if rejected else factor)
-            t, y, slope, rejected = end if last else t + sign * step, new, there, False
+            next_h = step * (min(1.0, factor) if rejected else factor)
+            t, y, slope, rejected = end if last else t + sign * step, new, next_slope, False
             ends.append(t)
-            h = max(wish, h) if last else wish  # a step that was cut short to end in time says little
+            h = max(next_h, h) if last else next_h  # the last step was shortened, so `next_h` may be too small
             if last:
                 return y, slope, h
         else:
@@ -434,36 +444,37 @@ def _cross(
 def _step(
     flow: Flow, table: _Table, clock: _Clock, i: int, t: float, h: float, y: Tensor, slope: Tensor
 ) -> tuple[Tensor, Tensor, Any]:
-    """One step: the new state, its slope, and the raw slopes of all stages, a row each."""
+    """One step: the new state, its slope, and the raw slopes of all stages, as the rows of a matrix."""
     xp = y.__array_namespace__()
     length, slopes = clock.length(i, h), [slope]
     for a, c in zip(table.a, table.c[1:]):
         slopes.append(flow(clock.at(i, t + c * h), y + length * (a @ xp.stack(slopes))))
     new = y + length * (table.b @ xp.stack(slopes))
     new = wrap(clock.backend.computed(new._data), new._node)
-    there = flow(clock.at(i, t + h), new)
-    there = wrap(clock.backend.computed(there._data), there._node)
-    return new, there, table.xp.stack([k._data for k in (*slopes, there)])
+    next_slope = flow(clock.at(i, t + h), new)
+    next_slope = wrap(clock.backend.computed(next_slope._data), next_slope._node)
+    return new, next_slope, table.xp.stack([k._data for k in (*slopes, next_slope)])
 
 
 def _by_scipy(flow: Flow, y: Tensor, clock: _Clock, settings: _Settings) -> list[Tensor]:
-    """The same by SciPy, on the host."""
+    """The states at the times, by SciPy on the host."""
     if len(clock.numbers) == 1:
         return [y]
     packing = Packing([y._data])
-    found = _solve_ivp(flow, y, (clock.numbers[0], clock.numbers[-1]), settings, t_eval=clock.numbers)
-    return [wrap(packing.from_host(row)) for row in found.y.T]
+    solution = _solve_ivp(flow, y, (clock.numbers[0], clock.numbers[-1]), settings, t_eval=clock.numbers)
+    return [wrap(packing.from_host(row)) for row in solution.y.T]
 
 
 def _solve_ivp(flow: Flow, y: Tensor, span: tuple[float, float], settings: _Settings, **options: Any) -> Any:
-    integrate = from_scipy("integrate", "odeint")
+    """The result of `scipy.integrate.solve_ivp`."""
+    integrate = scipy_module("integrate", "odeint")
     packing = Packing([y._data])
     time: Callable[[Any], Tensor] = lambda t: wrap(packing.backend.from_scalar(float(t), y._data))
     slope: Callable[..., Any] = lambda t, v: packing.to_host(flow(time(t), wrap(packing.from_host(v))))
-    given = {"method": settings.method, "rtol": settings.rtol, "atol": settings.atol, **options}
+    options = {"method": settings.method, "rtol": settings.rtol, "atol": settings.atol, **options}
     with recording(False):
-        found = integrate.solve_ivp(slope, span, packing.to_host(y), **given)
-    if not found.success:
-        after = found.t[-1] if found.t.size else span[0]
-        raise RuntimeError(f"odeint: {settings.method} failed after t = {after:.6g}: {found.message}")
-    return found
+        solution = integrate.solve_ivp(slope, span, packing.to_host(y), **options)
+    if not solution.success:
+        after = solution.t[-1] if solution.t.size else span[0]
+        raise RuntimeError(f"odeint: {settings.method} failed after t = {after:.6g}: {solution.message}")
+    return solution

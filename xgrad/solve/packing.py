@@ -1,4 +1,4 @@
-"""Several arrays as one flat vector of real numbers, on their own device or on the host."""
+"""`Packing`: several arrays as one flat vector of real numbers, on their own device or on the host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Packing"]
 
 
 class Packing:
-    """How raw arrays are laid out in one vector: in turn, each in row-major order, a complex one as its parts.
+    """The layout of raw arrays in one vector: one after the other in row-major order, complex ones as real and imaginary parts.
 
     The inner product of two vectors is the real part of that of the arrays, for which a pullback is the transpose.
     """
@@ -33,7 +33,7 @@ class Packing:
         self.size = sum(self.lengths)
 
     def pack(self, arrays: Sequence[Any]) -> Any:
-        """The vector of raw arrays, or of Tensors."""
+        """The vector of raw arrays or Tensors."""
         xp = _namespace(arrays[0])
         parts: list[Any] = []
         for x, twice in zip(arrays, self.complex):
@@ -42,11 +42,11 @@ class Packing:
         return flat[0] if len(flat) == 1 else xp.concat(flat)
 
     def unpack(self, vector: Any) -> list[Any]:
-        """The arrays again."""
+        """The arrays in a vector."""
         return self._unpack(vector, ())
 
     def unpack_rows(self, matrix: Any) -> list[Any]:
-        """The arrays in each row of a matrix, with the rows as their first axis."""
+        """The arrays in the rows of a matrix, stacked: the rows are their first axis."""
         return self._unpack(matrix, (matrix.shape[0],))
 
     def _unpack(self, vector: Any, rows: tuple[int, ...]) -> list[Any]:
@@ -65,14 +65,14 @@ class Packing:
         return x if x.dtype == dtype else xp.astype(x, dtype)
 
     def to_host(self, vector: Any) -> Any:
-        """A vector, raw or a Tensor without a graph, as a float64 NumPy array that may be written to."""
+        """A vector, raw or a Tensor, as a new float64 NumPy array."""
         import numpy
 
         data = vector._data if isinstance(vector, Tensor) else vector
         return numpy.array(self.backend.to_numpy(data), dtype=numpy.float64)
 
     def from_host(self, vector: Any) -> Any:
-        """A raw vector with the values of a NumPy array."""
+        """A NumPy array as a raw vector on the device."""
         import numpy
 
         moved = self.backend.from_numpy(numpy.array(vector, dtype=dtype_of(self.dtype).name), self.device)

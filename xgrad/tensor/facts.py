@@ -17,7 +17,7 @@ class Facts:
     __slots__: tuple[str, ...] = ()
     _data: Any
     _node: Any
-    _name: str | None
+    _name: Any
 
     @property
     def name(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from ..backend.find import raw_namespace
 from ..errors import GradientError
@@ -20,25 +20,7 @@ class Gradients(Facts):
 
     __slots__: tuple[str, ...] = ()
     _view: Any
-
-    @property
-    def grad(self) -> Self | None:
-        """The gradient that `backward` left here: a Tensor of this shape and dtype, or None."""
-        if self._node is None:
-            return None
-        if self.is_leaf:
-            return cast("Self | None", self._node.grad)
-        return None if self._node.notes is None else self._node.notes.grad
-
-    @grad.setter
-    def grad(self, value: Any) -> None:
-        if self._node is None or not self.is_leaf:
-            raise GradientError("x.grad = v: only a leaf that requires grad has a gradient to set")
-        if value is not None:
-            value = value if isinstance(value, xg.Tensor) else xg.Tensor(value)
-            if value.shape != self.shape or value.dtype != self.dtype:
-                raise ValueError(f"x.grad = v: v is {value.shape} {value.dtype.name}, but x is {self.shape} {self.dtype.name}")
-        self._node.grad = value
+    grad: Any  # a property of Tensor
 
     @property
     def requires_grad(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 from ..backend.dtypes import Array
 from ..backend.find import backend_of, is_numpy_scalar
@@ -11,7 +11,7 @@ from ..errors import GradientError
 from ..graph import views
 from ..graph.annotations import ARRAY
 from ..graph.names import public
-from ..graph.node import Node
+from ..graph.node import Leaf, Node
 from .functions import Functions
 from .operators import Operators
 from .writing import Writing
@@ -79,6 +79,25 @@ class Tensor(Operators, Functions, Writing):
         self._data, self._node, self._view, self._name = data, None, None, name
         if requires_grad:
             self.requires_grad_()
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` left here: a Tensor of this shape and dtype, or None."""
+        if self._node is None:
+            return None
+        if self.is_leaf:
+            return cast(Leaf, self._node).grad
+        return None if self._node.notes is None else self._node.notes.grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if self._node is None or not self.is_leaf:
+            raise GradientError("x.grad = v: only a leaf that requires grad has a gradient to set")
+        if value is not None:
+            value = value if isinstance(value, Tensor) else Tensor(value)
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise ValueError(f"x.grad = v: v is {value.shape} {value.dtype.name}, but x is {self.shape} {self.dtype.name}")
+        cast(Leaf, self._node).grad = value
 
 
 public(Tensor)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
-from ..backend.dtypes import check_fits
-from ..backend.find import raw_namespace
 from ..errors import GradientError
 from ..graph import memory, views
 from ..graph.names import xg
@@ -17,32 +15,9 @@ __all__ = ["Writing"]
 
 
 class Writing(Leaving):
-    """``x[key]``, ``x[key] = v``, ``x += y``, ``x.data = v``."""
+    """``x[key]``, ``x[key] = v``, ``x += y``."""
 
     __slots__: tuple[str, ...] = ()
-
-    @property
-    def data(self) -> Any:
-        """The backend's array itself, without a copy. Writing into it is not recorded; see `guard_writes`."""
-        array = raw_namespace(self._data).__backend__.as_array(self._data)
-        if array is not self._data:
-            memory.assign(self, array)
-        return array
-
-    @data.setter
-    def data(self, value: Any) -> None:
-        if isinstance(value, xg.Tensor):
-            value._refuse("x.data = v")
-            value = value._data
-        if value is self._data:  # `x.data -= ...` wrote in place and now hands the same array back
-            memory.mark(value, memory.next_age())
-            return
-        if hasattr(value, "shape") and hasattr(value, "dtype"):
-            check_fits("x.data = v", value.dtype, self.dtype)
-        new = xg.Tensor(value, dtype=self.dtype, device=self.device)
-        if new.shape != self.shape and self._node is not None:
-            raise ValueError(f"x.data = v: v has shape {new.shape} but x, which requires grad, has shape {self.shape}")
-        memory.assign(self, new._data)
 
     def __iadd__(self, other: Any, /) -> Self:
         return self._rebind("+=", xg.add(self, other))

@@ -1,8 +1,7 @@
-"""`custom_vjp` and `custom_jvp`: functions that bring derivatives of their own.
+"""`custom_vjp` and `custom_jvp`: functions with derivative rules written by the user.
 
-A call of such a function is one node of the graph, whatever it does inside. Its rule is run on Tensors, which are
-recorded when a graph of the gradient is wanted, so that it has derivatives of any order if it is made of xgrad's
-functions.
+A call of such a function is one node of the graph, whatever the function does inside. Its rule runs on Tensors, recorded if a
+graph of the gradient is needed: a rule made of xgrad's functions has derivatives of any order.
 """
 
 from __future__ import annotations
@@ -23,27 +22,27 @@ from ..graph.declare import Op
 from ..graph.recording import interpreters, mode, recording
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
-from .call import dtype_name, is_number, kind_of, nested, renewed, walk, zeros
-from .custom_in_vmap import Lowered, is_lowered, level
-from .transformed import named
+from .call import dtype_name, fresh_input, is_number, nested, pull, type_name, zeros
+from .custom_in_vmap import CallOnBatch, has_inner_graph, lift_to_same_level
+from .transformed import importable_name
 
 __all__ = ["custom_jvp", "custom_vjp"]
 
 
 class _Custom:
-    """A function with a rule of its own, and how a call of it is recorded."""
+    """A function with a rule of its own: the base of `custom_vjp` and `custom_jvp`."""
 
-    def __init__(self, f: Callable[..., Any], what: str) -> None:
+    def __init__(self, f: Callable[..., Any], decorator: str) -> None:
         functools.update_wrapper(self, f)
         self.f, self.name = f, getattr(f, "__name__", "the function")
         try:
             self.signature: inspect.Signature | None = inspect.signature(f)
-        except (TypeError, ValueError):  # some functions written in C tell nothing
+        except (TypeError, ValueError):  # some functions written in C have none
             self.signature = None
         for p in self.signature.parameters.values() if self.signature else ():
             if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD):
                 raise TypeError(
-                    f"{what}: {self.name} has the keyword-only parameter {p.name!r}, for which a rule has no place; let it be "
+                    f"{decorator}: {self.name} has the keyword-only parameter {p.name!r}, which a rule cannot take; let it be "
                     "given by position too"
                 )
         self.op: Op[..., Any] = Op(lambda xp, *arrays, call: arrays)
@@ -57,10 +56,10 @@ class _Custom:
         return f"<{type(self).__name__} {self.name}>"
 
     def __reduce__(self) -> Any:
-        return named(self) or (type(self), (self.f,), self.rules())
+        return importable_name(self) or (type(self), (self.f,), self.rules())
 
     def rules(self) -> dict[str, Any]:
-        """Those that were declared."""
+        """The rules that were declared, by name, for pickling."""
         raise NotImplementedError
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -71,82 +70,87 @@ class _Custom:
         elif options:
             raise TypeError(f"{self.name}: give all arguments by position")
         if not mode.get():
-            return self.untracked(args)
+            return self.unrecorded(args)
         if interpreters.get():
-            args = level(args)
+            args = lift_to_same_level(args)
         arguments = Arguments(args)
         if arguments.tracked:
             return self.record(arguments)
-        return Lowered(self, args)() if interpreters.get() and is_lowered(args) else self.untracked(args)
+        return CallOnBatch(self, args)() if interpreters.get() and has_inner_graph(args) else self.unrecorded(args)
 
-    def untracked(self, args: Sequence[Any]) -> Any:
-        """What the function returns, of the kinds that a call in a graph returns: Tensors, if an argument is one."""
+    def unrecorded(self, args: Sequence[Any]) -> Any:
+        """The result of the function, of the types that a recorded call returns: Tensors if an argument is one."""
         result = self.f(*args)
-        given = [x for arg in args for x in flatten(arg)[0] if isinstance(x, Tensor)]
-        if not given:
+        tensors = [x for arg in args for x in flatten(arg)[0] if isinstance(x, Tensor)]
+        if not tensors:
             return result
         leaves, structure = flatten(result)
-        cls = class_of(given)
-        return structure.unflatten([self.tensor(y, given[0], cls) for y in leaves])
+        cls = class_of(tensors)
+        return structure.unflatten([self.tensor(y, tensors[0], cls) for y in leaves])
 
     def tensor(self, y: Any, like: Tensor, cls: type[Tensor] = Tensor) -> Any:
-        """`y` as a Tensor, if it is an array, or a number of NumPy's, which its functions return for 0-d arrays."""
+        """`y` as a Tensor if it is an array or a floating NumPy scalar; else `y`."""
         y = self.number(y, like)
         return wrap(y, None, cls) if not isinstance(y, Tensor) and backend_of(y) is not None else y
 
     def number(self, y: Any, like: Tensor) -> Any:
-        """`y`, or a Tensor beside `like` if it is a floating number of NumPy's."""
+        """`y` as a Tensor on the backend and device of `like` if it is a floating NumPy scalar; else `y`."""
         if not is_numpy_scalar(y) or y.dtype.kind not in "fc":
             return y
         backend = raw_namespace(like._data).__backend__
         return wrap(backend.from_python(y.item(), dtype_of(y.dtype), like.device))
 
     def record(self, arguments: Arguments) -> Any:
+        """The result of a call, recorded as one node."""
         raise NotImplementedError
 
-    def lower(self, on_batch: Any, call: Lowered) -> None:
-        """Give `on_batch`, which is `self` in a graph outside of a batch, its rule."""
+    def declare_on_batch(self, on_batch: Any, call: CallOnBatch) -> None:
+        """Declare the rules of `on_batch`, the function that runs `self` on payloads: those of `call`."""
         raise NotImplementedError
 
     def outputs(self, arguments: Arguments, ys: Sequence[Tensor], at: Sequence[int]) -> list[Any]:
-        """The arrays of the floating outputs; in a batch, with a graph inside that knows of the rule."""
+        """The raw arrays of the floating results; within `vmap`, payloads in a graph get their rule there too."""
         args = arguments.rebuild(arguments.detached())
-        if not interpreters.get() or not is_lowered(args):
+        if not interpreters.get() or not has_inner_graph(args):
             return [ys[k]._data for k in at]
-        made = flatten(Lowered(self, args)())[0]
-        return [made[k]._data for k in at]
+        leaves = flatten(CallOnBatch(self, args)())[0]
+        return [leaves[k]._data for k in at]
 
-    def results(self, what: str, result: Any, like: Tensor) -> tuple[list[Any], Structure, list[int]]:
-        """The leaves of what `what` returned, Tensors for floating arrays; their structure; and where these are."""
+    def results(self, source: str, result: Any, like: Tensor) -> tuple[list[Any], Structure, list[int]]:
+        """The leaves of `result`, with Tensors for arrays, its structure, and the indices of the floating leaves.
+
+        `source` is the name, in messages, of the function that returned it.
+        """
         leaves, structure = flatten(result)
         at = []
         for k, y in enumerate(leaves):
             y = self.tensor(y, like)
             if isinstance(y, (float, complex)):
                 raise TypeError(
-                    f"{self.name}: {what} returned the {kind_of(y)} {y}, which carries no gradient; return a Tensor, for "
+                    f"{self.name}: {source} returned the {type_name(y)} {y}, which carries no gradient; return a Tensor, for "
                     "example xgrad.asarray(y)"
                 )
             leaves[k] = y
             if isinstance(y, Tensor) and inexact(y._data):
                 at.append(k)
-        self.refuse_captured(what, leaves)
+        self.refuse_captured(source, leaves)
         if not at:
-            raise TypeError(f"{self.name}: {what} returned no floating Tensor or array, so it has no derivative")
+            raise TypeError(f"{self.name}: {source} returned no floating Tensor or array, so it has no derivative")
         return leaves, structure, at
 
-    def refuse_captured(self, what: str, leaves: Sequence[Any]) -> None:
+    def refuse_captured(self, source: str, leaves: Sequence[Any]) -> None:
+        """Raise if one of `leaves`, which `source` returned, depends on a captured tensor."""
         for y in leaves:
             if isinstance(y, Tensor) and y._node is not None:
                 raise GradientError(
-                    f"{self.name}: {what} used a tensor that requires grad and is not among the arguments "
+                    f"{self.name}: {source} used a tensor that requires grad and is not among the arguments "
                     f"({y._node.name} at {y._node.line}); its gradient would be lost: make it an argument, or use "
                     "xgrad.stop_gradient"
                 )
 
 
 class Arguments:
-    """The arguments of a call, taken apart: some of their tensors are tracked."""
+    """The arguments of a call, flattened. `tracked` are the indices of the Tensors that are part of a graph."""
 
     def __init__(self, args: Sequence[Any]) -> None:
         parts = [flatten(arg) for arg in args]
@@ -158,58 +162,62 @@ class Arguments:
         self.cls = class_of(self.leaves)
         self.arrays = [self.leaves[k]._data for k in self.tracked]
         for k in self.tracked:
-            self.leaves[k] = None  # the graph keeps of them what the rule needs
+            self.leaves[k] = None  # the node saves those that the rule needs
 
     def detached(self) -> list[Any]:
-        """The leaves, as tensors of their own that no gradient flows through."""
+        """The leaves, with new Tensors without a graph."""
         return self.filled([wrap(array) for array in self.arrays])
 
     def filled(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """The leaves, with `tensors` where tracked ones were."""
+        """The leaves, with `tensors` in place of the tracked ones."""
         leaves = [wrap(x._data) if isinstance(x, Tensor) else x for x in self.leaves]
         for k, x in zip(self.tracked, tensors):
             leaves[k] = x
         return leaves
 
     def rebuild(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments, made of such leaves."""
+        """The arguments, made of `leaves`."""
         return tuple(nested(self.structures, leaves))
 
 
 def _tensors(arrays: Sequence[Any]) -> list[Tensor]:
-    """Raw arrays as Tensors, each an object of its own; Tensors keep their place in the graph."""
+    """Raw arrays or Tensors as new Tensor objects; Tensors keep their node."""
     return [wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x) for x in arrays]
 
 
-def _checked(name: str, what: str, v: Any, of: str, shape: Any, dtype: Any, record: bool) -> Tensor:
-    """The cotangent or tangent `v`, returned by a user's rule, as a Tensor, after a look at its shape and dtype."""
+def _checked(name: str, role: str, v: Any, of: str, shape: Any, dtype: Any, record: bool) -> Tensor:
+    """The cotangent or tangent `v` that a user's rule returned, as a Tensor; raises if its shape or dtype is wrong."""
     data = v._data if isinstance(v, Tensor) else v
     if shape == () and (is_number(v) or type(v) is int):
-        raise TypeError(f"{name}: {what} of {of} is the {kind_of(v)} {v}; return a Tensor, such as xgrad.zeros_like(x)")
+        raise TypeError(f"{name}: {role} of {of} is the {type_name(v)} {v}; return a Tensor, such as xgrad.zeros_like(x)")
     if not isinstance(v, Tensor) and backend_of(v) is None:
-        raise TypeError(f"{name}: {what} of {of} is a {kind_of(v)}, but must be a Tensor")
+        raise TypeError(f"{name}: {role} of {of} is a {type_name(v)}, but must be a Tensor")
     if tuple(data.shape) != tuple(shape):
-        raise ValueError(f"{name}: {what} of {of} has shape {tuple(data.shape)}, but must have {tuple(shape)} as that has")
+        raise ValueError(
+            f"{name}: {role} of {of} has shape {tuple(data.shape)}, but {of} has shape {tuple(shape)}; they must be equal"
+        )
     if data.dtype != dtype:
-        told = str(dtype).rpartition(".")[2]
-        raise TypeError(f"{name}: {what} of {of} is of dtype {dtype_name(data)}, but must be of {told} as that is")
+        expected = str(dtype).rpartition(".")[2]
+        raise TypeError(
+            f"{name}: {role} of {of} is of dtype {dtype_name(data)}, but {of} is of dtype {expected}; they must be equal"
+        )
     if record and not isinstance(v, Tensor):
         raise GradientError(
-            f"{name}: {what} of {of} is a raw array, which no further derivative can see through; compute it from Tensors "
+            f"{name}: {role} of {of} is a raw array, which no further derivative can see through; compute it from Tensors "
             "with xgrad's functions"
         )
     return v if isinstance(v, Tensor) else wrap(v)
 
 
 def _has_derivative(x: Any) -> bool:
-    """Whether a residual is an array that may depend on the arguments, and is none of them."""
+    """Whether the residual `x` is a floating array or Tensor, which may depend on the arguments."""
     if isinstance(x, Tensor):
         return inexact(x._data)
     return not is_numpy_scalar(x) and backend_of(x) is not None and inexact(x)
 
 
-def _no_change(x: Any) -> Any:
-    """The tangent of an argument that is held fixed: zero, or None for what has no tangent."""
+def _zero_tangent(x: Any) -> Any:
+    """The tangent of an argument that is held fixed: zeros, or None if it is not floating."""
     if is_number(x):
         return 0.0
     data = x._data if isinstance(x, Tensor) else x
@@ -224,29 +232,29 @@ def _no_change(x: Any) -> Any:
 class custom_vjp(_Custom):  # noqa: N801  (a decorator)
     """A function whose pullback you write yourself: ``f.defvjp(fwd, bwd)``.
 
-    Use it where the derivative of the parts is not the derivative you want: it is unstable, costly, goes through code
-    that xgrad cannot see, or solves an equation.
+    Use it where the derivative of the function's own ops is unstable or costly, where the function runs code that xgrad cannot
+    see, or where it solves an equation.
 
     Parameters
     ----------
     f : callable
         A function of positional arguments: Tensors, containers of them (see `xgrad.tree`), and anything else, which has no
-        derivative. It returns floating Tensors or arrays, or a container of them. It may compute with whatever it likes.
+        derivative. It returns floating Tensors or arrays, or a container of them. It may compute with any library.
 
     Raises
     ------
     TypeError
         If `f` has keyword-only parameters.
     GradientError
-        When a gradient is wanted before `defvjp` was called; when `f` captured a tensor that requires grad, instead of
+        When a gradient is asked for before `defvjp` was called; when `f` captured a tensor that requires grad, instead of
         taking it as an argument.
     TypeError, ValueError
-        When a rule returns another structure, shape or dtype than it must; the message names the function.
+        When a rule returns the wrong structure, shape or dtype; the message names the function.
 
     See Also
     --------
     custom_jvp : write the tangent instead; `xgrad.op` makes an op with one rule for each argument
-    xgrad.testing.check_grads : is it right?
+    xgrad.testing.check_grads : compares a derivative with finite differences
 
     Examples
     --------
@@ -270,25 +278,25 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
         super().__init__(f, "custom_vjp")
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[[Any, Any], Any]) -> None:
-        """Say what the derivative is.
+        """Declare the derivative.
 
         Parameters
         ----------
         fwd : callable
-            Takes the arguments of the function; returns a pair of its result, and residuals: whatever `bwd` needs, in a
-            container. What is not among them is not kept. It runs on tensors that do not require grad.
+            Takes the arguments of the function, and returns a pair of its result and the residuals: a container of all that
+            `bwd` needs. Nothing else is kept. It runs on tensors that do not require grad.
         bwd : callable
-            Takes the residuals, and the cotangent of the result in its structure; returns a tuple with a cotangent for each
-            argument, of that argument's structure, shapes and dtypes. None stands for zero, and for what has no derivative.
-            Made of xgrad's functions it has derivatives of any order itself.
+            Takes the residuals and the cotangent of the result, which has its structure. Returns a tuple with a cotangent for
+            each argument, of that argument's structure, shapes and dtypes; None stands for zero, and for what has no
+            derivative. If it is made of xgrad's functions, it has derivatives of any order.
 
         Notes
         -----
-        For a second derivative residuals are functions of the arguments too. Arguments and results among them are put back
-        into the graph; if there are other floating tensors, `fwd` is run once more, recorded.
+        In a second derivative residuals are functions of the arguments too. Arguments and results among them get their places
+        in the graph; if there are other floating tensors, `fwd` is called again and recorded.
         """
         if not callable(fwd) or not callable(bwd):
-            raise TypeError(f"{self.name}: defvjp takes two functions, fwd and bwd, not {kind_of(fwd)} and {kind_of(bwd)}")
+            raise TypeError(f"{self.name}: defvjp takes two functions, fwd and bwd, not {type_name(fwd)} and {type_name(bwd)}")
         self.fwd, self.bwd = fwd, bwd
 
     def rules(self) -> dict[str, Any]:
@@ -296,35 +304,39 @@ class custom_vjp(_Custom):  # noqa: N801  (a decorator)
 
     def record(self, arguments: Arguments) -> Any:
         if self.fwd is None:
-            raise GradientError(f"{self.name} has no derivative yet: say what it is with {self.name}.defvjp(fwd, bwd)")
+            raise GradientError(f"{self.name} has no derivative yet: declare it with {self.name}.defvjp(fwd, bwd)")
         state = random.get_state()
-        given = arguments.detached()
+        leaves = arguments.detached()
         with recording(mode.get()):
-            result, residuals = self._pair(self.fwd(*arguments.rebuild(given)))
-        ys, structure, at = self.results("fwd", result, given[arguments.tracked[0]])
-        inputs = [given[k] for k in arguments.tracked]
+            result, residuals = self.check_pair(self.fwd(*arguments.rebuild(leaves)))
+        ys, structure, at = self.results("fwd", result, leaves[arguments.tracked[0]])
+        inputs = [leaves[k] for k in arguments.tracked]
         data = self.outputs(arguments, ys, at)
         call = _Backward(self, arguments, state, structure, len(ys), at, residuals, inputs, [ys[k] for k in at])
         self.refuse_captured("fwd", call.leaves)
-        kept = [x if call.reruns or k in call.arguments.values() else None for k, x in enumerate(arguments.arrays)]
-        y = tuple(data) if call.outputs else None
-        inputs = arguments.arrays
-        arguments.arrays = []
-        for k, out in zip(at, record(self.op, arguments.nodes, (kept, call, y, None), tuple(data), inputs, arguments.cls)[0]):
+        saved = [x if call.reruns or k in call.from_arguments.values() else None for k, x in enumerate(arguments.arrays)]
+        y = tuple(data) if call.from_outputs else None
+        arrays, arguments.arrays = arguments.arrays, []
+        for k, out in zip(at, record(self.op, arguments.nodes, (saved, call, y, None), tuple(data), arrays, arguments.cls)[0]):
             ys[k] = out
         return structure.unflatten(ys)
 
-    def lower(self, on_batch: Any, call: Lowered) -> None:
+    def declare_on_batch(self, on_batch: Any, call: CallOnBatch) -> None:
         on_batch.defvjp(call.forward, call.backward)
 
-    def _pair(self, result: Any) -> tuple[Any, Any]:
+    def check_pair(self, result: Any) -> tuple[Any, Any]:
+        """What `fwd` returned; raises if it is not a pair."""
         if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(f"{self.name}: fwd must return a pair (result, residuals), not {kind_of(result)}")
+            raise TypeError(f"{self.name}: fwd must return a pair (result, residuals), not {type_name(result)}")
         return result
 
 
 class _Backward:
-    """What the node of a call of a `custom_vjp` keeps, and its rule."""
+    """What the node of a call of a `custom_vjp` saves, and its rule.
+
+    Residuals that are arguments or results of the call are saved by the node: `from_arguments` and `from_outputs` map their
+    index among the residuals to that among those. `reruns` says whether a second derivative must call `fwd` again.
+    """
 
     def __init__(
         self,
@@ -338,16 +350,16 @@ class _Backward:
         inputs: list[Tensor],
         outputs: list[Tensor],
     ) -> None:
-        self.function, self.given, self.state = function, arguments, state
+        self.function, self.arguments, self.state = function, arguments, state
         self.structure, self.count, self.at = structure, count, at
         self.leaves, self.residuals = flatten(residuals)
-        places = {id(x): k for k, x in reversed(list(enumerate(inputs)))}
-        made = {id(y): k for k, y in reversed(list(enumerate(outputs)))}
+        input_at = {id(x): k for k, x in reversed(list(enumerate(inputs)))}
+        output_at = {id(y): k for k, y in reversed(list(enumerate(outputs)))}
         ids = [id(r) for r in self.leaves]
-        self.arguments = {i: places[r] for i, r in enumerate(ids) if r in places}
-        self.outputs = {i: made[r] for i, r in enumerate(ids) if r in made and r not in places}
-        for i in (*self.arguments, *self.outputs):
-            self.leaves[i] = None  # the node saved it, or its output did
+        self.from_arguments = {i: input_at[r] for i, r in enumerate(ids) if r in input_at}
+        self.from_outputs = {i: output_at[r] for i, r in enumerate(ids) if r in output_at and r not in input_at}
+        for i in (*self.from_arguments, *self.from_outputs):
+            self.leaves[i] = None  # saved by the node
         self.once = is_once(function.bwd)
         self.reruns = not self.once and any(map(_has_derivative, self.leaves))
 
@@ -359,15 +371,15 @@ class _Backward:
             detach: Callable[[Any], Any] = lambda v: None if v is None else wrap(v._data)
             with recording(False):
                 residuals = self._residuals([*map(detach, arrays)], [*map(detach, y)] if y else None, False)
-                found = self._pulled([wrap(v._data) for v in g], residuals, False)
-            return sealed(self.function.name, found, [*g, *arrays, *(y or ())])
+                cotangents = self._pulled([wrap(v._data) for v in g], residuals, False)
+            return sealed(self.function.name, cotangents, [*g, *arrays, *(y or ())])
         starts, leaves = followed(g), self._residuals(arrays, y, True)
-        kept = {i: x for i, x in enumerate(leaves) if isinstance(x, Tensor) and x._node is not None}
-        again = replayed(lambda gs, xs: self._pulled(gs, [*map(dict(zip(kept, xs)).get, range(len(leaves)), leaves)], True))
-        found = self._pulled(starts, leaves, True)
-        names = [f"bwd's cotangent of {name}" for name in self._tracked_names()]
-        look(self.function.name, found, names, starts, "the cotangent", list(kept.values()), again, self._advice())
-        return found
+        linked = {i: x for i, x in enumerate(leaves) if isinstance(x, Tensor) and x._node is not None}
+        again = replayed(lambda gs, xs: self._pulled(gs, [*map(dict(zip(linked, xs)).get, range(len(leaves)), leaves)], True))
+        cotangents = self._pulled(starts, leaves, True)
+        names = [f"bwd's cotangent of {self.arguments.names[k]}" for k in self.arguments.tracked]
+        look(self.function.name, cotangents, names, starts, "the cotangent", list(linked.values()), again, self._advice())
+        return cotangents
 
     def _advice(self) -> str:
         return (
@@ -375,31 +387,28 @@ class _Backward:
             "xgrad.once_differentiable(bwd))"
         )
 
-    def _tracked_names(self) -> list[str]:
-        return [self.given.names[k] for k in self.given.tracked]
-
     def _residuals(self, arrays: Sequence[Any], y: Sequence[Any] | None, record: bool) -> list[Any]:
-        """The leaves of what `bwd` gets; in their places in the graph, if `record`."""
+        """The leaves of the residuals for `bwd`; with `record`, in their places in the graph."""
         leaves = list(self.leaves)
         if record and self.reruns:
-            leaves = self._again(_tensors(arrays))
+            leaves = self._rerun(_tensors(arrays))
             if mode.get():
-                self._look_at_constants(leaves, arrays)
-        for i, k in self.arguments.items():
+                self._check_constants(leaves, arrays)
+        for i, k in self.from_arguments.items():
             leaves[i] = _tensors([arrays[k]])[0]
-        for i, k in self.outputs.items():
+        for i, k in self.from_outputs.items():
             leaves[i] = _tensors([(y or ())[k]])[0]
         return leaves
 
-    def _look_at_constants(self, leaves: Sequence[Any], arrays: Sequence[Any]) -> None:
-        """Raise if a residual that is no part of the graph changes with the arguments."""
+    def _check_constants(self, leaves: Sequence[Any], arrays: Sequence[Any]) -> None:
+        """Raise if a residual that is not part of the graph changes with the arguments."""
         fixed = [i for i, x in enumerate(leaves) if _has_derivative(x) and not (isinstance(x, Tensor) and x._node is not None)]
         if not any(leaves[i] is not self.leaves[i] for i in fixed):
             return
         try:
             with recording(False):
-                moved = self._again([nearby(x) for x in _tensors(arrays)])
-        except Exception:  # which may be no arguments for it
+                moved = self._rerun([nearby(x) for x in _tensors(arrays)])
+        except Exception:  # fwd may not be defined there
             return
         for i in fixed:
             if changed(leaves[i], moved[i]):
@@ -409,39 +418,39 @@ class _Backward:
                 )
 
     def _pulled(self, g: Sequence[Tensor], leaves: Sequence[Any], record: bool) -> list[Any]:
-        """What `bwd` returns, given Tensors: a cotangent for each tracked array."""
+        """The cotangents of the tracked arguments that `bwd` returns, given the Tensors `g` and residuals."""
         name = self.function.name
         cotangents: list[Any] = [None] * self.count
         for k, v in zip(self.at, g):
             cotangents[k] = v
         assert self.function.bwd is not None
-        found = self.function.bwd(self.residuals.unflatten(leaves), self.structure.unflatten(cotangents))
-        structures = self.given.structures
-        if not isinstance(found, tuple) or len(found) != len(structures):
-            told = f"a tuple of {len(found)}" if isinstance(found, tuple) else f"a {kind_of(found)}"
+        returned = self.function.bwd(self.residuals.unflatten(leaves), self.structure.unflatten(cotangents))
+        structures = self.arguments.structures
+        if not isinstance(returned, tuple) or len(returned) != len(structures):
+            actual = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else f"a {type_name(returned)}"
             raise TypeError(
-                f"{name}: bwd must return a tuple of {len(structures)}, a cotangent or None for each argument, not {told}"
+                f"{name}: bwd must return a tuple of {len(structures)}, a cotangent or None for each argument, not {actual}"
             )
         parts: list[Any] = []
-        for i, (part, structure) in enumerate(zip(found, structures)):
+        for i, (part, structure) in enumerate(zip(returned, structures)):
             parts += structure.flatten_up_to(part, f"{name}: bwd's cotangent of argument {i}")
         xp = g[0].__array_namespace__() if record else raw_namespace(g[0]._data)
         like = g[0] if record else g[0]._data
         out = []
-        for k, node in zip(self.given.tracked, self.given.nodes):
+        for k, node in zip(self.arguments.tracked, self.arguments.nodes):
             if parts[k] is None:
                 out.append(xp.new_zeros(like, node.shape, dtype=node.dtype))
             else:
                 part = self.function.number(parts[k], g[0])
-                v = _checked(name, "bwd's cotangent", part, self.given.names[k], node.shape, node.dtype, record)
+                v = _checked(name, "bwd's cotangent", part, self.arguments.names[k], node.shape, node.dtype, record)
                 out.append(v if record else v._data)
         return out
 
-    def _again(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """The residuals as functions of the arguments."""
+    def _rerun(self, tensors: Sequence[Tensor]) -> list[Any]:
+        """The residuals that `fwd` returns for `tensors`, with the random numbers of the first call."""
         assert self.function.fwd is not None
         with random.replaying(self.state):
-            _, residuals = self.function._pair(self.function.fwd(*self.given.rebuild(self.given.filled(tensors))))
+            _, residuals = self.function.check_pair(self.function.fwd(*self.arguments.rebuild(self.arguments.filled(tensors))))
         leaves, structure = flatten(residuals)
         if structure != self.residuals:
             raise GradientError(f"{self.function.name}: fwd returned other residuals when it was called again")
@@ -452,7 +461,7 @@ class _Backward:
 
 
 class custom_jvp(_Custom):  # noqa: N801  (a decorator)
-    """A function whose tangent you write yourself: ``@f.defjvp``. Reverse mode is the transpose of it.
+    """A function whose tangent you write yourself: ``@f.defjvp``. Reverse mode is its transpose.
 
     Parameters
     ----------
@@ -485,18 +494,18 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
 
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f, "custom_jvp")
-        self.op.jvp(arrays=lambda t, arrays, call: call.pushed(t, arrays))
+        self.op.jvp(arrays=lambda t, arrays, call: call.push(t, arrays))
 
     def defjvp(self, rule: Callable[[tuple[Any, ...], tuple[Any, ...]], Any]) -> Callable[..., Any]:
-        """Say what the derivative is; a decorator too.
+        """Declare the derivative; a decorator too.
 
         Parameters
         ----------
         rule : callable
-            ``rule(primals, tangents)``, two tuples with an entry for each argument; returns a pair of the result and its
-            tangent, of the result's structure, shapes and dtypes. It is linear in the tangents, and made of xgrad's
-            functions. Tangents have the structure of their argument: zeros for what does not change, and None for what is
-            not floating.
+            ``rule(primals, tangents)`` takes two tuples with an entry for each argument, and returns a pair of the result and
+            its tangent, which has the structure, shapes and dtypes of the result. It must be linear in the tangents, and made
+            of xgrad's functions. A tangent has the structure of its argument: zeros for what is held fixed, and None for what
+            is not floating.
 
         Returns
         -------
@@ -504,7 +513,7 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
             `rule`.
         """
         if not callable(rule):
-            raise TypeError(f"{self.name}: defjvp takes a function of primals and tangents, not a {kind_of(rule)}")
+            raise TypeError(f"{self.name}: defjvp takes a function of primals and tangents, not a {type_name(rule)}")
         self.rule = rule
         return rule
 
@@ -513,12 +522,12 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
 
     def record(self, arguments: Arguments) -> Any:
         if self.rule is None:
-            raise GradientError(f"{self.name} has no derivative yet: say what it is with {self.name}.defjvp(rule)")
+            raise GradientError(f"{self.name} has no derivative yet: declare it with {self.name}.defjvp(rule)")
         state = random.get_state()
         with recording(mode.get()):
-            given = arguments.detached()
-            result = self.f(*arguments.rebuild(given))
-        ys, structure, at = self.results("it", result, given[arguments.tracked[0]])
+            leaves = arguments.detached()
+            result = self.f(*arguments.rebuild(leaves))
+        ys, structure, at = self.results("it", result, leaves[arguments.tracked[0]])
         data = self.outputs(arguments, ys, at)
         arrays, arguments.arrays = arguments.arrays, []
         call = _Transposed(self, arguments, state, structure, at, [(v.shape, v.dtype) for v in data])
@@ -528,74 +537,75 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
             ys[k] = out
         return structure.unflatten(ys)
 
-    def lower(self, on_batch: Any, call: Lowered) -> None:
-        on_batch.defjvp(call.pushed)
+    def declare_on_batch(self, on_batch: Any, call: CallOnBatch) -> None:
+        on_batch.defjvp(call.push)
 
-    def no_change(self, x: Any) -> Any:
-        return _no_change(x)
+    def zero_tangent(self, x: Any) -> Any:
+        """See `_zero_tangent`."""
+        return _zero_tangent(x)
 
 
 class _Transposed:
-    """What the node of a call of a `custom_jvp` keeps, and its rule."""
+    """What the node of a call of a `custom_jvp` saves, and its rules."""
 
     def __init__(
         self, function: custom_jvp, arguments: Arguments, state: Any, structure: Structure, at: list[int], facts: list[Any]
     ) -> None:
-        self.function, self.given, self.state = function, arguments, state
+        self.function, self.arguments, self.state = function, arguments, state
         self.structure, self.at, self.facts = structure, at, facts
 
     def pull(self, g: Sequence[Any], arrays: Sequence[Any], y: None) -> list[Any]:
         record, name = isinstance(g[0], Tensor), self.function.name
         once = is_once(self.function.rule)
         primals = [wrap(x._data) for x in _tensors(arrays)] if once else _tensors(arrays)
-        # Any tangents will do, but zeros would not tell whether a rule lost them.
-        ts = [renewed(name, "", wrap(raw_namespace(x._data).ones_like(x._data))) for x in primals]
+        # Any tangents would do: the rule is linear in them. With zeros, `look` could not see a rule that loses them.
+        ts = [fresh_input(name, "", wrap(raw_namespace(x._data).ones_like(x._data))) for x in primals]
         with recording(mode.get() or True):
-            found = self._looked(primals, [wrap(t._data, t._node) for t in ts], record and not once)
-        back = walk(found, _tensors(g), ts, retain=False, record=record and not once)
+            changes = self._checked_tangents(primals, [wrap(t._data, t._node) for t in ts], record and not once)
+        cotangents = pull(changes, _tensors(g), ts, retain=False, record=record and not once)
         if once and record:
-            return sealed(name, back, [*g, *arrays])
-        return [v if record else v._data for v in back]
+            return sealed(name, cotangents, [*g, *arrays])
+        return [v if record else v._data for v in cotangents]
 
-    def pushed(self, t: Sequence[Any], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    def push(self, t: Sequence[Any], arrays: Sequence[Any]) -> tuple[Any, ...]:
         record = isinstance(t[0], Tensor)
         primals, tangents = _tensors(arrays), _tensors(t)
         if not record or not mode.get():
             with random.replaying(self.state):
-                found = self.push(primals, tangents, record)
+                changes = self._tangents(primals, tangents, record)
         elif is_once(self.function.rule):
             with recording(False), random.replaying(self.state):
-                found = self.push([wrap(x._data) for x in primals], [wrap(x._data) for x in tangents], False)
-            found = sealed(self.function.name, found, [*primals, *tangents])
+                changes = self._tangents([wrap(x._data) for x in primals], [wrap(x._data) for x in tangents], False)
+            changes = sealed(self.function.name, changes, [*primals, *tangents])
         else:
-            found = self._looked(primals, followed(tangents), True)
-        return tuple(v if record else v._data for v in found)
+            changes = self._checked_tangents(primals, followed(tangents), True)
+        return tuple(v if record else v._data for v in changes)
 
-    def _looked(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
-        """The tangents of the floating outputs, after a look at whether they are in the graph of what they are computed from."""
+    def _checked_tangents(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
+        """`_tangents`; raises if they are not in the graph of the primals and tangents that they depend on."""
 
         def push(tangents: Sequence[Tensor], primals: Sequence[Tensor]) -> list[Tensor]:
             with random.replaying(self.state):
-                return self.push(primals, tangents, record)
+                return self._tangents(primals, tangents, record)
 
-        found = push(tangents, primals)
+        changes = push(tangents, primals)
         names = [f"the tangent of the result{self.structure.paths[k]}" for k in self.at]
-        kept = list(primals) if all(x._node is not None for x in primals) else []
-        advice = "compute with xgrad's functions, of which reverse mode and further derivatives are made"
-        look(self.function.name, found, names, tangents, "the tangents", kept, push if kept else lambda ts, _: [], advice)
-        return found
+        linked = list(primals) if all(x._node is not None for x in primals) else []
+        advice = "compute with xgrad's functions, from which reverse mode and further derivatives follow"
+        look(self.function.name, changes, names, tangents, "the tangents", linked, push if linked else lambda ts, _: [], advice)
+        return changes
 
-    def push(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
-        """The tangents of the floating outputs."""
-        given, name = self.given, self.function.name
-        leaves = given.filled(primals)
-        others = [_no_change(x) for x in leaves]
-        for k, t in zip(given.tracked, tangents):
-            others[k] = t
+    def _tangents(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
+        """The tangents of the floating results that the user's rule returns."""
+        arguments, name = self.arguments, self.function.name
+        leaves = arguments.filled(primals)
+        directions = [_zero_tangent(x) for x in leaves]
+        for k, t in zip(arguments.tracked, tangents):
+            directions[k] = t
         assert self.function.rule is not None
-        result = self.function.rule(given.rebuild(leaves), given.rebuild(others))
+        result = self.function.rule(arguments.rebuild(leaves), arguments.rebuild(directions))
         if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(f"{name}: its rule must return a pair (result, tangent), not {kind_of(result)}")
+            raise TypeError(f"{name}: its rule must return a pair (result, tangent), not {type_name(result)}")
         parts = self.structure.flatten_up_to(result[1], f"{name}: the tangent that its rule returned")
         out = []
         for k, (shape, dtype) in zip(self.at, self.facts):

@@ -1,7 +1,7 @@
-"""A call, within `vmap`, of a function with a derivative rule of its own: as one call on the whole batch, by the same rule.
+"""A call of a `custom_vjp` or `custom_jvp` function within `vmap`, made as one call on the whole batch.
 
-Gradients from outside of the batch go through the graph of payloads (see `xgrad.interpreters.batch`). There the function must be one
-node too, with its own rule, or else they would go through its parts.
+A gradient taken outside the vmap goes through the graph of the payloads (see `xgrad.interpreters.batch`). There too the function
+must be one node with its own rule, or the gradient would go through the ops that it is made of.
 """
 
 from __future__ import annotations
@@ -13,62 +13,77 @@ from typing import Any
 from .. import ops
 from ..backend.find import inexact, raw_namespace
 from ..graph.recording import interpreters
-from ..interpreters.batch.arrays import Batched, in_graph
+from ..interpreters.batch import Batched, in_graph
+from ..interpreters.batch.payloads import with_batch
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
+from .call import nested
 
-__all__ = ["Lowered", "is_lowered", "level"]
+__all__ = ["CallOnBatch", "has_inner_graph", "lift_to_same_level"]
 
 
-def level(args: Sequence[Any]) -> tuple[Any, ...]:
-    """The arguments with all of their tensors in the same batch."""
+def lift_to_same_level(args: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments with all of their Tensors lifted to the level of the highest."""
     parts = [flatten(arg) for arg in args]
     backends = [raw_namespace(x._data).__backend__ for leaves, _ in parts for x in leaves if isinstance(x, Tensor)]
-    deepest = max(backends, key=lambda backend: backend.level, default=None)
-    if deepest is None or not deepest.level:
+    highest = max(backends, key=lambda backend: backend.level, default=None)
+    if highest is None or not highest.level:
         return tuple(args)
 
-    def inside(x: Any) -> Any:
-        lower = isinstance(x, Tensor) and raw_namespace(x._data).__backend__.level < deepest.level
-        return wrap(deepest.lift(x)) if lower else x
+    def lift(x: Any) -> Any:
+        lower = isinstance(x, Tensor) and raw_namespace(x._data).__backend__.level < highest.level
+        return wrap(highest.lift(x)) if lower else x
 
-    return tuple(structure.unflatten(map(inside, leaves)) for leaves, structure in parts)
+    return tuple(structure.unflatten(map(lift, leaves)) for leaves, structure in parts)
 
 
-def is_lowered(args: Sequence[Any]) -> bool:
-    """Whether a tensor among the arguments has a graph inside."""
+def has_inner_graph(args: Sequence[Any]) -> bool:
+    """Whether the payload of a batched Tensor among the arguments is part of a graph."""
     return any(isinstance(x, Tensor) and in_graph(wrap(x._data)) for arg in args for x in flatten(arg)[0])
 
 
-class Lowered:
-    """One such call. The payloads of its floating arguments are the arguments of the call on the batch."""
+class CallOnBatch:
+    """A call of a custom function on batched arguments, as a call of another custom function on their payloads.
+
+    That function calls the first one on Tensors batched again, with the interpreters that were active, and has its rules.
+
+    Attributes
+    ----------
+    leaves, structures : list
+        The arrays in the arguments, and how they are nested.
+    inputs : list of int
+        The indices of the floating Tensors among `leaves`: their payloads are the arguments of the other function.
+    outputs, result, floating
+        The arrays in the result, its structure, and the indices of the floating ones; set when the function has run.
+    """
 
     def __init__(self, function: Any, args: Sequence[Any]) -> None:
         parts = [flatten(arg) for arg in args]
         self.function = function
         self.structures = [structure for _, structure in parts]
         self.leaves = [x for leaves, _ in parts for x in leaves]
-        self.at = [k for k, x in enumerate(self.leaves) if isinstance(x, Tensor) and inexact(x._data)]
-        self.cls: type[Batched] = type(self.leaves[self.at[0]]._data)
+        self.inputs = [k for k, x in enumerate(self.leaves) if isinstance(x, Tensor) and inexact(x._data)]
+        self.cls: type[Batched] = type(self.leaves[self.inputs[0]]._data)
         self.active = interpreters.get()[: self.cls.backend.level]
         self.batch = self.active[-1]
-        self.result: Structure  # that of the result, its leaves, and which of them are floating
+        self.result: Structure
         self.outputs: list[Any] = []
         self.floating: list[int] = []
 
     def __call__(self) -> Any:
         on_batch = type(self.function)(self.run)
         on_batch.name = on_batch.op.name = self.function.name
-        self.function.lower(on_batch, self)
+        self.function.declare_on_batch(on_batch, self)
         token = interpreters.set(self.active[:-1])
         try:
-            found = on_batch(*(self.leaves[k]._data.payload for k in self.at))
+            payloads = on_batch(*(self.leaves[k]._data.payload for k in self.inputs))
         finally:
             interpreters.reset(token)
-        return self.given_back(found)
+        return self.as_result(payloads)
 
     @contextmanager
-    def within(self) -> Iterator[None]:
+    def inside_batch(self) -> Iterator[None]:
+        """Run the body with the interpreters that were active at the call."""
         token = interpreters.set(self.active)
         try:
             yield
@@ -76,77 +91,72 @@ class Lowered:
             interpreters.reset(token)
 
     def arguments(self, payloads: Sequence[Any], leaves: Sequence[Any] | None = None) -> tuple[Any, ...]:
-        """The arguments, of these payloads and else of `leaves`."""
-        made = list(self.leaves if leaves is None else leaves)
-        for k, payload in zip(self.at, payloads):
-            made[k] = wrap(self.cls(payload, self.leaves[k]._data.batch))
-        out, at = [], 0
-        for structure in self.structures:
-            out.append(structure.unflatten(made[at : at + len(structure.paths)]))
-            at += len(structure.paths)
-        return tuple(out)
+        """The arguments of the function, batched again; `leaves` are used for what is not floating."""
+        filled = list(self.leaves if leaves is None else leaves)
+        for k, payload in zip(self.inputs, payloads):
+            filled[k] = wrap(self.cls(payload, self.leaves[k]._data.batch))
+        return tuple(nested(self.structures, filled))
 
     def payloads(self, leaves: Sequence[Any]) -> tuple[Tensor, ...]:
-        """What is inside of tensors, with the axis of the batch."""
-        data = (x._data if isinstance(x, Tensor) and isinstance(x._data, self.cls) else x for x in leaves)
-        return tuple(_full(self.cls.backend.lift(x), self.batch) for x in data)
+        """The payloads of arrays, all with the batch axis."""
+        arrays = (x._data if isinstance(x, Tensor) and isinstance(x._data, self.cls) else x for x in leaves)
+        return tuple(with_batch(self.cls.backend.lift(x), self.batch) for x in arrays)
 
-    def taken(self, result: Any) -> tuple[Tensor, ...]:
-        """The payloads of the floating outputs."""
+    def take_apart(self, result: Any) -> tuple[Tensor, ...]:
+        """The payloads of the floating arrays in the result of the function; `as_result` puts it together again."""
         self.outputs, self.result = flatten(result)
         arrays = [x._data if isinstance(x, Tensor) else x for x in self.outputs]
         self.floating = [k for k, x in enumerate(arrays) if hasattr(x, "dtype") and inexact(x)]
         return self.payloads([self.outputs[k] for k in self.floating])
 
-    def given_back(self, payloads: Sequence[Tensor], others: Sequence[Any] | None = None) -> Any:
-        """The result, of payloads, and of `others` for what is not floating."""
+    def as_result(self, payloads: Sequence[Tensor], others: Sequence[Any] | None = None) -> Any:
+        """The result with batched Tensors around `payloads`; `others` are used for what is not floating."""
         leaves = list(self.outputs if others is None else others)
         for k, payload in zip(self.floating, payloads):
             leaves[k] = wrap(self.cls(payload, self.batch))
         return self.result.unflatten(leaves)
 
-    # The function on the batch, and its rules.
+    # The function on payloads, and its rules.
 
     def run(self, *payloads: Any) -> Any:
-        with self.within():
-            return self.taken(self.function.f(*self.arguments(payloads)))
+        """The function itself."""
+        with self.inside_batch():
+            return self.take_apart(self.function.f(*self.arguments(payloads)))
 
     def forward(self, *payloads: Any) -> Any:
-        """What `fwd` of a `custom_vjp` is on the batch."""
-        with self.within():
-            result, residuals = self.function._pair(self.function.fwd(*self.arguments(payloads)))
+        """The `fwd` of a `custom_vjp`."""
+        with self.inside_batch():
+            result, residuals = self.function.check_pair(self.function.fwd(*self.arguments(payloads)))
             leaves, self.residuals = flatten(residuals)
             arrays = [x._data if isinstance(x, Tensor) else x for x in leaves]
-            self.kept = [(x.batch,) if isinstance(x, self.cls) else None for x in arrays]
-            return self.taken(result), [x.payload if isinstance(x, self.cls) else leaf for x, leaf in zip(arrays, leaves)]
+            self.batches = [(x.batch,) if isinstance(x, self.cls) else None for x in arrays]  # of the batched residuals
+            saved = [x.payload if isinstance(x, self.cls) else leaf for x, leaf in zip(arrays, leaves)]
+            return self.take_apart(result), saved
 
     def backward(self, residuals: Any, cotangents: Any) -> tuple[Any, ...]:
-        """What `bwd` is on the batch."""
-        leaves = [wrap(self.cls(x, kept[0])) if kept else x for x, kept in zip(residuals, self.kept)]
-        with self.within():
-            g = self.given_back(cotangents, [None] * len(self.outputs))
-            found = self.function.bwd(self.residuals.unflatten(leaves), g)
+        """The `bwd` of a `custom_vjp`."""
+        leaves = [wrap(self.cls(x, batch[0])) if batch else x for x, batch in zip(residuals, self.batches)]
+        with self.inside_batch():
+            g = self.as_result(cotangents, [None] * len(self.outputs))
+            returned = self.function.bwd(self.residuals.unflatten(leaves), g)
             parts: list[Any] = []
-            for part, structure in zip(found, self.structures):
+            for part, structure in zip(returned, self.structures):
                 parts += structure.flatten_up_to(part, f"{self.function.name}: bwd's cotangent")
-            return tuple(self.summed(parts[k], self.leaves[k]._data) for k in self.at)
+            return tuple(self._cotangent(parts[k], self.leaves[k]._data) for k in self.inputs)
 
-    def summed(self, d: Any, x: Batched) -> Any:
-        """The payload of the cotangent of `x`: the sum over the batch, if `x` is the same for all."""
+    def _cotangent(self, d: Any, x: Batched) -> Any:
+        """The payload of `d`, the cotangent of `x`, summed over the batch if `x` is the same for every example."""
         if d is None:
             return None
         (payload,) = self.payloads([d])
         return payload if x.batch is not None else ops.sum(payload, axis=0)
 
-    def pushed(self, primals: Any, tangents: Any) -> Any:
-        """What the rule of a `custom_jvp` is on the batch."""
-        with self.within():
-            still = [self.function.no_change(x) for x in self.leaves]
-            result, change = self.function.rule(self.arguments(primals), self.arguments(tangents, still))
-            made = self.taken(result)
-            parts = self.result.flatten_up_to(change, f"{self.function.name}: the tangent that its rule returned")
-            return made, self.payloads([ops.zeros_like(self.outputs[k]) if parts[k] is None else parts[k] for k in self.floating])
-
-
-def _full(x: Batched, batch: Any) -> Tensor:
-    return x.payload if x.batch is not None else ops.broadcast_to(x.payload, (batch.size, *x.shape))
+    def push(self, primals: Any, tangents: Any) -> Any:
+        """The rule of a `custom_jvp`."""
+        with self.inside_batch():
+            fixed = [self.function.zero_tangent(x) for x in self.leaves]
+            result, tangent = self.function.rule(self.arguments(primals), self.arguments(tangents, fixed))
+            values = self.take_apart(result)
+            parts = self.result.flatten_up_to(tangent, f"{self.function.name}: the tangent that its rule returned")
+            filled = [ops.zeros_like(self.outputs[k]) if parts[k] is None else parts[k] for k in self.floating]
+            return values, self.payloads(filled)

@@ -1,4 +1,4 @@
-"""`grad`, `value_and_grad`, `vjp`, and `stop_gradient`: derivatives by the walk back."""
+"""`grad`, `value_and_grad`, `vjp` and `stop_gradient`: reverse-mode derivatives of a function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .. import tree
 from ..backend.find import raw_namespace
 from ..graph.recording import mode
 from ..tensor.tensor import Tensor, wrap
-from .call import Call, called, like, numbers
+from .call import Call, check_callable, matching, positions
 from .transformed import Transformed
 
 __all__ = ["Grad", "ValueAndGrad", "grad", "stop_gradient", "value_and_grad", "vjp"]
@@ -23,24 +23,24 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
     f : callable
         Returns one real floating scalar; with `has_aux`, a pair of it and anything else.
     argnums : int or sequence of int
-        The positional arguments to differentiate by: floating arrays, Tensors or numbers, or containers of them.
+        The positions of the arguments to differentiate by: floating arrays, Tensors or numbers, or containers of them.
     has_aux : bool
-        Whether `f` returns a pair; then the new function returns a pair of the gradient and the other thing.
+        Whether `f` returns a pair ``(value, aux)``; then the new function returns ``(gradient, aux)``.
 
     Returns
     -------
     callable
-        Takes what `f` takes. The gradient is of the argument's shape, dtype and structure (a tuple of gradients if
-        `argnums` is a sequence), an `xgrad.nn.Module` for a module: Tensors if an argument is a Tensor, else arrays for arrays
-        and numbers for numbers; zeros if what `f` returns, a Tensor or an array, does not depend on it.
+        Takes the arguments of `f`. The gradient has the shape, dtype and structure of the argument (an `xgrad.nn.Module` for a
+        module); it is a tuple of gradients if `argnums` is a sequence. It holds Tensors if an argument is a Tensor, else arrays
+        for arrays and numbers for numbers. It is zero if the result, a Tensor or an array, does not depend on the argument.
 
     Raises
     ------
     GradientError
-        If the result is no scalar, or complex.
+        If the result is not a scalar, or is complex.
     TypeError
         If an argument is not floating or holds no array, or if the result is neither a Tensor nor an array: a Python number
-        that `f` returns was not computed from the arguments, or left the graph on the way.
+        was not computed from the arguments, or the value left the graph.
     ValueError
         If `argnums` is out of range, empty, or names an argument twice.
 
@@ -56,17 +56,17 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """The function that returns the value of `f` and its gradient, as `grad` does, in one go.
+    """The function that returns the value of `f` and its gradient, from one call of `f`.
 
     Parameters
     ----------
     f, argnums, has_aux
-        See `grad`; with `has_aux` the value is the pair ``(value, aux)``.
+        See `grad`. With `has_aux` the value is the pair ``(value, aux)``.
 
     Returns
     -------
     callable
-        Takes what `f` takes, and returns a pair.
+        Takes the arguments of `f`, and returns the pair of value and gradient.
 
     Examples
     --------
@@ -80,21 +80,21 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_
 
 
 class ValueAndGrad(Transformed):
-    """What `value_and_grad` returns; errors speak of the function `what`."""
+    """What `value_and_grad` returns. Error messages begin with `caller`."""
 
-    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, what: str = "value_and_grad") -> None:
-        super().__init__(called(what, f))
-        self.argnums, self.has_aux, self.what = argnums, has_aux, what
+    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, caller: str = "value_and_grad") -> None:
+        super().__init__(check_callable(caller, f))
+        self.argnums, self.has_aux, self.caller = argnums, has_aux, caller
 
-    def made_with(self) -> tuple[Any, ...]:
-        return self.f, self.argnums, self.has_aux, self.what
+    def constructor_arguments(self) -> tuple[Any, ...]:
+        return self.f, self.argnums, self.has_aux, self.caller
 
     def both(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
-        """The value, a pair with the other thing if there is one, and the gradient."""
-        call = Call(self.what, self.f, args, numbers(self.what, self.argnums, len(args)), options, self.has_aux)
+        """The value (with `has_aux` a pair) and the gradient."""
+        call = Call(self.caller, self.f, args, positions(self.caller, self.argnums, len(args)), options, self.has_aux)
         y = call.scalar()
-        found = call.back([wrap(raw_namespace(y._data).ones_like(y._data))], retain=False, record=call.connected)
-        gradients = call.gradients(found, call.connected)
+        cotangents = call.pull([wrap(raw_namespace(y._data).ones_like(y._data))], retain=False, record=call.connected)
+        gradients = call.gradients(cotangents, call.connected)
         value = call.value()
         several = isinstance(self.argnums, (tuple, list))
         return ((value, call.aux) if self.has_aux else value), (tuple(gradients) if several else gradients[0])
@@ -104,18 +104,18 @@ class ValueAndGrad(Transformed):
 
 
 class Grad(ValueAndGrad):
-    """What `grad` returns; errors speak of the function `what`."""
+    """What `grad` returns. Error messages begin with `caller`."""
 
-    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, what: str = "grad") -> None:
-        super().__init__(f, argnums, has_aux, what)
+    def __init__(self, f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, caller: str = "grad") -> None:
+        super().__init__(f, argnums, has_aux, caller)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        value, found = self.both(args, options)
-        return (found, value[1]) if self.has_aux else found
+        value, gradient = self.both(args, options)
+        return (gradient, value[1]) if self.has_aux else gradient
 
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """The value of ``f(*args)``, and the function that takes a cotangent of it to those of `args`: ``u -> J' u``.
+    """The value of ``f(*args)``, and its pullback: the function ``u -> J' u`` from a cotangent of the value to those of `args`.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     Returns
     -------
     value, pull : tuple
-        ``pull(u)`` takes what has the structure, shapes and dtypes of the value, and returns a tuple with one cotangent
-        per argument. It can be called again and again, and is differentiable in `u` too.
+        ``pull(u)`` takes a cotangent with the structure, shapes and dtypes of the value, and returns a tuple of one cotangent
+        per argument. It can be called many times, and is differentiable in `u` too.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
 
 
 class _Pull:
-    """The function that `vjp` returns. It is pickled as the function and its arguments, and calls it again elsewhere."""
+    """The pullback that `vjp` returns. It is pickled as `f` and its arguments; unpickling calls `f` again."""
 
     def __init__(self, f: Callable[..., Any], *args: Any) -> None:
         self.f = f
@@ -156,16 +156,16 @@ class _Pull:
 
     def __call__(self, cotangents: Any) -> tuple[Any, ...]:
         call = self.call
-        us = like("vjp", "cotangent", cotangents, call.results, call.structure, self.names)
+        us = matching("vjp", "cotangent", "the result", cotangents, call.results, call.structure, self.names)
         record = bool(mode.get()) and (call.connected or any(u._node is not None for u in us))
-        return tuple(call.gradients(call.back(us, retain=True, record=record), record))
+        return tuple(call.gradients(call.pull(us, retain=True, record=record), record))
 
     def __reduce__(self) -> Any:
-        return type(self), (self.f, *self.call.rebuild(self.call.given))
+        return type(self), (self.f, *self.call.rebuild(self.call.leaves))
 
 
 def stop_gradient(x: Any) -> Any:
-    """`x`, through which no gradient flows: a constant for every derivative. A container of arrays is taken one by one.
+    """`x` as a constant for every derivative: no gradient flows through it. `x` may be a container of arrays.
 
     Examples
     --------

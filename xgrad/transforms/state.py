@@ -1,9 +1,9 @@
-"""What modules hold besides their parameters: as it was before a call, so that a second call can begin where the first did."""
+"""The state of modules before a call, so that `checkpoint` can call the function again from the same state."""
 
 from __future__ import annotations
 
 import functools
-import sys
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,22 +13,28 @@ from ..graph import memory
 from ..graph.node import Leaf
 from ..tensor.tensor import Tensor
 
-__all__ = ["Change", "State", "carry_over", "modules_in", "undone"]
+__all__ = ["STATEFUL", "Snapshot", "State", "modules_in", "repeat_changes", "restored"]
+
+STATEFUL: dict[type, frozenset[str]] = {}
+"""The classes of modules, such as `xgrad.nn.Module`, each with the attributes that are no part of its state."""
 
 SMALL = 2**16
-"""Arrays of up to so many numbers are copied, so that a write into them can be undone."""
+"""Arrays of at most this size are copied, so that a write into them can be undone."""
+
+
+def _is_module(x: Any) -> bool:
+    return isinstance(x, tuple(STATEFUL))
 
 
 def modules_in(f: Any, args: Iterable[Any]) -> list[Any]:
-    """The modules that a call of the function `f` may change: `f` itself, what it captured, and those among `args`.
+    """The modules that a call of the function `f` may change: `f` itself, those that it captures, and those among `args`.
 
-    Found are those in closures, default values, partial functions, methods, global variables that `f` names, and in the
-    functions of its own source file that it calls.
+    The search covers closures, default values, partial functions, methods, global variables that `f` names, and the functions
+    of its own source file that it calls.
     """
-    nn = sys.modules.get("xgrad.nn.module")
-    if nn is None:
+    if not STATEFUL:
         return []
-    found: dict[int, Any] = {}
+    modules: dict[int, Any] = {}
     seen: set[int] = set()
     waiting = [f, *args]
     home = getattr(f, "__module__", None)
@@ -37,8 +43,8 @@ def modules_in(f: Any, args: Iterable[Any]) -> list[Any]:
         if id(x) in seen or isinstance(x, (Tensor, str, bytes, int, float, type)):
             continue
         seen.add(id(x))
-        if isinstance(x, nn.Module):
-            found[id(x)] = x
+        if _is_module(x):
+            modules[id(x)] = x
         elif isinstance(x, (list, tuple)):
             waiting += x
         elif isinstance(x, dict):
@@ -48,76 +54,87 @@ def modules_in(f: Any, args: Iterable[Any]) -> list[Any]:
         elif hasattr(x, "__func__"):  # a method
             waiting += [x.__self__, x.__func__]
         elif hasattr(x, "__code__"):
-            waiting += _named_by(x, home)
+            waiting += _captured_by(x, home)
         elif hasattr(x, "__wrapped__"):
             waiting.append(x.__wrapped__)
-    return list(found.values())
+    return list(modules.values())
 
 
-def _named_by(f: Any, home: Any) -> list[Any]:
-    """What a function written in Python captured, if it is of the source file `home`; else nothing."""
+def _captured_by(f: Any, home: Any) -> list[Any]:
+    """The objects that the Python function `f` captures, if it is defined in the module `home`; else nothing."""
     if f.__module__ != home and "__wrapped__" not in vars(f):
         return []
-    found = [f.__defaults__ or (), f.__kwdefaults__ or {}, getattr(f, "__wrapped__", None)]
+    objects = [f.__defaults__ or (), f.__kwdefaults__ or {}, getattr(f, "__wrapped__", None)]
     for cell in f.__closure__ or ():
         try:
-            found.append(cell.cell_contents)
-        except ValueError:  # a name that has no value yet
+            objects.append(cell.cell_contents)
+        except ValueError:  # a variable without a value yet
             continue
     codes = [f.__code__]
-    for code in codes:  # grows while it is walked: functions defined inside name global variables too
-        found += [f.__globals__[name] for name in code.co_names if name in f.__globals__]
+    for code in codes:  # grows in the loop: functions defined inside name global variables too
+        objects += [f.__globals__[name] for name in code.co_names if name in f.__globals__]
         codes += [constant for constant in code.co_consts if hasattr(constant, "co_names")]
-    return [x for x in found if x is not None]
+    return [x for x in objects if x is not None]
 
 
-class Change:
-    """One thing of a module: an object that holds others, and what it held at a time."""
+class Snapshot:
+    """The content of one object at one time.
 
-    __slots__ = ("held", "kind", "owner")
+    `part` says which content: the attributes of a module, the items of a dict, the elements of a list, the array and node of a
+    Tensor, the values of an array, or the state of a NumPy generator.
+    """
 
-    def __init__(self, kind: str, owner: Any, held: Any) -> None:
-        self.kind, self.owner, self.held = kind, owner, held
+    __slots__ = ("content", "owner", "part")
 
-    def now(self) -> Change:
-        return Change(self.kind, self.owner, _READ[self.kind](self.owner))
+    def __init__(self, part: str, owner: Any, content: Any) -> None:
+        self.part, self.owner, self.content = part, owner, content
 
-    def put(self, owner: Any = None) -> None:
-        """Have `owner`, or the owner itself, hold again what it held."""
-        _WRITE[self.kind](self.owner if owner is None else owner, self.held)
+    @classmethod
+    def take(cls, part: str, owner: Any) -> Snapshot:
+        """The content of `owner` now."""
+        return cls(part, owner, _READ[part](owner))
 
-    def differs(self, other: Change) -> bool:
-        one, two = self.held, other.held
-        if self.kind == "values":
+    def now(self) -> Snapshot:
+        """The content of the same object now."""
+        return self.take(self.part, self.owner)
+
+    def restore(self, owner: Any = None) -> None:
+        """Write the content to `owner`, by default to the object that it was read from."""
+        _WRITE[self.part](self.owner if owner is None else owner, self.content)
+
+    def differs(self, other: Snapshot) -> bool:
+        """Whether the contents differ."""
+        one, two = self.content, other.content
+        if self.part == "values":
             xp = raw_namespace(one)
             return not bool(xp.all((one == two) | ((one != one) & (two != two))))
-        if self.kind in ("attributes", "items"):
+        if self.part in ("attributes", "items"):
             return list(one) != list(two) or any(one[k] is not two[k] for k in one)
-        if self.kind == "generator":
+        if self.part == "generator":
             return repr(one) != repr(two)
         return len(one) != len(two) or any(a is not b for a, b in zip(one, two))
 
 
-def _write_dict(owner: Any, held: Any) -> None:
+def _write_dict(owner: Any, content: Any) -> None:
     owner.clear()
-    owner.update(held)
+    owner.update(content)
 
 
-def _write_tensor(owner: Any, held: Any) -> None:
-    array, owner._node, owner._view = held
+def _write_tensor(owner: Any, content: Any) -> None:
+    array, owner._node, owner._view = content
     memory.assign(owner, array)
 
 
-def _write_values(owner: Any, held: Any) -> None:
-    owner[...] = held
+def _write_values(owner: Any, content: Any) -> None:
+    owner[...] = content
 
 
-def _write_list(owner: Any, held: Any) -> None:
-    owner[:] = held
+def _write_list(owner: Any, content: Any) -> None:
+    owner[:] = content
 
 
-def _write_generator(owner: Any, held: Any) -> None:
-    owner.bit_generator.state = held
+def _write_generator(owner: Any, content: Any) -> None:
+    owner.bit_generator.state = content
 
 
 _READ: dict[str, Any] = {
@@ -129,7 +146,7 @@ _READ: dict[str, Any] = {
     "generator": lambda owner: owner.bit_generator.state,
 }
 _WRITE: dict[str, Any] = {
-    "attributes": lambda owner, held: _write_dict(vars(owner), held),
+    "attributes": lambda owner, content: _write_dict(vars(owner), content),
     "items": _write_dict,
     "elements": _write_list,
     "tensor": _write_tensor,
@@ -139,11 +156,10 @@ _WRITE: dict[str, Any] = {
 
 
 class State:
-    """All that modules hold, but for parameters, at the time when this is made."""
+    """Snapshots of all that modules hold now, except for parameters."""
 
     def __init__(self, modules: Sequence[Any]) -> None:
-        self.held: list[Change] = []
-        nn = sys.modules.get("xgrad.nn.module")
+        self.snapshots: list[Snapshot] = []
         seen: set[int] = set()
         waiting = list(modules)[::-1]
         while waiting:
@@ -152,9 +168,10 @@ class State:
                 continue
             seen.add(id(x))
             inside: list[Any] = []
-            if nn is not None and isinstance(x, nn.Module):
+            if _is_module(x):
                 self._add("attributes", x)
-                inside = [v for k, v in vars(x).items() if k != "_stand_ins"]
+                skipped = frozenset().union(*(names for cls, names in STATEFUL.items() if isinstance(x, cls)))
+                inside = [v for k, v in vars(x).items() if k not in skipped]
             elif isinstance(x, dict):
                 self._add("items", x)
                 inside = list(x.values())
@@ -167,54 +184,47 @@ class State:
                 if not isinstance(x._node, Leaf):
                     self._add("tensor", x)
                     inside = [x._data]
-            elif hasattr(x, "bit_generator"):  # of NumPy; xgrad's own are repeated in any case
+            elif hasattr(x, "bit_generator"):  # a NumPy generator; `random.Draws` repeats those of xgrad
                 self._add("generator", x)
             elif not is_numpy_scalar(x) and hasattr(x, "dtype") and backend_of(x) is not None:
                 backend = raw_namespace(x).__backend__
-                if backend.mutable and backend.cheap_to_read(x) and len(x.shape) and 0 < _size(x) <= SMALL:
+                if backend.mutable and backend.cheap_to_read(x) and len(x.shape) and 0 < math.prod(x.shape) <= SMALL:
                     self._add("values", x)
             waiting += inside[::-1]
 
-    def _add(self, kind: str, owner: Any) -> None:
-        self.held.append(Change(kind, owner, _READ[kind](owner)))
+    def _add(self, part: str, owner: Any) -> None:
+        self.snapshots.append(Snapshot.take(part, owner))
 
-    def changes(self) -> list[Change]:
-        """What has changed since, as it was."""
-        return [old for old in self.held if old.differs(old.now())]
+    def changed(self) -> list[Snapshot]:
+        """The snapshots of what has changed since."""
+        return [old for old in self.snapshots if old.differs(old.now())]
 
 
-def carry_over(old: State, copy: State) -> None:
-    """Do to the modules of `old` what was done to those of `copy`, which were made as copies of them."""
-    if len(old.held) != len(copy.held):
+def repeat_changes(state: State, copy: State) -> None:
+    """Change the modules of `state` as those of `copy`, which are copies of them, have changed since."""
+    if len(state.snapshots) != len(copy.snapshots):
         return
-    for one, other in zip(old.held, copy.held):
+    for one, other in zip(state.snapshots, copy.snapshots):
         new = other.now()
-        if one.kind != other.kind or not other.differs(new):
+        if one.part != other.part or not other.differs(new):
             continue
-        if one.kind in ("attributes", "items"):
-            target = vars(one.owner) if one.kind == "attributes" else one.owner
-            for key in [k for k in target if k not in new.held]:
+        if one.part in ("attributes", "items"):
+            target = vars(one.owner) if one.part == "attributes" else one.owner
+            for key in [k for k in target if k not in new.content]:
                 del target[key]
-            target.update({k: v for k, v in new.held.items() if k not in other.held or v is not other.held[k]})
+            target.update({k: v for k, v in new.content.items() if k not in other.content or v is not other.content[k]})
         else:
-            new.put(one.owner)
+            new.restore(one.owner)
 
 
 @contextmanager
-def undone(changes: Sequence[Change]) -> Iterator[None]:
-    """Have everything be as it was in the body, and afterwards as it is now."""
-    present = [change.now() for change in changes]
-    for change in changes:
-        change.put()
+def restored(snapshots: Sequence[Snapshot]) -> Iterator[None]:
+    """Restore `snapshots` for the body, and the present content after it."""
+    present = [snapshot.now() for snapshot in snapshots]
+    for snapshot in snapshots:
+        snapshot.restore()
     try:
         yield
     finally:
-        for change in present:
-            change.put()
-
-
-def _size(x: Any) -> int:
-    size = 1
-    for n in x.shape:
-        size *= n
-    return size
+        for snapshot in present:
+            snapshot.restore()

@@ -1,4 +1,4 @@
-"""`jvp`, `linearize`, `hvp` and `ggnvp`: the change of a function along a direction, and products with second derivatives."""
+"""`jvp`, `linearize`, `hvp` and `ggnvp`: forward-mode derivatives, and products with second derivatives."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..graph.recording import mode
 from ..graph.walks import route
 from ..tensor.tensor import Tensor, wrap
 from ..tree import flatten
-from .call import Call, cut, handed_out, like, walk
+from .call import Call, detached, in_own_memory, matching, pull
 
-__all__ = ["Forward", "ggnvp", "hvp", "jvp", "linearize", "tangents_of"]
+__all__ = ["Forward", "check_tangents", "ggnvp", "hvp", "jvp", "linearize"]
 
 
 class Forward:
-    """The derivative of a call as a map of tangents, which are pushed through its graph."""
+    """The pushforward of a call: the function from tangents of its arguments to tangents of its results."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -25,26 +25,26 @@ class Forward:
 
     def __call__(self, tangents: Sequence[Tensor], *, record: bool) -> list[Tensor]:
         call, starts = self.call, tangents if record else [v._data for v in tangents]
-        found = pushforward(call.nodes, starts, call.results, create_graph=record, linked=call.connected, along=self.along)
-        return handed_out(found, call.results, starts, record)
+        changes = pushforward(call.nodes, starts, call.results, create_graph=record, linked=call.connected, along=self.along)
+        return in_own_memory(changes, call.results, starts, record)
 
-    def pushed(self, tangents: Sequence[Any]) -> Any:
-        """The change of the result along tangents that a user gave, as the user gets it."""
+    def for_user(self, tangents: Sequence[Any]) -> Any:
+        """The tangent of the result, given the user's tangents of the arguments, as the user gets it."""
         call = self.call
-        vs, record = tangents_of(call, tangents)
-        found = self(vs, record=record)
-        return call.structure.unflatten([v if record else call.give(v, call.kind) for v in found])
+        vs, record = check_tangents(call, tangents)
+        changes = self(vs, record=record)
+        return call.structure.unflatten([v if record else call.for_user(v) for v in changes])
 
 
 def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """The value of ``f(*args)``, and the change of it along `tangents`: ``J v``.
+    """The value of ``f(*args)``, and its directional derivative along `tangents`: ``J v``.
 
     Parameters
     ----------
     f : callable
         Returns floating Tensors, or a container of them.
     args, tangents : sequence
-        Arguments, and as many tangents, each of its argument's structure, shape and dtype.
+        The arguments, and one tangent for each, of its structure, shapes and dtypes.
 
     Returns
     -------
@@ -58,8 +58,8 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
 
     Notes
     -----
-    The call is recorded, and the tangents are pushed through its graph; so it takes the memory of a call to be pulled back.
-    For complex numbers the tangent is the change of the function, linear over the real numbers.
+    The call is recorded, and the tangents are pushed through its graph: the call takes as much memory as for reverse mode.
+    For complex numbers the tangent is the change of the function, which is linear over the real numbers.
 
     See Also
     --------
@@ -74,11 +74,11 @@ def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> 
     if not isinstance(args, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(args) != len(tangents):
         raise ValueError("jvp: args and tangents must be two tuples of the same length, as in jvp(f, (x, y), (dx, dy))")
     call = Call("jvp", f, args, range(len(args)), {}, False)
-    return call.value(), Forward(call).pushed(tangents)
+    return call.value(), Forward(call).for_user(tangents)
 
 
 def linearize(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any]]:
-    """The value of ``f(*args)``, and the function that takes tangents of `args` to that of the value: ``v -> J v``.
+    """The value of ``f(*args)``, and its pushforward: the function ``v -> J v`` from tangents of `args` to that of the value.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def linearize(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any
     Returns
     -------
     value, push : tuple
-        ``push(v, ...)`` takes a tangent for each argument, of its structure, shapes and dtypes, and returns what has those
-        of the value. It can be called again and again, and is differentiable in the tangents too; `f` is not called again.
+        ``push(v, ...)`` takes a tangent for each argument, of its structure, shapes and dtypes, and returns the tangent of the
+        value. It can be called many times without another call of `f`, and is differentiable in the tangents too.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def linearize(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any
 
 
 class _Push:
-    """The function that `linearize` returns. It is pickled as the function and its arguments, and calls it again elsewhere."""
+    """The pushforward that `linearize` returns. It is pickled as `f` and its arguments; unpickling calls `f` again."""
 
     def __init__(self, f: Callable[..., Any], *args: Any) -> None:
         self.f = f
@@ -127,22 +127,23 @@ class _Push:
             raise ValueError(
                 f"linearize: {self.call.name} was called with {count} arguments, but there are {len(tangents)} tangents"
             )
-        return self.forward.pushed(tangents)
+        return self.forward.for_user(tangents)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.f, *self.call.rebuild(self.call.given))
+        return type(self), (self.f, *self.call.rebuild(self.call.leaves))
 
 
-def tangents_of(call: Call, tangents: Sequence[Any]) -> tuple[list[Tensor], bool]:
+def check_tangents(call: Call, tangents: Sequence[Any]) -> tuple[list[Tensor], bool]:
+    """The user's tangents of the arguments as Tensors, and whether what is computed from them is recorded."""
     vs: list[Tensor] = []
     for tangent, structure in zip(tangents, call.structures):
         at, end = len(vs), len(vs) + len(structure.paths)
-        vs += like(call.what, "tangent", tangent, call.tensors[at:end], structure, call.names[at:end])
+        vs += matching(call.caller, "tangent", "its argument", tangent, call.tensors[at:end], structure, call.names[at:end])
     return vs, bool(mode.get()) and (call.connected or any(v._node is not None for v in vs))
 
 
 def hvp(f: Callable[..., Any], args: Any, v: Any) -> Any:
-    """The Hessian of the scalar function `f` times the vector `v`, without the Hessian: the gradient of ``J v``.
+    """The Hessian of the scalar function `f` times the vector `v`, without the Hessian itself.
 
     Parameters
     ----------
@@ -161,14 +162,14 @@ def hvp(f: Callable[..., Any], args: Any, v: Any) -> Any:
     Raises
     ------
     GradientError
-        If `f` returns no scalar, or a complex one.
+        If `f` does not return a real scalar.
     TypeError, ValueError
         If an argument is not floating; if `v` has another structure, shape or dtype.
 
     Notes
     -----
-    Backward over forward: the tangent is pushed through the graph on Tensors, so that the one walk back, which is the
-    larger part, runs on raw arrays.
+    It is the gradient of ``J v``, reverse over forward: the pushforward runs on Tensors, and the pullback, which is the larger
+    part, on raw arrays.
 
     Examples
     --------
@@ -179,29 +180,28 @@ def hvp(f: Callable[..., Any], args: Any, v: Any) -> Any:
     return _hvp("hvp", f, args, v)
 
 
-def _hvp(what: str, f: Callable[..., Any], args: Any, v: Any) -> Any:
-    call, vs, record, several = _at(what, f, args, v)
+def _hvp(caller: str, f: Callable[..., Any], args: Any, v: Any) -> Any:
+    call, vs, record, several = _call_at(caller, f, args, v)
     call.scalar()
     changes = pushforward(call.nodes, vs, call.results, create_graph=True)
     ys = [change for change in changes if change is not None]
-    found = walk(ys, [_one(y) for y in ys], call.tensors, retain=False, record=record)
-    return _like_args(call, found, record, several)
+    return _like_args(call, pull(ys, [_ones(y) for y in ys], call.tensors, retain=False, record=record), record, several)
 
 
 def ggnvp(f: Callable[..., Any], loss: Callable[[Any], Any], args: Any, v: Any) -> Any:
     """The generalized Gauss-Newton matrix of ``loss(f(*args))`` times the vector `v`: ``J' H J v``.
 
-    It is what remains of the Hessian when the curvature of the model is left out: with ``J`` the Jacobian of `f`, and ``H``
-    the Hessian of `loss` at the result. It is positive semi-definite if `loss` is convex, and for the usual losses equal to
-    the Fisher information (N. N. Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent",
-    2002; J. Martens, "New insights and perspectives on the natural gradient method", 2020).
+    ``J`` is the Jacobian of `f`, and ``H`` the Hessian of `loss` at the result of `f`: the Hessian without the curvature of the
+    model. It is positive semi-definite if `loss` is convex, and equal to the Fisher information for the usual losses
+    (N. N. Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent", 2002; J. Martens, "New
+    insights and perspectives on the natural gradient method", 2020).
 
     Parameters
     ----------
     f : callable
-        The model: takes the parameters, and returns floating Tensors, or a container of them. Close over the inputs.
+        The model: takes the parameters, and returns floating Tensors, or a container of them. The inputs are captured.
     loss : callable
-        Takes what `f` returns, and returns one real floating scalar. Close over the targets.
+        Takes the result of `f`, and returns one real floating scalar. The targets are captured.
     args : array or tuple
         The argument of `f`, or a tuple of several.
     v : array or tuple
@@ -215,7 +215,7 @@ def ggnvp(f: Callable[..., Any], loss: Callable[[Any], Any], args: Any, v: Any) 
     Raises
     ------
     GradientError
-        If `loss` returns no scalar, or a complex one.
+        If `loss` does not return a real scalar.
     TypeError, ValueError
         If an argument is not floating; if `v` has another structure, shape or dtype.
 
@@ -230,28 +230,29 @@ def ggnvp(f: Callable[..., Any], loss: Callable[[Any], Any], args: Any, v: Any) 
     >>> xgrad.ggnvp(lambda x: a @ x, lambda y: xgrad.sum(y * y), np.array([1.0, 1.0]), np.array([1.0, 0.0]))
     array([10.,  4.])
     """
-    call, vs, record, several = _at("ggnvp", f, args, v)
-    pushed = Forward(call)(vs, record=record)
-    ys = call.results if call.connected else [cut(y) for y in call.results]
+    call, vs, record, several = _call_at("ggnvp", f, args, v)
+    tangents = Forward(call)(vs, record=record)
+    ys = call.results if call.connected else [detached(y) for y in call.results]
     result = call.structure.unflatten(ys)
-    (curved,) = _hvp("ggnvp", loss, (result,), (call.structure.unflatten(pushed),))
-    return _like_args(call, call.back(flatten(curved)[0], retain=False, record=record), record, several)
+    (cotangent,) = _hvp("ggnvp", loss, (result,), (call.structure.unflatten(tangents),))
+    return _like_args(call, call.pull(flatten(cotangent)[0], retain=False, record=record), record, several)
 
 
-def _at(what: str, f: Callable[..., Any], args: Any, v: Any) -> tuple[Call, list[Tensor], bool, bool]:
-    """The call of `f`, the vectors, whether to record, and whether there are several arguments."""
+def _call_at(caller: str, f: Callable[..., Any], args: Any, v: Any) -> tuple[Call, list[Tensor], bool, bool]:
+    """The call of `f` at `args`, the vectors `v`, whether to record, and whether `args` is a tuple."""
     several = isinstance(args, tuple)
-    given, vectors = (args, v) if several else ((args,), (v,))
-    if not isinstance(vectors, tuple) or len(given) != len(vectors):
-        raise ValueError(f"{what}: v must be a tuple of as many vectors as there are arguments")
-    call = Call(what, f, given, range(len(given)), {}, False)
-    return call, *tangents_of(call, vectors), several
+    arguments, vectors = (args, v) if several else ((args,), (v,))
+    if not isinstance(vectors, tuple) or len(arguments) != len(vectors):
+        raise ValueError(f"{caller}: v must be a tuple of as many vectors as there are arguments")
+    call = Call(caller, f, arguments, range(len(arguments)), {}, False)
+    return call, *check_tangents(call, vectors), several
 
 
-def _like_args(call: Call, found: Sequence[Tensor], record: bool, several: bool) -> Any:
-    out = call.gradients(found, record)
+def _like_args(call: Call, products: Sequence[Tensor], record: bool, several: bool) -> Any:
+    """The products as the user gets them: a tuple if `args` was one."""
+    out = call.gradients(products, record)
     return tuple(out) if several else out[0]
 
 
-def _one(y: Tensor) -> Tensor:
+def _ones(y: Tensor) -> Tensor:
     return wrap(raw_namespace(y._data).ones_like(y._data))

@@ -1,4 +1,4 @@
-"""Functions made of functions, as objects: what `functools.partial` is, and so that they can be pickled."""
+"""`Transformed`: the function that a transform returns, as an object that can be pickled."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Transformed", "named"]
+__all__ = ["Transformed", "importable_name"]
 
 
 class Transformed:
-    """A function made of the function `f`. It has its name and signature, and is a method where it is set in a class.
+    """The function that a transform makes of the function `f`; it has the name, signature and docstring of `f`.
 
-    It is pickled as `functools.partial` is, by `f` and what else it was made with; one that stands in a module under its own
-    name, as where it was a decorator, by that name, as functions are.
+    As a class attribute it is a method, as functions are. It is pickled as `functools.partial` is, by `f` and the other
+    arguments of its constructor, or by its name if it can be imported under that, as where the transform was a decorator.
     """
 
-    what: str
-    """The function that made it."""
+    caller: str
+    """The name of the transform, with which error messages begin."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
         functools.update_wrapper(self, f, updated=())
@@ -28,26 +28,29 @@ class Transformed:
     def __call__(self, *args: Any, **options: Any) -> Any:
         raise NotImplementedError
 
-    def made_with(self) -> tuple[Any, ...]:
-        """The arguments that make it again."""
+    def constructor_arguments(self) -> tuple[Any, ...]:
+        """The arguments of the constructor, for pickling."""
         return (self.f,)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
     def __reduce__(self) -> Any:
-        return named(self) or (type(self), self.made_with())
+        return importable_name(self) or (type(self), self.constructor_arguments())
 
     def __repr__(self) -> str:
-        return f"<{self.what} of {getattr(self.f, '__qualname__', repr(self.f))}>"
+        return f"<{self.caller} of {getattr(self.f, '__qualname__', repr(self.f))}>"
 
 
-def named(x: Any) -> str | None:
-    """The name under which `x` is found in its module, or None. The main module of another process is another one."""
+def importable_name(x: Any) -> str | None:
+    """The qualified name under which the module of `x` holds it, or None.
+
+    None too for what is defined in ``__main__``, which is another module in another process.
+    """
     module, name = getattr(x, "__module__", None), getattr(x, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return None
-    found: Any = sys.modules.get(module)
+    value: Any = sys.modules.get(module)
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return name if found is x else None
+        value = getattr(value, part, None)
+    return name if value is x else None

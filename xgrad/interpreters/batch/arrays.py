@@ -1,50 +1,40 @@
-"""Arrays that hide a batch axis, and the backend that they belong to.
+"""Arrays with a hidden batch axis.
 
 To the engine a `Batched` is a raw array like any other: a Tensor holds it, ops run on it in a namespace of its own, nodes
-save it, rules are handed it. Its shape is that of one example. Inside it is a Tensor, the payload, with one axis more in
-front; what the namespace computes, it computes with xgrad's own functions on payloads. So the payload has a graph too,
-that of whoever stands outside of the batch, and a payload may hide an axis in turn: one level for each `vmap`.
+save it, rules are called with it. Its shape is that of one example. Inside is a Tensor, the payload, with the batch as first
+axis. The functions of the namespace run xgrad on payloads, so derivatives that are taken outside the vmap are recorded there.
+A payload may hold a `Batched` in turn: one level for each `vmap`.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol
 
 from ...errors import NoValue
-from ...graph.recording import interpreters
 from ...tensor.tensor import Tensor
+from ..interpreter import LiftedBackend
 
-__all__ = ["Batch", "Batched", "in_graph", "innermost"]
-
-
-class Batch:
-    """One axis that is hidden: how long it is, and how many there are with it."""
-
-    __slots__ = ("level", "randomness", "size")
-
-    def __init__(self, size: int, randomness: str = "error") -> None:
-        self.size, self.randomness = size, randomness
-        self.level = len(interpreters.get()) + 1
+__all__ = ["Axis", "Batched", "in_graph"]
 
 
-def innermost() -> Batch | None:
-    """The batch whose function is being called, in this thread or task."""
-    active = interpreters.get()
-    return cast(Batch, active[-1]) if active else None
+class Axis(Protocol):
+    """A batch axis. Two arrays have the same one if it is the same object."""
+
+    size: int
 
 
 class Batched:
-    """An array with a batch axis that is not seen, or, if `batch` is None, one that is the same for every example.
+    """An array with a hidden batch axis; with `batch` None, an array that is the same for every example.
 
-    There is a subclass for each library and depth, which `backend` belongs to.
+    There is a subclass for each library and level; its attribute `backend` is their backend.
     """
 
     __slots__ = ("batch", "dtype", "payload", "shape")
-    backend: ClassVar[Any]
-    __array_ufunc__ = None  # NumPy's arrays leave operators to us
+    backend: ClassVar[LiftedBackend]
+    __array_ufunc__ = None  # operators of NumPy's arrays return NotImplemented, and ours are called
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, payload: Tensor, batch: Batch | None) -> None:
+    def __init__(self, payload: Tensor, batch: Axis | None) -> None:
         data = payload._data
         self.payload, self.batch, self.dtype = payload, batch, data.dtype
         self.shape: tuple[int, ...] = data.shape if batch is None else data.shape[1:]
@@ -79,10 +69,11 @@ class Batched:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        told = "the same for all" if self.batch is None else f"a batch of {self.batch.size}"
-        return f"<{told}: {self.backend.name} arrays of shape {tuple(self.shape)}, {self.backend.dtype_of(self.dtype).name}>"
+        examples = "the same for all" if self.batch is None else f"a batch of {self.batch.size}"
+        dtype = self.backend.dtype_of(self.dtype).name
+        return f"<{examples}: {self.backend.name} arrays of shape {tuple(self.shape)}, {dtype}>"
 
-    # What would take out the value of one example.
+    # These would return the value of one example.
 
     def _no_value(self, *_: Any, **__: Any) -> Any:
         raise NoValue
@@ -91,5 +82,5 @@ class Batched:
 
 
 def in_graph(x: Tensor) -> bool:
-    """Whether `x` is part of a graph, its own or one inside."""
+    """Whether `x` has a node, or is a batched array whose payload has a graph."""
     return x._node is not None or (isinstance(x._data, Batched) and in_graph(x._data.payload))

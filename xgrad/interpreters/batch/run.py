@@ -1,7 +1,7 @@
-"""The namespace of batched arrays, and what an op does to them that has no batching rule.
+"""The namespace of batched arrays, and what ops without a batching rule do to them.
 
-An op without a rule is run as it is written, on this namespace. If it has derivative rules of its own, it nevertheless is
-one op in the graph of payloads: the rules for the way back are its own, run on batched arrays too.
+An op without a batching rule runs its forward, as it is written, on this namespace. If it has derivative rules, it is still one
+op in the graph of the payloads: the reverse pass through the payloads runs its own rules, on batched arrays.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ from ...graph.declare import Op
 from ...graph.names import registry
 from ...graph.recording import mode, recording
 from ...tensor.tensor import ArrayLike, Tensor, wrap
-from .arrays import Batch, Batched, in_graph
-from .functions import RULES, elementwise, full
+from ..interpreter import LiftedBackend
+from . import indexing  # noqa: F401  (registers the rules of indexing and searching)
+from .arrays import Axis, Batched, in_graph
+from .functions import elementwise
+from .payloads import RULES, with_batch
 
 __all__ = ["forward", "namespace"]
 
 FACTS = ("isdtype", "can_cast", "finfo", "iinfo", "e", "inf", "nan", "newaxis", "pi")
 
 
-def namespace(backend: Any) -> types.ModuleType:
-    """The namespace of batched arrays: the functions that have rules, and any other op composed of these."""
+def namespace(backend: LiftedBackend) -> types.ModuleType:
+    """The namespace of batched arrays: the functions with batching rules, and any other op when it is first looked up."""
     xp = types.ModuleType(f"xgrad.raw.{backend.name}.batched{backend.level}")
     parts = {name: types.ModuleType(f"{xp.__name__}.{name}") for name in ("linalg", "fft", "special")}
     base = backend.base.xp
@@ -42,49 +45,61 @@ def namespace(backend: Any) -> types.ModuleType:
     for op in registry.values():
         if op.is_own and op.is_elementwise:
             setattr(xp, op.name, elementwise(backend, op))
-    for dotted, made in RULES.items():
+    for dotted, rule in RULES.items():
         part, _, name = dotted.rpartition(".")
-        setattr(parts.get(part, xp), name, functools.partial(made, backend))
+        setattr(parts.get(part, xp), name, functools.partial(rule, backend))
     parts["linalg"].__dict__.update({name: getattr(xp, name) for name in ("matmul", "tensordot", "vecdot")})
-    native = types.ModuleType(f"{xp.__name__}.native")  # what a library would have itself: no compositions
+    native = types.ModuleType(f"{xp.__name__}.native")  # stands for the library's own functions: no compositions
     native.__dict__.update(xp.__dict__)
     xp.__dict__["__native__"] = native
     for module in (xp, *parts.values()):
-        module.__getattr__ = functools.partial(_named, backend, module)  # type: ignore[method-assign]
+        module.__getattr__ = functools.partial(_look_up, backend, module)  # type: ignore[method-assign]
     return xp
 
 
-# ----------------------------------------------------------------------------------------------------- ops without a rule
+def _look_up(backend: LiftedBackend, module: types.ModuleType, name: str) -> Any:
+    """An op as a function of the namespace, which has it from then on."""
+    if name not in registry:
+        raise AttributeError(f"{module.__name__} has no {name!r}")
+    op = registry[name]
+    run, signature = backend.run(op), inspect.signature(op.source)
 
-_composing: ContextVar[frozenset[tuple[int, str]]] = ContextVar("xgrad_composing", default=frozenset())
+    def function(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(backend.xp, *args, **kwargs)
+        bound.apply_defaults()
+        return run(*bound.arguments.values())
+
+    setattr(module, name, function)
+    return function
 
 
-def forward(backend: Any, made: Op[..., Any]) -> Callable[..., Any]:
+def forward(backend: LiftedBackend, op: Op[..., Any]) -> Callable[..., Any]:
     """What an op does to batched arrays: a function of the namespace and of all its parameters in order."""
-    if made.passes_through:
-        return made.forward
-    if made.is_elementwise or (made.pushes and all(push and push.way == "elementwise" for push in made.pushes)):
-        single = elementwise(backend, made)
-        return lambda xp, *values: single(*values)
-    own = registry.get(made.name) is made
-    for name in (made.name, f"linalg.{made.name}", f"fft.{made.name}"):
-        if own and name in RULES:
-            return _with_keywords(made, functools.partial(RULES[name], backend))
-    if made.derivative == "composite":
-        return made.forward
-    composition = _guarded(backend, made) if own else made.forward
-    if made.derivative in ("none", "zero"):
+    if op.passes_through:
+        return op.forward
+    if op.is_elementwise or (op.pushes and all(push and push.way == "elementwise" for push in op.pushes)):
+        function = elementwise(backend, op)
+        return lambda xp, *values: function(*values)
+    registered = registry.get(op.name) is op
+    for name in (op.name, f"linalg.{op.name}", f"fft.{op.name}"):
+        if registered and name in RULES:
+            return _by_position(op, functools.partial(RULES[name], backend))
+    if op.derivative == "composite":
+        return op.forward
+    composition = _composition(backend, op) if registered else op.forward
+    if op.derivative in ("none", "zero"):
         return _unrecorded(composition)
-    return functools.partial(_as_one, backend, made, composition)
+    return functools.partial(_as_one_op, backend, op, composition)
 
 
-def _with_keywords(made: Op[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:
-    parameters = list(inspect.signature(made.source).parameters.values())[1:]
+def _by_position(op: Op[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A batching rule as a function of the namespace and of all parameters of the op in order."""
+    parameters = list(inspect.signature(op.source).parameters.values())[1:]
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        raise TypeError(f"{made.name}: a batching rule takes a sequence of arrays as one argument")
+        raise TypeError(f"{op.name}: a batching rule takes a sequence of arrays as one argument")
     names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     count = len(parameters) - len(names)
-    return lambda xp, *values: run(*values[:count], **dict(zip(names, values[count:])))
+    return lambda xp, *values: rule(*values[:count], **dict(zip(names, values[count:])))
 
 
 def _unrecorded(composition: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,133 +110,141 @@ def _unrecorded(composition: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _guarded(backend: Any, made: Op[..., Any]) -> Callable[..., Any]:
-    """The op as it is written, unless that leads back to itself: then it is a function of the library."""
-    key = (backend.level, made.name)
+_composing: ContextVar[frozenset[tuple[int, str]]] = ContextVar("xgrad_composing", default=frozenset())
+"""The ops whose forwards run on batched arrays now, each with its level."""
+
+
+def _composition(backend: LiftedBackend, op: Op[..., Any]) -> Callable[..., Any]:
+    """The forward of an op. A forward that calls the op itself stands for the library's own function, and is refused."""
+    key = (backend.level, op.name)
 
     def run(xp: Any, *values: Any) -> Any:
         outer = _composing.get()
         if key in outer:
-            raise NotBatchable(made.name, "no batching rule says what it does to an array with a batch axis")
+            raise NotBatchable(op.name, "no batching rule says what it does to an array with a batch axis")
         token = _composing.set(outer | {key})
         try:
-            return made.forward(xp, *values)
+            return op.forward(xp, *values)
         except (NoValue, TypeError) as error:
             if not isinstance(error, NoValue) and backend.cls.__name__ not in str(error):
                 raise
-            raise NotBatchable(made.name, "it computes with the values of its arguments outside of xgrad's functions") from error
+            raise NotBatchable(op.name, "it computes with the values of its arguments outside of xgrad's functions") from error
         finally:
             _composing.reset(token)
 
     return run
 
 
-def _as_one(backend: Any, made: Op[..., Any], composition: Callable[..., Any], xp: Any, *values: Any) -> Any:
-    """An op with derivative rules of its own, written as a composition of others: in the graph of payloads it is one op.
+# -------------------------------------------------------------------------------------- ops with derivative rules of their own
 
-    Its own rules know what the composition does not: how ties are shared, what is finite where parts are not.
+
+def _as_one_op(backend: LiftedBackend, op: Op[..., Any], composition: Callable[..., Any], xp: Any, *values: Any) -> Any:
+    """Call `composition`, recorded as one op in the graph of the payloads.
+
+    The op's own rules know more than those of the composition: how ties share a gradient, what is finite where parts are not.
     """
-    given = values[made.arrays[0]] if made.sequence else [values[i] for i in made.arrays]
-    items = [backend.lift(v) if hasattr(v, "dtype") else v for v in given]
-    tracked = tuple(isinstance(x, Batched) and in_graph(x.payload) for x in items)
-    if not any(tracked) or not mode.get():
+    arguments = values[op.arrays[0]] if op.sequence else [values[i] for i in op.arrays]
+    items = [backend.lift(v) if hasattr(v, "dtype") else v for v in arguments]
+    wanted = [isinstance(x, Batched) and in_graph(x.payload) for x in items]
+    if not any(wanted) or not mode.get():
         return composition(xp, *values)
-    wanted, tracked = tracked, (True,) if made.sequence else tracked
-    save = made.savers.get(tracked) or made.saver(tracked)
-    call = _Call(backend, made, composition, list(values), items, [made.sequence or w for w in wanted], save)
-    return call.result(_ONE.call([x.payload for x in items if isinstance(x, Batched)], call))
+    call = _Call(backend, op, composition, list(values), items, wanted)
+    return call.result(_BATCHED.call([x.payload for x in items if isinstance(x, Batched)], call))
 
 
 class _Call:
-    """One call of an op on batched arrays as an op on their payloads."""
+    """One call of an op on batched arrays, as an op on their payloads.
+
+    Parameters
+    ----------
+    backend : LiftedBackend
+        The backend of the arrays.
+    op : Op
+        The op.
+    composition : callable
+        What runs on the namespace.
+    values : list
+        All parameters of the op.
+    items : list
+        The array arguments among them, batched or Python scalars.
+    wanted : list of bool
+        Which of those have a graph, so that their cotangents are needed.
+    """
 
     def __init__(
         self,
-        backend: Any,
-        made: Op[..., Any],
+        backend: LiftedBackend,
+        op: Op[..., Any],
         composition: Callable[..., Any],
         values: list[Any],
         items: list[Any],
         wanted: list[bool],
-        save: Callable[..., tuple[Any, ...]],
     ) -> None:
-        self.backend, self.made, self.composition, self.values, self.items = backend, made, composition, values, items
-        self.wanted, self.save = wanted, save  # which items want a cotangent, and a function that keeps what their rules need
-        self.batches: list[Batch | None] = []  # those of the outputs
-        self.kind: Any = None  # the type of the container of several outputs
+        self.backend, self.op, self.composition, self.values, self.items = backend, op, composition, values, items
+        self.wanted = [True] * len(wanted) if op.sequence else wanted
+        tracked = (True,) if op.sequence else tuple(wanted)
+        self.save = op.savers.get(tracked) or op.saver(tracked)
+        self.batches: list[Axis | None] = []  # those of the outputs
+        self.container: Any = None  # the type of the container of several outputs
 
     def parameters(self, payloads: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """All parameters of the op, and the arrays among them, made of these payloads."""
+        """All parameters of the op, and the arrays among them, with these payloads."""
         rest, values = iter(payloads), list(self.values)
         items = [self.backend.cls(_tensor(next(rest)), x.batch) if isinstance(x, Batched) else x for x in self.items]
-        put(self.made, values, items)
+        put(self.op, values, items)
         return values, items
 
     def run(self, payloads: Sequence[Any]) -> tuple[Any, ...]:
+        """The payloads of the outputs, as raw arrays."""
         y = self.composition(self.backend.xp, *self.parameters(payloads)[0])
-        self.kind = type(y) if isinstance(y, (tuple, list)) else None
-        outputs = [self.backend.lift(v) for v in (y if self.kind else [y])]
+        self.container = type(y) if isinstance(y, (tuple, list)) else None
+        outputs = [self.backend.lift(v) for v in (y if self.container else [y])]
         self.batches = [v.batch for v in outputs]
         return tuple(v.payload._data for v in outputs)
 
     def result(self, payloads: Sequence[Any]) -> Any:
+        """What the op returned, with these payloads."""
         outputs = [self.backend.cls(_tensor(v), batch) for v, batch in zip(payloads, self.batches)]
-        if self.kind is None:
+        if self.container is None:
             return outputs[0]
-        return self.kind(*outputs) if hasattr(self.kind, "_fields") else self.kind(outputs)
+        return self.container(*outputs) if hasattr(self.container, "_fields") else self.container(outputs)
 
     def pull(self, g: Sequence[Any], payloads: Sequence[Any], y: Sequence[Any]) -> list[Any]:
-        xp, made = self.backend.xp, self.made
+        """The cotangents of `payloads`, given those of the outputs `y`, by the op's own rules."""
+        xp, op = self.backend.xp, self.op
         values, items = self.parameters(payloads)
         outputs, cotangents = self.result(y), self.result(g)
-        cotangents = tuple(cotangents) if self.kind else cotangents
+        cotangents = tuple(cotangents) if self.container else cotangents
         saved, conj = self.save(*values, outputs), None
-        if made.conjugates and xp.isdtype(outputs.dtype, "complex floating"):
+        if op.conjugates and xp.isdtype(outputs.dtype, "complex floating"):
             conj, cotangents = xp.conj, xp.conj(cotangents)
-        found: list[Any] = []
-        pairs = item_rules(made, items, xp, cotangents, saved) if made.sequence else zip(items, made.rules)
+        result: list[Any] = []
+        pairs = item_rules(op, items, xp, cotangents, saved) if op.sequence else zip(items, op.rules)
         for (item, rule), wanted in zip(pairs, self.wanted):
             if not isinstance(item, Batched):
                 continue
             if rule is None or not wanted or not self.backend.dtype_of(item.dtype).inexact:
-                found.append(None)
+                result.append(None)
                 continue
             d = rule(xp, cotangents, saved)
             d = d if conj is None else conj(d)
             if d.shape != item.shape or d.dtype != item.dtype:
                 d = fit(xp, d, item)
-            payload = full(d, item.batch)
+            payload = with_batch(d, item.batch)
             if item.batch is None and d.batch is not None:
                 payload = ops.sum(payload, axis=0)
-            found.append(payload if isinstance(g[0], Tensor) else payload._data)
-        return found
+            result.append(payload if isinstance(g[0], Tensor) else payload._data)
+        return result
 
 
 def _tensor(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else wrap(x)
 
 
-def _one(xp: Any, payloads: Sequence[ArrayLike], call: Any) -> tuple[Tensor, ...]:
-    return call.run(payloads)  # type: ignore[no-any-return]
+def batched(xp: Any, payloads: Sequence[ArrayLike], call: _Call) -> tuple[Tensor, ...]:
+    return call.run(payloads)
 
 
-_ONE: Op[..., Any] = Op(_one)
-_ONE.name = "batched"
-_ONE.vjp(payloads=lambda g, payloads, y, call: call.pull(g, payloads, y))
-_ONE.call = general_call(_ONE)
-
-
-def _named(backend: Any, module: types.ModuleType, name: str) -> Any:
-    """An op as a function of the namespace, looked up for the first time."""
-    if name not in registry:
-        raise AttributeError(f"{module.__name__} has no {name!r}")
-    made = registry[name]
-    run, signature = backend.run(made), inspect.signature(made.source)
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(backend.xp, *args, **kwargs)
-        bound.apply_defaults()
-        return run(*bound.arguments.values())
-
-    setattr(module, name, function)
-    return function
+_BATCHED: Op[..., Any] = Op(batched)  # not in the registry: it is no function of a namespace
+_BATCHED.vjp(payloads=lambda g, payloads, y, call: call.pull(g, payloads, y))
+_BATCHED.call = general_call(_BATCHED)

@@ -1,6 +1,6 @@
 """Calculus on samples: integrals, differences, interpolation and convolution of functions that are known at points.
 
-These are numerical methods, differentiable like any function; the derivative *of* a function is `xgrad.grad`.
+These are numerical methods, and differentiable. For the derivative of a function use `xgrad.grad`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ...backend.find import device_of
 from ...engine.define import composite, op
 from ...graph.kinds import takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.axes import axis_from_0
+from ..parts.axes import axis_from_0, different_axes
 from ..parts.keys import operand
 
 __all__ = ["convolve", "correlate", "cumulative_trapezoid", "gradient", "interp", "trapezoid"]
@@ -24,8 +24,8 @@ Mode = Literal["full", "same", "valid"]
 
 
 def _areas(xp: Any, name: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
-    """The area below each step along `axis`, moved to be the last."""
-    axis_from_0(name, axis, y.ndim)  # or an error
+    """The area of each step along `axis`, which is moved to the last position."""
+    axis_from_0(name, axis, y.ndim)  # raises if there is no such axis
     width = dx
     if x is not None:
         if x.ndim == 1 and x.shape[0] != y.shape[axis]:
@@ -37,18 +37,18 @@ def _areas(xp: Any, name: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
 
 @composite
 def trapezoid(xp: Any, y: ArrayLike, x: ArrayLike | None = None, /, dx: float = 1.0, axis: int = -1) -> Tensor:
-    """The integral of the function that is `y` at the points `x`, by the trapezoidal rule.
+    """The integral of a function with the values `y` at the points `x`, by the trapezoidal rule.
 
     Parameters
     ----------
     y : array
         The values.
     x : array, optional
-        The points, with one axis or the shape of `y`. A gradient goes to them too.
+        The points, with one axis or the shape of `y`. They are differentiable too.
     dx : float
-        How far apart the points are, if there is no `x`.
+        The distance between points, if `x` is not given.
     axis : int
-        Along which to integrate.
+        The axis along which to integrate.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def trapezoid(xp: Any, y: ArrayLike, x: ArrayLike | None = None, /, dx: float = 
     Raises
     ------
     ValueError
-        If `x` and `y` do not have as many points.
+        If `x` and `y` do not have the same number of points.
     IndexError
         If `y` has no such axis.
 
@@ -75,25 +75,25 @@ def trapezoid(xp: Any, y: ArrayLike, x: ArrayLike | None = None, /, dx: float = 
 def cumulative_trapezoid(
     xp: Any, y: ArrayLike, x: ArrayLike | None = None, /, dx: float = 1.0, axis: int = -1, *, initial: float | None = None
 ) -> Tensor:
-    """The integrals up to each point of the function that is `y` at the points `x`, by the trapezoidal rule.
+    """The integrals up to each point of a function with the values `y` at the points `x`, by the trapezoidal rule.
 
     Parameters
     ----------
     y : array
         The values.
     x : array, optional
-        The points, with one axis or the shape of `y`. A gradient goes to them too.
+        The points, with one axis or the shape of `y`. They are differentiable too.
     dx : float
-        How far apart the points are, if there is no `x`.
+        The distance between points, if `x` is not given.
     axis : int
-        Along which to integrate.
+        The axis along which to integrate.
     initial : float, optional
-        What to begin with (0, usually); without it the result is one shorter than `y`.
+        The first value of the result, usually 0; without it, the result is one shorter than `y`.
 
     Raises
     ------
     ValueError
-        If `x` and `y` do not have as many points.
+        If `x` and `y` do not have the same number of points.
     IndexError
         If `y` has no such axis.
 
@@ -118,19 +118,19 @@ def gradient(
 ) -> Tensor | tuple[Tensor, ...]:
     """The slopes of a function that is known at the points of a grid, by central differences, as in NumPy.
 
-    This is a numerical method for samples. The derivative of a function that you have is `xgrad.grad`.
+    This is a numerical method for samples. For the derivative of a function use `xgrad.grad`.
 
     Parameters
     ----------
     f : array
         The values.
     *spacing : float, 0-d array or array with one axis
-        How far apart the points are, or where they are: nothing (1 apart), one number for all axes, or one number or array
-        for each axis. A gradient goes to them too.
+        Distances between points, or positions of points: nothing (the distance is 1), one number for all axes, or one number or
+        array for each axis. They are differentiable too.
     axis : int or tuple of int, optional
-        Along which to take the slopes; all axes if not given.
+        The axes along which to take slopes; all axes if not given.
     edge_order : {1, 2}
-        The order of precision at the edges; inside, it is the second.
+        The order of accuracy at the edges; inside it is 2.
 
     Returns
     -------
@@ -149,20 +149,20 @@ def gradient(
     Tensor([1. , 1.5, 2.5, 3. ])
     """
     ndim = len(operand(f).shape)
-    axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    if any(not -ndim <= a < ndim for a in axes):
-        raise IndexError(f"gradient: axis {axis} is out of bounds for an array of {ndim} axes")
-    if len({a % ndim for a in axes}) < len(axes):
-        raise ValueError(f"gradient: an axis is named twice in {axis}")
+    axes = (
+        tuple(range(ndim)) if axis is None else different_axes("gradient", axis if isinstance(axis, int) else tuple(axis), ndim)
+    )
     steps = spacing or (1.0,)
     single = getattr(steps[0], "ndim", 0) == 0 and not isinstance(steps[0], (list, tuple, range))
     steps = steps * len(axes) if len(steps) == 1 and single else steps
     if len(steps) != len(axes):
-        raise ValueError(f"gradient: there are {len(spacing)} spacings for {len(axes)} axes; give none, one, or as many")
+        raise ValueError(
+            f"gradient: there are {len(spacing)} spacings for {len(axes)} axes; give none, one, or one for each axis"
+        )
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order is {edge_order}; it must be 1 or 2")
-    found = tuple(slopes(f, step, a, edge_order) for step, a in zip(steps, axes))
-    return found[0] if len(found) == 1 else found
+    results = tuple(slopes(f, step, a, edge_order) for step, a in zip(steps, axes))
+    return results[0] if len(results) == 1 else results
 
 
 @composite
@@ -170,7 +170,7 @@ def slopes(xp: Any, f: ArrayLike, step: ArrayLike, /, axis: int, edge_order: int
     """The slopes of `f` along one axis, for `gradient`."""
     n = f.shape[axis]
     if n < edge_order + 1:
-        raise ValueError(f"gradient: axis {axis} has {n} elements; edge_order={edge_order} takes {edge_order + 1} at least")
+        raise ValueError(f"gradient: axis {axis} has {n} elements; edge_order={edge_order} needs at least {edge_order + 1}")
     if step.ndim > 1 or (step.ndim and step.shape[0] != n):
         raise ValueError(f"gradient: a spacing has shape {tuple(step.shape)}; axis {axis} of f has {n} points")
     f = xp.moveaxis(f, axis, -1)
@@ -194,20 +194,20 @@ def interp(
     ns: Any, x: ArrayLike, xp: ArrayLike, fp: ArrayLike, /, left: ArrayLike | None = None, right: ArrayLike | None = None,
     period: float | None = None,
 ) -> Tensor:  # fmt: skip
-    """The piecewise linear function through the points ``(xp, fp)``, at `x`.
+    """The piecewise linear function through the points ``(xp, fp)``, evaluated at `x`.
 
     Parameters
     ----------
     x : array
-        Where to evaluate it.
+        The positions at which to evaluate it.
     xp : array
-        Where it is known: one axis, ascending (unless there is a `period`).
+        The positions of the points, with one axis, ascending unless there is a `period`.
     fp : array
-        Its values there, real or complex.
+        The values at the points, real or complex.
     left, right : array, optional
-        Its value to the left of the first and to the right of the last point; by default the value at that point.
+        The value to the left of the first point and to the right of the last one; by default the value at that point.
     period : float, optional
-        Its period, if it has one; then `xp` may be in any order, and `left` and `right` are of no account.
+        The period, if the function has one; `xp` may then be in any order, and `left` and `right` are ignored.
 
     Returns
     -------
@@ -217,12 +217,12 @@ def interp(
     Raises
     ------
     ValueError
-        If `xp` and `fp` are not sequences of as many numbers, or are empty, or `period` is 0.
+        If `xp` and `fp` do not have one axis and the same length, or are empty, or `period` is 0.
 
     Notes
     -----
-    The gradient goes to `x` (the slope of the piece; at a point, of the piece to its right, and 0 beyond the ends), to `xp`, to
-    `fp`, and to `left` and `right` from what is beyond.
+    The gradient for `x` is the slope of the piece (at a point, of the piece to its right), and 0 outside of the points. `xp` and
+    `fp` are differentiable too, and so are `left` and `right`, for elements of `x` outside of the points.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def interp(
     high = ns.clip(low + 1, 0, n - 1)
     before, after = x < xp[0], x > xp[-1]
     inside = (x >= xp[0]) & (x <= xp[-1])
-    at = ns.where(inside, x, xp[0])  # what is far out, or NaN, must not meet the slopes
+    at = ns.where(inside, x, xp[0])  # elements that are outside or NaN must not be multiplied by slopes
     x0, x1, f0, f1 = (ns.reshape(ns.take(v, ns.reshape(i, (-1,)), axis=0), x.shape) for v in (xp, fp) for i in (low, high))
     width = x1 - x0
     t = ns.where(width == 0, ns.zeros_like(at), (at - x0) / ns.where(width == 0, ns.ones_like(width), width))
@@ -250,7 +250,7 @@ def interp(
 
 
 def _periodic(ns: Any, x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, Any, Any]:
-    """`x` within one period, and the points in order with one more at each end."""
+    """`x` within one period, and the points in ascending order, with an additional one at each end."""
     if period == 0:
         raise ValueError("interp: period must not be 0")
     period = abs(period)
@@ -266,14 +266,14 @@ def _periodic(ns: Any, x: Any, xp: Any, fp: Any, period: float) -> tuple[Any, An
 
 @op(override=True)
 def convolve_full(xp: Any, a: ArrayLike, v: ArrayLike, /) -> Tensor:
-    """The product of two polynomials by their coefficients: every sum ``a[i] v[k - i]``."""
+    """The full convolution: element ``k`` is the sum of ``a[i] v[k - i]``, a coefficient of the product of two polynomials."""
     if xp.isdtype(a.dtype, "integral"):
         return _slide(xp, a, v)
     own = getattr(xp.__native__, "convolve", None)
     return _slide(xp, a, v) if own is None or a.dtype != v.dtype else own(a, v)
 
 
-_WINDOWS = 1 << 22  # how many products to hold at once
+_WINDOWS = 1 << 22  # how many products to hold in memory at once
 
 
 def _slide(xp: Any, a: Any, v: Any) -> Any:
@@ -293,7 +293,7 @@ def _slide(xp: Any, a: Any, v: Any) -> Any:
 
 
 def _other(xp: Any, g: Any, v: Any, n: int) -> Any:
-    """The transpose of the convolution with `v`, for an argument of length `n`."""
+    """The transpose of the convolution of an argument of length `n` with `v`."""
     m = v.shape[0]
     return xp.convolve_full(g, xp.conj(xp.flip(v)))[m - 1 : m - 1 + n]
 
@@ -312,18 +312,19 @@ def convolve(xp: Any, a: ArrayLike, v: ArrayLike, /, mode: Mode = "full") -> Ten
     Parameters
     ----------
     a, v : array
-        With one axis each, and one element at least.
+        With one axis and at least one element each.
     mode : {"full", "same", "valid"}
-        All places where they overlap; as many as the longer has, from the middle; or those where they overlap fully.
+        "full": all positions where they overlap; "same": as many as the longer array has elements, from the middle; "valid":
+        positions where they overlap completely.
 
     Raises
     ------
     ValueError
-        If one is empty or does not have one axis, or `mode` is none of these.
+        If an array is empty or does not have one axis, or `mode` has another value.
 
     Notes
     -----
-    The gradient of the one is the correlation of ``g`` with the other.
+    The gradient for one array is the correlation of ``g`` with the other.
 
     Examples
     --------
@@ -341,18 +342,18 @@ def correlate(xp: Any, a: ArrayLike, v: ArrayLike, /, mode: Mode = "valid") -> T
     Parameters
     ----------
     a, v : array
-        With one axis each, and one element at least.
+        With one axis and at least one element each.
     mode : {"valid", "same", "full"}
         As in `convolve`.
 
     Raises
     ------
     ValueError
-        If one is empty or does not have one axis, or `mode` is none of these.
+        If an array is empty or does not have one axis, or `mode` has another value.
 
     Notes
     -----
-    The gradient of the one is a convolution of ``g`` with the other.
+    The gradient for one array is a convolution of ``g`` with the other.
 
     Examples
     --------
@@ -375,6 +376,6 @@ def _part(xp: Any, name: str, a: Any, v: Any, mode: str) -> Any:
     long, short = max(a.shape[0], v.shape[0]), min(a.shape[0], v.shape[0])
     if mode == "valid":
         return y[short - 1 : long]
-    swapped = name == "correlate" and a.shape[0] < v.shape[0]  # NumPy counts from the other end then
+    swapped = name == "correlate" and a.shape[0] < v.shape[0]  # NumPy then counts from the other end
     start = short // 2 if swapped else (short - 1) // 2
     return y[start : start + long]

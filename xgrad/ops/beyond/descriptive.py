@@ -1,14 +1,14 @@
-"""Statistics that NumPy has and the standard lacks: order statistics, those that pass over NaN, covariances.
+"""Statistics that NumPy has and the standard lacks: order statistics, statistics that ignore NaN, covariances.
 
-All are compositions, differentiated through their parts. What sorts goes by the rule of `sort`: equal elements share the
-cotangents of their places evenly. What passes over NaN gives it gradient zero.
+All are composed of other ops and differentiated through them. Functions that sort have the rule of `sort`: equal elements share
+the cotangents of their places evenly. Functions that ignore NaN give it the gradient zero.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from ...backend.dtypes import check_fits
 from ...backend.find import device_of, raw_namespace
@@ -16,65 +16,30 @@ from ...backend.precision import half, in_float32, norm, widened
 from ...engine.define import composite
 from ...graph.kinds import refuse_complex, takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.axes import axes_from_0
+from ..parts.axes import Axes, axes_from_0, kept_shape
 from ..parts.keys import operand
-from ..parts.special import described
+from ..parts.texts import reduces_real as reduces
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
     "nanquantile", "nanstd", "nansum", "nanvar", "percentile", "ptp", "quantile",
 ]  # fmt: skip
 
-Axes: TypeAlias = int | tuple[int, ...] | None
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 # ------------------------------------------------------------------------------------------------ what reductions share
 
-_PARAMETERS = {
-    "q": "q : array, float or sequence of float\n        Which {}s, between 0 and {}.",
-    "axis": "axis : int or tuple of int, optional\n        The axes to reduce; all of them if not given.",
-    "dtype": "dtype : data type, optional\n        Convert to this data type before reducing.",
-    "method": 'method : str\n        How to go between two elements: a way of Hyndman and Fan ("linear", "hazen", ...)\n'
-    '        or "lower", "higher", "nearest", "midpoint", all as NumPy has them.',
-    "correction": "correction : int or float\n        What the divisor is less than the number of elements; 1 is Bessel's.",
-    "keepdims": "keepdims : bool\n        Keep the reduced axes, with length one.",
-}
-
-
-def reduces(forward: F) -> F:
-    """Write the sections that the docstrings of all reductions would repeat."""
-    told, example = described(forward)
-    names = [name for name in forward.__annotations__ if name in _PARAMETERS]
-    per_cent = "percentile" in forward.__name__
-    q = _PARAMETERS["q"].format(*(("percentile", 100) if per_cent else ("quantile", 1)))
-    options = "\n    ".join(q if name == "q" else _PARAMETERS[name] for name in names)
-    forward.__doc__ = (
-        f"{told.rstrip()}\n\n    Parameters\n    ----------\n    x : array\n        Of a real data type.\n    {options}\n\n"
-        "    Returns\n    -------\n    Tensor\n        Of the shape of `x` without the reduced axes"
-        f"{', after that of `q`' if 'q' in names else ''}.\n\n"
-        f"    Examples\n    --------\n    >>>{example}"
-    )
-    return forward
-
-
-places = axes_from_0
-
 
 def lined_up(xp: Any, x: Any, axis: Axes) -> Any:
-    """`x` with the axes to reduce made one, the last."""
-    at = places(axis, x.ndim)
-    rest = [i for i in range(x.ndim) if i not in at]
-    moved = xp.permute_dims(x, (*rest, *at))
+    """`x` with the axes to reduce merged into one, the last."""
+    reduced = axes_from_0(axis, x.ndim)
+    rest = [i for i in range(x.ndim) if i not in reduced]
+    moved = xp.permute_dims(x, (*rest, *reduced))
     return xp.reshape(moved, (*moved.shape[: len(rest)], math.prod(moved.shape[len(rest) :])))
 
 
-def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool, lead: int = 0) -> Any:
-    """`y`, reduced from `shape`, with the reduced axes put back if `keepdims`; `lead` axes stand before them."""
-    if not keepdims:
-        return y
-    at = places(axis, len(shape))
-    return xp.reshape(y, (*y.shape[:lead], *(1 if i in at else n for i, n in enumerate(shape))))
+def finished(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool, lead: int = 0) -> Any:
+    """The result `y` of a reduction of `shape`, with the reduced axes if `keepdims`; its first `lead` axes are others."""
+    return xp.reshape(y, (*y.shape[:lead], *kept_shape(shape, axis))) if keepdims else y
 
 
 # ---------------------------------------------------------------------------------------------------- order statistics
@@ -85,19 +50,19 @@ def kept(xp: Any, y: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool, le
 @reduces
 @in_float32
 def median(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
-    """The median: the middle element, or the mean of the two in the middle; NaN if one of the elements is.
+    """The median: the middle element, or the mean of the two in the middle; NaN if an element is NaN.
 
     >>> import xgrad
     >>> xgrad.median(xgrad.Tensor([3.0, 1.0, 2.0, 9.0]))
     Tensor(2.5)
     """
-    return kept(xp, _median(xp, lined_up(xp, x, axis)), x.shape, axis, keepdims)
+    return finished(xp, _median(xp, lined_up(xp, x, axis)), x.shape, axis, keepdims)
 
 
 def _median(xp: Any, x: Any) -> Any:
     n = x.shape[-1]
     if n == 0:
-        raise ValueError("median: there are no elements to take it of")
+        raise ValueError("median: x has no elements")
     y = xp.sort(x, axis=-1)
     middle = (y[..., (n - 1) // 2] + y[..., n // 2]) / 2
     return xp.where(xp.any(x != x, axis=-1), xp.full_like(middle, math.nan), middle)
@@ -115,7 +80,7 @@ def nanmedian(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = F
     Tensor(2.0)
     """
     middle = xp.asarray(0.5, dtype=x.dtype, device=device_of(x))
-    return kept(xp, _quantile(xp, lined_up(xp, x, axis), middle, "linear", True), x.shape, axis, keepdims)
+    return finished(xp, _quantile(xp, lined_up(xp, x, axis), middle, "linear", True), x.shape, axis, keepdims)
 
 
 _CONTINUOUS = {  # H. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996: alpha and beta of its types 4-9
@@ -126,7 +91,7 @@ _CONTINUOUS = {  # H. Hyndman and Y. Fan, "Sample quantiles in statistical packa
     "median_unbiased": (1 / 3, 1 / 3),
     "normal_unbiased": (3 / 8, 3 / 8),
 }
-_STEPWISE: dict[str, Callable[[Any, Any, Any], tuple[Any, Any]]] = {  # (xp, n, q) to the two neighbours, taken half and half
+_STEPWISE: dict[str, Callable[[Any, Any, Any], tuple[Any, Any]]] = {  # from (xp, n, q), the places whose mean is the quantile
     "lower": lambda xp, n, q: (xp.floor((n - 1) * q),) * 2,
     "higher": lambda xp, n, q: (xp.ceil((n - 1) * q),) * 2,
     "midpoint": lambda xp, n, q: (xp.floor((n - 1) * q), xp.ceil((n - 1) * q)),
@@ -138,7 +103,7 @@ _STEPWISE: dict[str, Callable[[Any, Any, Any], tuple[Any, Any]]] = {  # (xp, n, 
 
 
 def _neighbours(xp: Any, n: Any, q: Any, method: str) -> tuple[Any, Any, Any]:
-    """The places of the two elements that a quantile lies between, and the weight of the second."""
+    """The places of the two elements that a quantile is interpolated from, and the weight of the second."""
     if method in _CONTINUOUS:
         alpha, beta = _CONTINUOUS[method]
         at = n * q + (q * (1 - alpha - beta) + (alpha - 1))
@@ -151,15 +116,15 @@ def _neighbours(xp: Any, n: Any, q: Any, method: str) -> tuple[Any, Any, Any]:
 
 
 def _quantile(xp: Any, x: Any, q: Any, method: str, skip: bool) -> Any:
-    """The quantiles of the elements along the last axis, by the axes of `q` and then the others of `x`."""
+    """The quantiles of the elements along the last axis, with the axes of `q`, then the other axes of `x`."""
     if x.shape[-1] == 0:
-        raise ValueError("quantile: there are no elements to take it of")
+        raise ValueError("quantile: x has no elements")
     if method not in _CONTINUOUS and method not in _STEPWISE:
         raise ValueError(f"quantile: method {method!r} is not known; it may be {', '.join((*_CONTINUOUS, *_STEPWISE))}")
     shape, lead = q.shape, x.shape[:-1]
     q = xp.reshape(q, (-1,) + (1,) * len(lead))
     missing = x != x
-    y = xp.sort(xp.where(missing, xp.full_like(x, math.inf), x), axis=-1)
+    ascending = xp.sort(xp.where(missing, xp.full_like(x, math.inf), x), axis=-1)
     if skip:
         n = xp.astype(xp.count_nonzero(~missing, axis=-1), x.dtype)
         none, n = n == 0, xp.maximum(n, xp.ones_like(n))
@@ -169,25 +134,25 @@ def _quantile(xp: Any, x: Any, q: Any, method: str, skip: bool) -> Any:
 
     def at(place: Any) -> Any:
         index = xp.moveaxis(xp.astype(place, xp.int64), 0, -1)
-        return xp.moveaxis(xp.take_along_axis(y, xp.broadcast_to(index, (*lead, index.shape[-1])), axis=-1), -1, 0)
+        return xp.moveaxis(xp.take_along_axis(ascending, xp.broadcast_to(index, (*lead, index.shape[-1])), axis=-1), -1, 0)
 
     low, high = (xp.where(none, xp.zeros_like(v), v) for v in (at(below), at(above)))
-    found = low + weight * (high - low)
-    found = xp.where(none | ((q < 0) | (q > 1)), xp.full_like(found, math.nan), found)
-    return xp.reshape(found, (*shape, *lead))
+    y = low + weight * (high - low)
+    y = xp.where(none | ((q < 0) | (q > 1)), xp.full_like(y, math.nan), y)
+    return xp.reshape(y, (*shape, *lead))
 
 
 @composite
 def quantile_(xp: Any, x: ArrayLike, q: ArrayLike, /, axis: Axes, method: str, keepdims: bool, skip: bool) -> Tensor:
     """The quantiles `q` of `x`; with `skip`, of its elements that are not NaN."""
-    own, x = x.dtype, widened(xp, x)  # float16 has no numbers for the places beyond 2048
+    own, x = x.dtype, widened(xp, x)  # float16 cannot represent places beyond 2048
     q = q if q.dtype == x.dtype else xp.astype(q, x.dtype)
     y = _quantile(xp, lined_up(xp, x, axis), q, method, skip)
-    return kept(xp, y if y.dtype == own else xp.astype(y, own), x.shape, axis, keepdims, q.ndim)
+    return finished(xp, y if y.dtype == own else xp.astype(y, own), x.shape, axis, keepdims, q.ndim)
 
 
 def _beside(x: Any, q: Any, whole: int = 1) -> Any:
-    """`q` over `whole`; numbers as an array beside `x`, and of its dtype, or float32 if that is of half precision."""
+    """``q / whole``; numbers become an array on the device of `x`, of its dtype, or of float32 if that has half precision."""
     x = operand(x)
     data = getattr(x, "_data", x)
     narrow = hasattr(data, "shape") and half(data.dtype)
@@ -200,9 +165,9 @@ def _beside(x: Any, q: Any, whole: int = 1) -> Any:
 
 @reduces
 def quantile(x: ArrayLike, q: Any, /, axis: Axes = None, *, method: str = "linear", keepdims: bool = False) -> Tensor:
-    """The quantiles of the elements; NaN if one of them is, or `q` is not between 0 and 1.
+    """The quantiles of the elements; NaN if an element is NaN, or `q` is not between 0 and 1.
 
-    The gradient goes to the two elements that a quantile lies between, and to `q`.
+    The gradient is that of the interpolation between two elements, for these elements and for `q`.
 
     >>> import xgrad
     >>> xgrad.quantile(xgrad.Tensor([3.0, 1.0, 2.0, 9.0]), [0.0, 0.5])
@@ -252,7 +217,7 @@ def nanpercentile(x: ArrayLike, q: Any, /, axis: Axes = None, *, method: str = "
 @takes_real
 @reduces
 def ptp(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
-    """From peak to peak: the largest element less the smallest.
+    """The range of the elements (peak to peak): the largest less the smallest.
 
     >>> import xgrad
     >>> xgrad.ptp(xgrad.Tensor([3.0, 1.0, 9.0]))
@@ -261,7 +226,7 @@ def ptp(xp: Any, x: ArrayLike, /, axis: Axes = None, *, keepdims: bool = False) 
     return xp.max(x, axis=axis, keepdims=keepdims) - xp.min(x, axis=axis, keepdims=keepdims)
 
 
-# ------------------------------------------------------------------------------------------------------ passing over NaN
+# ---------------------------------------------------------------------------------------------------------- ignoring NaN
 
 
 @composite
@@ -345,7 +310,7 @@ def nanstd(xp: Any, x: ArrayLike, /, axis: Axes = None, *, correction: float = 0
     Tensor(1.0)
     """
     mean, count = _nanmean(xp, x, axis, True)
-    # A norm, since the squares of a variance can leave the range of the dtype where their root does not.
+    # Computed as a norm, since the variance may overflow or underflow where its root does not.
     size = norm(xp, xp.zero_where_not(x - mean, x == x), axis, keepdims)
     free = xp.reshape(xp.astype(count, size.dtype), size.shape) - correction
     enough = free > 0
@@ -400,14 +365,14 @@ def average(xp: Any, x: ArrayLike, /, axis: Axes = None, weights: ArrayLike | No
     axis : int or tuple of int, optional
         The axes to reduce; all of them if not given.
     weights : array, optional
-        Of the shape of `x`, or of that of the reduced axes alone; all 1 if not given. A gradient goes to them too.
+        Of the shape of `x`, or of the shape of the reduced axes; all 1 if not given. They are differentiable too.
     keepdims : bool
         Keep the reduced axes, with length one.
 
     Raises
     ------
     ValueError
-        If the shape of `weights` is neither.
+        If `weights` has another shape.
 
     Examples
     --------
@@ -418,14 +383,14 @@ def average(xp: Any, x: ArrayLike, /, axis: Axes = None, weights: ArrayLike | No
     if weights is None:
         return xp.mean(x, axis=axis, keepdims=keepdims)
     if tuple(weights.shape) != tuple(x.shape):
-        at = places(axis, x.ndim)
-        if tuple(weights.shape) != tuple(x.shape[i] for i in at):
+        reduced = axes_from_0(axis, x.ndim)
+        if tuple(weights.shape) != tuple(x.shape[i] for i in reduced):
             raise ValueError(
-                f"average: weights have shape {tuple(weights.shape)}; they must have that of x, {tuple(x.shape)}, or that of the "
-                "reduced axes"
+                f"average: weights have shape {tuple(weights.shape)}; they must have the shape of x, {tuple(x.shape)}, or "
+                "that of the reduced axes"
             )
-        order = tuple(sorted(range(len(at)), key=lambda k: at[k]))
-        weights = xp.reshape(xp.permute_dims(weights, order), tuple(n if i in at else 1 for i, n in enumerate(x.shape)))
+        order = tuple(sorted(range(len(reduced)), key=lambda k: reduced[k]))
+        weights = xp.reshape(xp.permute_dims(weights, order), tuple(n if i in reduced else 1 for i, n in enumerate(x.shape)))
         weights = xp.broadcast_to(weights, x.shape)
     total = xp.sum(weights, axis=axis, keepdims=keepdims)
     return xp.sum(x * weights, axis=axis, keepdims=keepdims) / total
@@ -437,7 +402,7 @@ def cov(
     xp: Any, m: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
     fweights: ArrayLike | None = None, aweights: ArrayLike | None = None,
 ) -> Tensor:  # fmt: skip
-    """The covariance matrix of some variables, of which there are observations.
+    """The covariance matrix of variables, estimated from observations.
 
     Parameters
     ----------
@@ -446,15 +411,15 @@ def cov(
     y : array, optional
         More variables, in the form of `m`.
     rowvar : bool
-        Whether the variables are the rows, and observations the columns; else the other way round.
+        Whether variables are rows and observations are columns; else variables are columns.
     bias : bool
         Divide by the number of observations, not by one less.
     ddof : int, optional
-        Divide by the number of observations less this, whatever `bias` says.
+        Divide by the number of observations less `ddof`; `bias` is then ignored.
     fweights : array of int, optional
         How often each observation occurred.
     aweights : array, optional
-        How much each observation weighs. A gradient goes to them too.
+        The weight of each observation. They are differentiable too.
 
     Returns
     -------
@@ -475,7 +440,7 @@ def cov(
     """
     rows = [_rows(xp, v, rowvar) for v in (m, y) if v is not None]
     if len({v.shape[1] for v in rows}) > 1:
-        raise ValueError(f"cov: m has {rows[0].shape[1]} observations and y has {rows[1].shape[1]}; there must be as many")
+        raise ValueError(f"cov: m has {rows[0].shape[1]} observations and y has {rows[1].shape[1]}; the numbers must be equal")
     x = rows[0] if len(rows) == 1 else xp.concat(rows, axis=0)
     ddof = int(not bias) if ddof is None else ddof
     w, free = _weights(xp, x, ddof, fweights, aweights)
@@ -500,23 +465,23 @@ def _peaks(xp: Any, x: Any) -> Any:
 
 
 def _weights(xp: Any, x: Any, ddof: int, fweights: Any, aweights: Any) -> tuple[Any, Any]:
-    """The weight of each observation, and what to divide by."""
-    given = [v if v.dtype == x.dtype else xp.astype(v, x.dtype) for v in (fweights, aweights) if v is not None]
-    for v in given:
+    """The weight of each observation, and the divisor."""
+    weights = [v if v.dtype == x.dtype else xp.astype(v, x.dtype) for v in (fweights, aweights) if v is not None]
+    for v in weights:
         if tuple(v.shape) != (x.shape[1],):
             raise ValueError(f"cov: weights have shape {tuple(v.shape)}, but there are {x.shape[1]} observations")
-    if not given:
+    if not weights:
         n = x.shape[1] - ddof
         return None, n if n > 0 else math.nan
-    w = math.prod(given[1:], start=given[0])
+    w = math.prod(weights[1:], start=weights[0])
     total = xp.sum(w)
-    return w, total - (ddof if aweights is None else ddof * xp.sum(w * given[-1]) / total)
+    return w, total - (ddof if aweights is None else ddof * xp.sum(w * weights[-1]) / total)
 
 
 @composite
 @in_float32
 def corrcoef(xp: Any, x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool = True) -> Tensor:
-    """The correlation coefficients of some variables, ``c[i, j] / sqrt(c[i, i] c[j, j])`` of their covariances ``c``.
+    """The correlation coefficients of variables, ``c[i, j] / sqrt(c[i, i] c[j, j])`` with their covariances ``c``.
 
     Parameters
     ----------
@@ -525,7 +490,7 @@ def corrcoef(xp: Any, x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool 
     y : array, optional
         More variables, in the form of `x`.
     rowvar : bool
-        Whether the variables are the rows, and observations the columns; else the other way round.
+        Whether variables are rows and observations are columns; else variables are columns.
 
     Returns
     -------
@@ -534,7 +499,7 @@ def corrcoef(xp: Any, x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool 
 
     Notes
     -----
-    It is NaN for a variable that does not vary, and so is the gradient.
+    The result and the gradient are NaN for a variable that is constant.
 
     Examples
     --------
@@ -543,7 +508,7 @@ def corrcoef(xp: Any, x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool 
     Tensor([[ 1., -1.],
             [-1.,  1.]])
     """
-    # It is the same for multiples of the variables: of those near 1 no square overflows or vanishes.
+    # The result does not depend on the scale of a variable. Near 1, no square overflows or underflows.
     rows = [_rows(xp, v, rowvar) for v in (x, y) if v is not None]
     if rows[0].shape[1]:
         rows = [v - xp.mean(v, axis=1, keepdims=True) for v in rows]

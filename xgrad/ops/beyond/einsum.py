@@ -1,4 +1,4 @@
-"""`einsum`: products and sums, spelled by letters."""
+"""The function `einsum`: sums of products, with axes named by letters."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def einsum(subscripts: str | ArrayLike, /, *operands: Any) -> Tensor:
     Parameters
     ----------
     subscripts : str
-        Letters that name the axes of each operand, and after ``->`` those of the result; a letter that is not in the
-        result is summed over. A letter twice in one operand takes its diagonal. ``...`` stands for axes that broadcast.
-        Without ``->`` the result has the ellipsis, then the letters that occur once, in alphabetical order.
+        Letters that name the axes of each operand, and after ``->`` those of the result. A letter that is not in the
+        result is summed over; a letter twice in one operand takes a diagonal. ``...`` stands for axes that broadcast.
+        Without ``->`` the result has the axes of ``...``, then the letters that occur once, in alphabetical order.
     *operands : array
-        One for each group of letters.
+        An array for each group of letters.
 
-    Instead, each operand may be followed by a list of numbers (or ``...``) that name its axes, and the last by one for the
-    result: ``einsum(a, [0, 1], b, [1, 2], [0, 2])``.
+    Alternatively, each operand is followed by a list of numbers (or ``...``) that name its axes, and a last list may name those
+    of the result: ``einsum(a, [0, 1], b, [1, 2], [0, 2])``.
 
     Returns
     -------
@@ -38,12 +38,12 @@ def einsum(subscripts: str | ArrayLike, /, *operands: Any) -> Tensor:
     Raises
     ------
     ValueError
-        If the subscripts are malformed, or lengths disagree.
+        If the subscripts are malformed, or lengths differ.
 
     Notes
     -----
-    Operands are contracted in pairs, each pair by one matrix product, in the order that opt_einsum finds where it is
-    installed, else from left to right. The gradient comes through these parts.
+    Operands are contracted in pairs, each by one matrix product, in the order of opt_einsum if it is installed, else from left
+    to right. It is differentiated through these products.
 
     Examples
     --------
@@ -59,19 +59,20 @@ def einsum(subscripts: str | ArrayLike, /, *operands: Any) -> Tensor:
             [2., 4.]])
     """
     if not isinstance(subscripts, str):
-        subscripts, operands = _spelled((subscripts, *operands))
+        subscripts, operands = _with_letters((subscripts, *operands))
     return einsum_(subscripts, *operands)
 
 
-def _spelled(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+def _with_letters(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """The subscripts and the operands of a call that names axes by lists of numbers."""
-    operands, axes = given[: len(given) // 2 * 2 : 2], given[1::2]
-    lists = (*axes, given[-1]) if len(given) % 2 else axes
+    with_result = len(arguments) % 2
+    operands, axes = arguments[: len(arguments) // 2 * 2 : 2], arguments[1::2]
+    lists = (*axes, arguments[-1]) if with_result else axes
     if not axes or not all(isinstance(part, (list, tuple)) and not hasattr(part, "dtype") for part in lists):
         raise TypeError("einsum: give subscripts such as 'ij,jk->ik', or a list of axes after each operand")
-    # Letters in the order of the numbers, so that a result that is not told has its axes in that order.
+    # Letters have the order of the numbers, so that an implicit result has its axes in that order.
     letters = ["".join("..." if i is Ellipsis else chr(ord("A") + i + 6 * (i > 25)) for i in part) for part in lists]
-    return ",".join(letters[: len(axes)]) + ("->" + letters[-1] if len(given) % 2 else ""), operands
+    return ",".join(letters[: len(axes)]) + ("->" + letters[-1] if with_result else ""), operands
 
 
 @composite
@@ -82,7 +83,7 @@ def einsum_(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
     for x, labels in zip(operands, terms):
         x, labels = _diagonals(xp, x, labels)
         stretched = [i for i, c in enumerate(labels) if x.shape[i] == 1 and sizes[c] != 1]
-        if stretched:  # an axis of length 1 that broadcasts need not be there
+        if stretched:  # axes of length 1 that broadcast are dropped
             x, labels = xp.squeeze(x, axis=tuple(stretched)), "".join(c for i, c in enumerate(labels) if i not in stretched)
         work.append((x, labels))
     for chosen in path:
@@ -95,7 +96,7 @@ def einsum_(xp: Any, subscripts: str, /, *operands: ArrayLike) -> Tensor:
     x, labels = _sum_out(xp, *work[0], set(result))
     missing = "".join(c for c in result if c not in labels)
     x = _arrange(xp, x, labels, "".join(c for c in result if c in labels))
-    if missing:  # only where every operand had length 1 there
+    if missing:  # axes that have length 1 in every operand
         x = xp.reshape(x, tuple(sizes[c] if c in labels else 1 for c in result))
     return x
 
@@ -105,33 +106,33 @@ def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[st
     """The labels of each operand and of the result, one per axis; the length of each label; the pairs to contract."""
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
-    told = f"einsum: {subscripts!r} with operands of shapes {', '.join(map(str, shapes))}: "
+    head = f"einsum: {subscripts!r} with operands of shapes {', '.join(map(str, shapes))}: "
     if len(terms) != len(shapes):
-        raise ValueError(told + f"it describes {len(terms)} operands")
+        raise ValueError(head + f"it describes {len(terms)} operands")
     for term in (*terms, right):
         if term.count("...") > 1 or not all(c.isalpha() for c in term.replace("...", "", 1)):
-            raise ValueError(told + f"{term!r} must be letters, and '...' once at most")
+            raise ValueError(head + f"{term!r} must consist of letters and at most one '...'")
     width = max((len(s) - len(t) + 3 for s, t in zip(shapes, terms) if "..." in t), default=0)
-    hidden = "".join(chr(0x4E00 + i) for i in range(max(width, 0)))  # letters that no one writes, one per axis of '...'
+    hidden = "".join(chr(0x4E00 + i) for i in range(max(width, 0)))  # unusual letters, one per axis of '...'
     sizes: dict[str, int] = {}
     for k, (term, shape) in enumerate(zip(terms, shapes)):
         count = len(shape) - len(term) + 3 if "..." in term else 0
         if count < 0 or ("..." not in term and len(term) != len(shape)):
-            raise ValueError(told + f"{term!r} does not name the axes of shape {shape}")
+            raise ValueError(head + f"{term!r} does not name the axes of shape {shape}")
         terms[k] = term = term.replace("...", hidden[len(hidden) - count :])
         for c, n in zip(term, shape):
             if sizes.setdefault(c, n) != n and 1 not in (sizes[c], n):
-                raise ValueError(told + f"axis {c!r} has lengths {sizes[c]} and {n}")
+                raise ValueError(head + f"axis {c!r} has lengths {sizes[c]} and {n}")
             sizes[c] = n if sizes[c] == 1 else sizes[c]
     if arrow:
         if hidden and "..." not in right:
-            raise ValueError(told + "the result must contain '...' too")
+            raise ValueError(head + "the result must contain '...' too")
         result = right.replace("...", hidden)
     else:
         letters = "".join(terms)
         result = hidden + "".join(sorted(c for c in set(letters) - set(hidden) if letters.count(c) == 1))
     if len(set(result)) != len(result) or not set(result) <= set(sizes):
-        raise ValueError(told + f"the result {right!r} must name letters of the operands, each once")
+        raise ValueError(head + f"the result {right!r} must name letters of the operands, each once")
     return terms, result, sizes, _path(terms, result, sizes)
 
 
@@ -176,7 +177,7 @@ def _arrange(xp: Any, x: Any, labels: str, wanted: str) -> Any:
 
 
 def _contract(xp: Any, x1: Any, labels1: str, x2: Any, labels2: str, needed: set[str]) -> tuple[Any, str]:
-    """The product of two operands, summed over the labels that no one needs any more."""
+    """The product of two operands, summed over the labels that are not needed any more."""
     x1, labels1 = _sum_out(xp, x1, labels1, needed.union(labels2))
     x2, labels2 = _sum_out(xp, x2, labels2, needed.union(labels1))
     both = "".join(c for c in labels1 if c in labels2)

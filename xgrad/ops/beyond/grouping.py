@@ -1,4 +1,4 @@
-"""Elements put into groups, and the largest of them: `segment_sum`, `bincount`, `digitize`, `top_k`."""
+"""Reductions over groups of elements, bins, and the largest elements of an axis."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["bincount", "digitize", "segment_max", "segment_min", "segment_sum", 
 
 
 def _groups(xp: Any, name: str, ids: Any, number: int | None) -> int:
-    """How many groups there are; asks for the largest of `ids` where that is not said."""
-    if not xp.isdtype(ids.dtype, "integral"):  # booleans would be taken for a mask, and complex numbers lose a part
+    """The number of groups; if it is not given, one more than the largest of `ids`."""
+    if not xp.isdtype(ids.dtype, "integral"):  # booleans would be a mask, and complex numbers would lose a part
         raise KindError(f"{name}: groups are numbered by integers, not {ids.dtype}; convert them with xgrad.astype")
     if number is not None:
         return number
@@ -33,16 +33,16 @@ def segment_sum(xp: Any, data: ArrayLike, segment_ids: ArrayLike, /, num_segment
     segment_ids : array of int
         The group of each slice, in any order.
     num_segments : int, optional
-        How many groups there are; if not given, one more than the largest of `segment_ids`, whose values must be known then.
+        The number of groups; by default one more than the largest of `segment_ids`, whose values must then be known.
 
     Returns
     -------
     Tensor
-        Of the shape of `data` with `num_segments` for its first axis; 0 for a group that is empty.
+        Of the shape of `data`, with length `num_segments` along the first axis; 0 for an empty group.
 
     Notes
     -----
-    The gradient of a slice is that of the sum of its group.
+    The gradient for a slice is that of the sum of its group.
 
     Examples
     --------
@@ -72,16 +72,16 @@ def segment_max(xp: Any, data: ArrayLike, segment_ids: ArrayLike, /, num_segment
     segment_ids : array of int
         The group of each slice, in any order.
     num_segments : int, optional
-        How many groups there are; if not given, one more than the largest of `segment_ids`, whose values must be known then.
+        The number of groups; by default one more than the largest of `segment_ids`, whose values must then be known.
 
     Returns
     -------
     Tensor
-        Of the shape of `data` with `num_segments` for its first axis; ``-inf`` for a group that is empty.
+        Of the shape of `data`, with length `num_segments` along the first axis; ``-inf`` for an empty group.
 
     Notes
     -----
-    The gradient goes to the largest element of each group; those that tie for it share it evenly.
+    The gradient is that of the largest element of each group; elements that tie share it evenly.
 
     Examples
     --------
@@ -104,16 +104,16 @@ def segment_min(xp: Any, data: ArrayLike, segment_ids: ArrayLike, /, num_segment
     segment_ids : array of int
         The group of each slice, in any order.
     num_segments : int, optional
-        How many groups there are; if not given, one more than the largest of `segment_ids`, whose values must be known then.
+        The number of groups; by default one more than the largest of `segment_ids`, whose values must then be known.
 
     Returns
     -------
     Tensor
-        Of the shape of `data` with `num_segments` for its first axis; ``inf`` for a group that is empty.
+        Of the shape of `data`, with length `num_segments` along the first axis; ``inf`` for an empty group.
 
     Notes
     -----
-    The gradient goes to the smallest element of each group; those that tie for it share it evenly.
+    The gradient is that of the smallest element of each group; elements that tie share it evenly.
 
     Examples
     --------
@@ -131,20 +131,20 @@ def bincount(xp: Any, x: ArrayLike, /, weights: ArrayLike | None = None, minleng
     Parameters
     ----------
     x : array of int
-        Not negative, with one axis. The largest must be known: a lazy backend computes it.
+        Not negative, with one axis. Its values must be known, so a lazy backend computes it.
     weights : array, optional
-        One for each element.
+        A weight for each element.
     minlength : int
-        The least number of bins.
+        The minimum number of bins.
 
     Returns
     -------
     Tensor
-        One longer than the largest of `x`, of the dtype of `weights`, or of integers.
+        Its length is one more than the largest of `x`. Of the dtype of `weights`, or of integers.
 
     Notes
     -----
-    The gradient of a weight is that of its bin.
+    The gradient for a weight is that of its bin.
 
     Examples
     --------
@@ -167,7 +167,7 @@ bincount.op.indices = frozenset({"x"})  # type: ignore[attr-defined]
 @op(override=True)
 @takes_real
 def digitize(xp: Any, x: ArrayLike, bins: ArrayLike, /, right: bool = False) -> Tensor:
-    """Which bin each element falls into.
+    """The index of the bin of each element.
 
     Not differentiable: the result is an index.
 
@@ -178,12 +178,12 @@ def digitize(xp: Any, x: ArrayLike, bins: ArrayLike, /, right: bool = False) -> 
     bins : array
         The edges, with one axis, in ascending or descending order.
     right : bool
-        Whether a bin holds its right edge, and not its left one.
+        Whether a bin contains its right edge and not its left edge.
 
     Returns
     -------
     Tensor
-        Of the shape of `x` and the default index dtype; 0 and ``len(bins)`` beyond the edges.
+        Of the shape of `x` and the default index dtype; 0 and ``len(bins)`` outside of the edges.
 
     Examples
     --------
@@ -203,7 +203,7 @@ digitize.not_differentiable()
 
 
 class TopK(NamedTuple):
-    """What `top_k` returns."""
+    """The result of `top_k`."""
 
     values: Tensor
     indices: Tensor
@@ -212,21 +212,21 @@ class TopK(NamedTuple):
 @composite
 @takes_real
 def top_k(xp: Any, x: ArrayLike, k: int, /) -> tuple[Tensor, Tensor]:
-    """The `k` largest elements along the last axis, the largest first, and where they are.
+    """The `k` largest elements along the last axis, in descending order, and their indices.
 
     Parameters
     ----------
     x : array
         Of a real data type, with at least one axis.
     k : int
-        How many, from 0 to the length of the axis.
+        The number of elements, from 0 to the length of the axis.
 
     Returns
     -------
     values : Tensor
-        Of the shape of `x` with `k` for its last axis.
+        Of the shape of `x`, with length `k` along the last axis.
     indices : Tensor
-        The first of those that tie come first. They carry no gradient.
+        Elements that tie are in the order of `x`. The indices are not differentiable.
 
     Raises
     ------
@@ -235,8 +235,8 @@ def top_k(xp: Any, x: ArrayLike, k: int, /) -> tuple[Tensor, Tensor]:
 
     Notes
     -----
-    The gradient goes to the elements that were taken. Elements that tie share it evenly, as in `sort`, those that just were not
-    taken too.
+    The gradient is that of the selected elements. Elements that tie share it evenly, as in `sort`, also with elements that were
+    not selected.
 
     Examples
     --------
@@ -245,6 +245,6 @@ def top_k(xp: Any, x: ArrayLike, k: int, /) -> tuple[Tensor, Tensor]:
     TopK(values=Tensor([9., 4.]), indices=Tensor([1, 2]))
     """
     if not x.shape or not 0 <= k <= x.shape[-1]:
-        raise ValueError(f"top_k: there are no {k} elements along the last axis of an array of shape {tuple(x.shape)}")
+        raise ValueError(f"top_k: k is {k}, but x has shape {tuple(x.shape)}; k must be from 0 to the length of the last axis")
     order = xp.argsort(x, axis=-1, descending=True)
     return TopK(xp.sort(x, axis=-1, descending=True)[..., :k], order[..., :k])

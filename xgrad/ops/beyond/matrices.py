@@ -1,4 +1,4 @@
-"""Products and matrices that NumPy has and the standard lacks: `dot`, `kron`, `diag`, `tri`, `vander`, ..."""
+"""Products and special matrices that NumPy has and the standard lacks: `dot`, `kron`, `diag`, `tri`, `vander`, ..."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["diag", "diagflat", "dot", "inner", "kron", "outer", "tri", "tril_ind
 
 @composite
 def dot(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
-    """The dot product of NumPy: over the last axis of `a` and the last but one of `b`.
+    """NumPy's dot product, over the last axis of `a` and the second-to-last axis of `b`.
 
     Parameters
     ----------
     a, b : array or scalar
-        With a 0-d one it is the ordinary product; with a one-dimensional `b` the sum goes over its only axis.
+        If one is 0-d, the result is the elementwise product; if `b` has one axis, the sum is over this axis.
 
     Returns
     -------
     Tensor
-        With the other axes of `a` and then those of `b`. For more than two axes `matmul` is something else.
+        With the other axes of `a`, then those of `b`. For more than two axes this differs from `matmul`.
 
     Raises
     ------
@@ -49,17 +49,17 @@ def dot(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
 
 @composite
 def inner(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
-    """The products of NumPy over the last axes of both.
+    """NumPy's inner product, over the last axes of both arrays.
 
     Parameters
     ----------
     a, b : array or scalar
-        With a 0-d one it is the ordinary product.
+        If one is 0-d, the result is the elementwise product.
 
     Returns
     -------
     Tensor
-        With the other axes of `a` and then those of `b`.
+        With the other axes of `a`, then those of `b`.
 
     Raises
     ------
@@ -81,9 +81,9 @@ def inner(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
 
 @composite
 def outer(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
-    """The product of each element of `a` with each of `b`, both flattened.
+    """The product of each element of `a` with each element of `b`, both flattened.
 
-    `xgrad.linalg.outer` is that of the standard, for arrays with one axis.
+    The function of the standard, for arrays with one axis, is `xgrad.linalg.outer`.
 
     Parameters
     ----------
@@ -107,17 +107,17 @@ def outer(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
 
 @composite
 def kron(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
-    """The Kronecker product: `b` times each element of `a`, block by block.
+    """The Kronecker product: blocks that are `b` times an element of `a`.
 
     Parameters
     ----------
     a, b : array or scalar
-        Of numeric data types; the one with fewer axes gets axes of length one before them.
+        Of numeric data types; the one with fewer axes gets leading axes of length one.
 
     Returns
     -------
     Tensor
-        Each axis as long as the product of their lengths.
+        The length of each axis is the product of the two lengths.
 
     Examples
     --------
@@ -137,14 +137,14 @@ def kron(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
 
 @composite
 def diag(xp: Any, v: ArrayLike, /, k: int = 0) -> Tensor:
-    """The matrix that has `v` on a diagonal; or, of a matrix, that diagonal.
+    """The matrix with the vector `v` on a diagonal, or a diagonal of the matrix `v`.
 
     Parameters
     ----------
     v : array
         With one axis or two.
     k : int
-        Which diagonal: how far above the main one, or below if negative.
+        The diagonal: positive above the main one, negative below.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def diag(xp: Any, v: ArrayLike, /, k: int = 0) -> Tensor:
     if v.ndim != 1:
         raise ValueError(f"diag: v has {v.ndim} axes; give a vector for a matrix, or a matrix for its diagonal")
     n = v.shape[0]
-    # A row of n + 1 numbers is one longer than the matrix is wide, so what stands first in each moves on by one.
+    # Rows of n + 1 numbers, reshaped to rows of n, move their first element to the diagonal.
     rows = xp.concat([xp.reshape(v, (n, 1)), xp.new_zeros(v, (n, n))], axis=1)
     square = xp.reshape(xp.reshape(rows, (-1,))[: n * n], (n, n))
     if k:
@@ -177,14 +177,14 @@ def diag(xp: Any, v: ArrayLike, /, k: int = 0) -> Tensor:
 
 @composite
 def diagflat(xp: Any, v: ArrayLike, /, k: int = 0) -> Tensor:
-    """The matrix that has the elements of `v`, flattened, on a diagonal.
+    """The matrix with the flattened elements of `v` on a diagonal.
 
     Parameters
     ----------
     v : array or scalar
         With any number of axes.
     k : int
-        Which diagonal: how far above the main one, or below if negative.
+        The diagonal: positive above the main one, negative below.
 
     Examples
     --------
@@ -201,14 +201,14 @@ def diagflat(xp: Any, v: ArrayLike, /, k: int = 0) -> Tensor:
 
 @creates
 def tri(xp: Any, N: int, M: int | None = None, /, k: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Ones at and below a diagonal, zeros above it.
+    """A matrix with ones on and below a diagonal and zeros above it.
 
     Parameters
     ----------
     N, M : int
-        The numbers of rows and of columns; as many columns as rows if there is no `M`.
+        The numbers of rows and of columns; `M` is `N` if not given.
     k : int
-        Which diagonal: how far above the main one, or below if negative.
+        The diagonal: positive above the main one, negative below.
     dtype, device : optional
         Of the result; the default data type and device if not given.
 
@@ -231,21 +231,21 @@ def _triangle(lower: bool, xp: Any, n: int, k: int, m: int | None, device: Any) 
 
 @creates
 def tril_indices(xp: Any, n: int, /, k: int = 0, m: int | None = None, *, device: Any = None) -> tuple[Tensor, Tensor]:
-    """Where the elements at and below a diagonal are: ``x[tril_indices(n)]`` reads them.
+    """The indices of the elements on and below a diagonal: ``x[tril_indices(n)]`` reads them.
 
     Parameters
     ----------
     n, m : int
-        The numbers of rows and of columns; as many columns as rows if there is no `m`.
+        The numbers of rows and of columns; `m` is `n` if not given.
     k : int
-        Which diagonal: how far above the main one, or below if negative.
+        The diagonal: positive above the main one, negative below.
     device : optional
         Of the result.
 
     Returns
     -------
     tuple of Tensor
-        The rows and the columns.
+        The indices of rows and of columns.
 
     Examples
     --------
@@ -258,21 +258,21 @@ def tril_indices(xp: Any, n: int, /, k: int = 0, m: int | None = None, *, device
 
 @creates
 def triu_indices(xp: Any, n: int, /, k: int = 0, m: int | None = None, *, device: Any = None) -> tuple[Tensor, Tensor]:
-    """Where the elements at and above a diagonal are: ``x[triu_indices(n)]`` reads them.
+    """The indices of the elements on and above a diagonal: ``x[triu_indices(n)]`` reads them.
 
     Parameters
     ----------
     n, m : int
-        The numbers of rows and of columns; as many columns as rows if there is no `m`.
+        The numbers of rows and of columns; `m` is `n` if not given.
     k : int
-        Which diagonal: how far above the main one, or below if negative.
+        The diagonal: positive above the main one, negative below.
     device : optional
         Of the result.
 
     Returns
     -------
     tuple of Tensor
-        The rows and the columns.
+        The indices of rows and of columns.
 
     Examples
     --------
@@ -288,16 +288,16 @@ def triu_indices(xp: Any, n: int, /, k: int = 0, m: int | None = None, *, device
 
 @composite
 def vander(xp: Any, x: ArrayLike, /, N: int | None = None, increasing: bool = False) -> Tensor:
-    """The Vandermonde matrix: the powers of each element of `x`, a row for each.
+    """The Vandermonde matrix: each row contains the powers of an element of `x`.
 
     Parameters
     ----------
     x : array
         Floating, with one axis.
     N : int, optional
-        How many powers; as many as `x` has elements if not given.
+        The number of powers; the number of elements of `x` if not given.
     increasing : bool
-        Whether the powers go up from 0; else they go down to it.
+        Whether the exponents increase from 0; else they decrease to 0.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Functions of Hermitian matrices, ``v f(w) v^H`` with eigenvalues ``w`` and eigenvectors ``v``, and their derivatives.
 
-By way of `eigh` these have no derivative that the cotangents of ``w`` and ``v`` tell where eigenvalues are repeated, and lose
-digits where they are close. Here they are one op, whose derivatives of any order are sums of products with divided
-differences of ``f`` (Ju. L. Daleckii and S. G. Krein, 1965), which are smooth where their arguments meet.
+Computed from `eigh`, they would have no derivative where eigenvalues are repeated, since the cotangents of ``w`` and ``v`` do not
+determine it, and lose digits where eigenvalues are close. Here they are one op. Its derivatives of any order are sums of products
+with divided differences of ``f`` (Ju. L. Daleckii and S. G. Krein, 1965), which are smooth where their arguments are equal.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from ...engine.define import composite, op
 from ...errors import GradientError
 from ...graph.recording import mode, recording
 from ...tensor.tensor import ArrayLike, Tensor, wrap
+from ..parts.matrices import adjoint, check_square, plus_adjoint
 
 __all__ = ["matrix_function", "logarithm", "of_hermitian", "power"]
 
 Derivatives = Callable[[Any, Any, int], Any]
-"""A function of numbers: of a namespace, an array, and which of its derivatives to take there."""
+"""The derivatives of a function of numbers: called with a namespace, an array, and the order of the derivative."""
 
 
 @composite
@@ -33,9 +34,9 @@ def matrix_function(xp: Any, x: ArrayLike, f: Any, /) -> Tensor:
     Parameters
     ----------
     x : array
-        Real symmetric or complex Hermitian matrices, of shape ``(..., N, N)``. As by `eigh`, one triangle is read.
+        Real symmetric or complex Hermitian matrices, of shape ``(..., N, N)``. Only one triangle is read, as by `eigh`.
     f : callable
-        A function of single numbers: takes a real Tensor and returns a Tensor of its shape, real or complex, computed with
+        An elementwise function: it takes a real Tensor and returns a Tensor of the same shape, real or complex, computed with
         xgrad's functions. It is also called with numbers between the eigenvalues, and differentiated.
 
     Returns
@@ -50,14 +51,14 @@ def matrix_function(xp: Any, x: ArrayLike, f: Any, /) -> Tensor:
     TypeError
         If `f` returns no floating Tensor.
     GradientError
-        If `f` uses a tensor that requires grad while calls are recorded: it would get no gradient.
+        If `f` uses a tensor that requires grad while calls are recorded, since this tensor would get no gradient.
 
     Notes
     -----
     The gradient is the Hermitian part of ``v (d * (v^H g v)) v^H``, where ``d[i, j]`` is the divided difference
-    ``(f(w[j]) - f(w[i])) / (w[j] - w[i])``, and ``f'(w[i])`` for equal values. It is right to every order, for repeated and
-    for close eigenvalues too, where the differences are integrals of a derivative of `f`. It is infinite or NaN where ``f'``
-    is, such as that of the square root of a singular matrix.
+    ``(f(w[j]) - f(w[i])) / (w[j] - w[i])``, and ``f'(w[i])`` for equal values. It is right to every order, also for repeated and
+    for close eigenvalues, where the differences are computed as integrals of a derivative of `f`. It is infinite or NaN where
+    ``f'`` is, such as for the square root of a singular matrix.
 
     A derivative of order ``k`` takes memory for ``N**(k + 1)`` numbers.
 
@@ -66,26 +67,23 @@ def matrix_function(xp: Any, x: ArrayLike, f: Any, /) -> Tensor:
     >>> import xgrad
     >>> x = xgrad.Tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True)
     >>> xgrad.linalg.matrix_function(x, xgrad.exp)[0, 1].backward()
-    >>> x.grad.numpy().round(3)  # by way of eigh it would be zero
+    >>> x.grad.numpy().round(3)  # computed from eigh it would be zero
     array([[0.   , 1.359],
            [1.359, 0.   ]], dtype=float32)
     """
-    if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
-        raise ValueError(
-            f"matrix_function: x has shape {tuple(x.shape)}; its last two axes must be equally long, a square matrix"
-        )
+    check_square("matrix_function", x)
     return of_hermitian(xp, x, _Function(f))
 
 
 def of_hermitian(xp: Any, x: Any, f: Derivatives) -> Any:
-    """The function of Hermitian matrices with the derivatives `f`, of Tensors or of raw arrays."""
+    """The function of Hermitian matrices `x`, Tensors or raw arrays, that has the derivatives `f`."""
     return _run(xp, [x], f)
 
 
 def _run(xp: Any, arrays: list[Any], f: Derivatives) -> Any:
-    """`matrix_derivative` in a rule: on raw arrays its forward, on Tensors the op itself."""
-    published: Any = matrix_derivative
-    return published(arrays, f) if any(isinstance(x, Tensor) for x in arrays) else published.op.source(xp, arrays, f)
+    """`matrix_derivative` in a rule: the op on Tensors, and its forward on raw arrays."""
+    function: Any = matrix_derivative
+    return function(arrays, f) if any(isinstance(x, Tensor) for x in arrays) else function.op.source(xp, arrays, f)
 
 
 # ----------------------------------------------------------------------------------------------------------------- the op
@@ -93,20 +91,20 @@ def _run(xp: Any, arrays: list[Any], f: Derivatives) -> Any:
 
 @op(override=True)
 def matrix_derivative(xp: Any, arrays: Sequence[ArrayLike], f: Any) -> Tensor:
-    """A derivative of a function of Hermitian matrices, of as many directions as there are.
+    """A derivative of a function of Hermitian matrices, along some directions.
 
     Parameters
     ----------
     arrays : sequence of arrays
         The matrices `x`, then the directions, all of shape ``(..., N, N)``. Without directions it is the function itself.
     f : callable
-        The derivatives of a function of numbers: of a namespace, an array, and which one to take.
+        The derivatives of a function of numbers, called with a namespace, an array and the order.
 
     Notes
     -----
     In the basis of the eigenvectors, for m directions ``e``, it is the sum over their permutations of
-    ``f[w[i], w[k], ..., w[j]] e1[i, k] ... em[.., j]``, with the divided difference of order m. The derivative in `x` is the
-    same with one direction more, that in a direction the same with `g` in its place.
+    ``f[w[i], w[k], ..., w[j]] e1[i, k] ... em[.., j]``, with the divided difference of order m. The derivative by `x` has one
+    more direction; the derivative by a direction has `g` in its place.
 
     Examples
     --------
@@ -121,15 +119,15 @@ def matrix_derivative(xp: Any, arrays: Sequence[ArrayLike], f: Any) -> Tensor:
     if math.prod(x.shape) == 0:
         return xp.zeros_like(x)
     w, v = xp.linalg.eigh(x)
-    vh = xp.conj(xp.matrix_transpose(v))
+    vh = adjoint(xp, v)
     if not order:
         y = f(xp, w, 0)
         return xp.matmul(*_alike(xp, _times(xp, v, xp.expand_dims(y, axis=-2)), vh))
     inner = [xp.matmul(*_alike(xp, xp.matmul(*_alike(xp, vh, e)), v)) for e in directions]
     difference, total = _differences(xp, f, w, order), None
-    for some in itertools.permutations(inner):
+    for permutation in itertools.permutations(inner):
         product = difference
-        for k, e in enumerate(some):
+        for k, e in enumerate(permutation):
             axes = (n if i in (k, k + 1) else 1 for i in range(order + 1))
             product = _times(xp, product, xp.reshape(e, (*e.shape[:-2], *axes)))
         product = xp.sum(product, axis=tuple(range(-order, -1))) if order > 1 else product
@@ -138,7 +136,7 @@ def matrix_derivative(xp: Any, arrays: Sequence[ArrayLike], f: Any) -> Tensor:
 
 
 def _alike(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """Both complex, if one is: not every library multiplies matrices of two data types."""
+    """Both in one data type, since some libraries do not multiply matrices of two data types."""
     if a.dtype == b.dtype:
         return a, b
     dtype = xp.result_type(a.dtype, b.dtype)
@@ -152,15 +150,11 @@ def _times(xp: Any, a: Any, b: Any) -> Any:
 
 def _matrix_derivative_arrays(xp: Any, g: Any, arrays: Any, f: Any) -> list[Any]:
     x, *directions = arrays
-    back, f = [_adjoint(xp, e) for e in directions], _Conjugate.of(f)
+    back, f = [adjoint(xp, e) for e in directions], _Conjugate.of(f)
     to_x = _run(xp, [x, g, *back], f)
     others = [[*back[:k], *back[k + 1 :]] for k in range(len(back))]
     to_directions = [_run(xp, [x, *rest[:k], g, *rest[k:]], f) for k, rest in enumerate(others)]
-    return [(to_x + _adjoint(xp, to_x)) / 2, *to_directions]
-
-
-def _adjoint(xp: Any, x: Any) -> Any:
-    return xp.conj(xp.matrix_transpose(x))
+    return [plus_adjoint(xp, to_x) / 2, *to_directions]
 
 
 matrix_derivative.vjp(arrays=_matrix_derivative_arrays)
@@ -170,7 +164,7 @@ matrix_derivative.vjp(arrays=_matrix_derivative_arrays)
 
 
 def _differences(xp: Any, f: Derivatives, w: Any, order: int) -> Any:
-    """The divided differences of `f` at all tuples of ``order + 1`` of the values `w`, an axis for each place."""
+    """The divided differences of `f` at all tuples of ``order + 1`` of the values `w`, with an axis for each place."""
     lead, n = w.shape[:-1], w.shape[-1]
     places = [xp.reshape(w, (*lead, *(n if i == k else 1 for i in range(order + 1)))) for k in range(order + 1)]
     spread = [xp.broadcast_to(x, (*lead, *(n,) * (order + 1))) for x in places]
@@ -179,10 +173,10 @@ def _differences(xp: Any, f: Derivatives, w: Any, order: int) -> Any:
 
 
 def _divided(xp: Any, f: Derivatives, at: list[Any]) -> tuple[Any, Any]:
-    """The divided difference at ascending places, element by element, and an estimate of its error.
+    """The elementwise divided difference at ascending places, and an estimate of its error.
 
-    The quotient loses digits where the first and the last place are close, and the integral of a derivative (Hermite and
-    Genocchi) is inexact where they are far apart: each element is that of the two with the smaller error.
+    The quotient loses digits where the first and the last place are close. The integral of a derivative (Hermite and Genocchi) is
+    inexact where they are far apart. Each element is the one of the two with the smaller error.
     """
     order, eps = len(at) - 1, float(xp.finfo(at[0].dtype).eps)
     if not order:
@@ -195,7 +189,7 @@ def _divided(xp: Any, f: Derivatives, at: list[Any]) -> tuple[Any, Any]:
     quotient, quotient_error = _over(xp, right - left, gap), (left_error + right_error) / gap
     coarse, fine = _integrals(xp, f, at)
     integral_error = xp.abs(fine - coarse) + eps * xp.abs(fine)
-    better = apart & ~(integral_error < quotient_error)  # one that is not a number is not better
+    better = apart & ~(integral_error < quotient_error)  # an integral that is NaN is not better
     return xp.where(better, quotient, fine), xp.where(better, quotient_error, integral_error)
 
 
@@ -205,22 +199,22 @@ def _over(xp: Any, a: Any, b: Any) -> Any:
 
 
 _POINTS = ((8, 12), (5, 7), (4, 5))
-"""How many points of Gauss and Legendre a coarse and a fine integral have along each axis, by order."""
+"""The numbers of Gauss-Legendre points of the coarse and of the fine integral along each axis, by order."""
 _AT_ONCE = 1 << 20
-"""How many numbers `f` is called with at a time; more only if there are more for one point."""
+"""How many numbers `f` is called with at once; more if a single point has more."""
 
 
 def _integrals(xp: Any, f: Derivatives, at: list[Any]) -> list[Any]:
-    """The integral over a simplex of the derivative of `f` of the order of its dimension, between the places `at`.
+    """A coarse and a fine integral, between the places `at`, of the derivative of `f` over a simplex.
 
-    A coarse one and a fine one.
+    The order of the derivative is the dimension of the simplex.
     """
     order = len(at) - 1
     points, totals = [], [None, None]
     for which, count in enumerate(_POINTS[min(order, len(_POINTS)) - 1]):
         for several in itertools.product(_gauss(count), repeat=order):
             weight, share, shares = 1.0, 1.0, []
-            for k, (node, part) in enumerate(several):  # each share is that of the one before, times its own
+            for k, (node, part) in enumerate(several):  # each share is the previous one times the node
                 share *= node
                 weight *= part * node ** (order - 1 - k)
                 shares.append(share)
@@ -228,10 +222,10 @@ def _integrals(xp: Any, f: Derivatives, at: list[Any]) -> list[Any]:
     steps = [b - a for a, b in itertools.pairwise(at)]
     batch = max(1, _AT_ONCE // max(1, math.prod(at[0].shape)))
     for start in range(0, len(points), batch):
-        some = points[start : start + batch]
-        places = [sum((share * step for share, step in zip(shares, steps)), at[0]) for _, _, shares in some]
+        chunk = points[start : start + batch]
+        places = [sum((share * step for share, step in zip(shares, steps)), at[0]) for _, _, shares in chunk]
         y = f(xp, xp.stack(places), order)
-        for k, (which, weight, _) in enumerate(some):
+        for k, (which, weight, _) in enumerate(chunk):
             term = weight * y[k, ...]
             totals[which] = term if totals[which] is None else totals[which] + term
     return totals
@@ -239,8 +233,8 @@ def _integrals(xp: Any, f: Derivatives, at: list[Any]) -> list[Any]:
 
 @functools.cache
 def _gauss(points: int) -> list[tuple[float, float]]:
-    """The nodes and weights of Gauss and Legendre on the interval from 0 to 1."""
-    found = []
+    """The Gauss-Legendre nodes and weights on the interval from 0 to 1."""
+    rule = []
     for k in range(points):
         x = math.cos(math.pi * (k + 0.75) / (points + 0.5))
         for _ in range(10):  # Newton's method on the Legendre polynomial
@@ -249,15 +243,15 @@ def _gauss(points: int) -> list[tuple[float, float]]:
                 before, now = now, ((2 * n - 1) * x * now - (n - 1) * before) / n
             slope = points * (x * now - before) / (x * x - 1)
             x -= now / slope
-        found.append(((1 - x) / 2, 1 / ((1 - x * x) * slope * slope)))
-    return found
+        rule.append(((1 - x) / 2, 1 / ((1 - x * x) * slope * slope)))
+    return rule
 
 
 # ------------------------------------------------------------------------------------------------------ derivatives of f
 
 
 class _Function:
-    """The derivatives of a user's function of numbers, found by differentiating it."""
+    """The derivatives of a user's function, by differentiating it."""
 
     def __init__(self, f: Callable[[Tensor], Any]) -> None:
         self.f = f
@@ -275,11 +269,11 @@ class _Function:
             parts = [names.real(y), names.imag(y)] if is_complex else [y]
             for _ in range(order):
                 parts = [_slope(names, y, x) for y in parts]
-        found = [y._data for y in parts]
+        arrays = [y._data for y in parts]
         if not is_complex:
-            return found[0]
+            return arrays[0]
         dtype = xp.result_type(w.dtype, xp.complex64)
-        return xp.astype(found[0], dtype) + 1j * xp.astype(found[1], dtype)
+        return xp.astype(arrays[0], dtype) + 1j * xp.astype(arrays[1], dtype)
 
     @staticmethod
     def _checked(x: Tensor, y: Any, recorded: bool) -> Any:
@@ -287,23 +281,23 @@ class _Function:
             raise TypeError(f"matrix_function: f returned {y!r:.80}; it must return a floating Tensor")
         if y.shape != x.shape:
             raise ValueError(
-                f"matrix_function: f returned a Tensor of shape {tuple(y.shape)} for one of {tuple(x.shape)}; it must act on "
-                "single numbers"
+                f"matrix_function: f returned a Tensor of shape {tuple(y.shape)} for one of {tuple(x.shape)}; it must be "
+                "elementwise"
             )
         if y._node is not None and recorded:
             raise GradientError(
-                "matrix_function: f uses a tensor that requires grad, and would give it no gradient; detach it, or, where no "
+                "matrix_function: f uses a tensor that requires grad, which would get no gradient; detach it, or, where no "
                 "eigenvalue of x is repeated, compute v f(w) v^H from eigh"
             )
         return y._data
 
 
 def _slope(names: Any, y: Tensor, x: Tensor) -> Tensor:
-    """The derivative of each element of `y` by the same one of `x`."""
-    found = None
+    """The derivative of each element of `y` by the corresponding element of `x`."""
+    slope = None
     if y._node is not None and x._node is not None and inexact(y._data):
-        found = pullback([y], [names.ones_like(y)], inputs=[x._node], create_graph=True).get(x._node)
-    return names.zeros_like(x.detach()) if found is None else found  # type: ignore[no-any-return]
+        slope = pullback([y], [names.ones_like(y)], inputs=[x._node], create_graph=True).get(x._node)
+    return names.zeros_like(x.detach()) if slope is None else slope  # type: ignore[no-any-return]
 
 
 class _Conjugate:
@@ -318,7 +312,7 @@ class _Conjugate:
 
     @staticmethod
     def of(f: Derivatives) -> Derivatives:
-        """The conjugates of the derivatives `f`, which may be conjugates themselves."""
+        """The conjugates of the derivatives `f`; conjugates of conjugates are the original."""
         return f.f if isinstance(f, _Conjugate) else _Conjugate(f)
 
 

@@ -1,4 +1,4 @@
-"""`pad`."""
+"""The function `pad`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def pad(xp: Any, x: ArrayLike, /, pad_width: Any, mode: str = "constant", *, con
     Parameters
     ----------
     x : array
-        What to pad.
+        The array to pad.
     pad_width : int, (before, after) or ((before, after), ...)
-        How many elements to add: everywhere, at the two ends of every axis, or for each axis.
+        How many elements to add: at all ends, at the two ends of every axis, or at the two ends of each axis.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        What they are: `constant_values`; the element at the edge; `x` mirrored at the edge's element, or at the edge
+        What is added: `constant_values`; the element at the edge; `x` mirrored about the edge's element, or about the edge
         itself; or `x` repeated.
     constant_values : float
         For mode ``"constant"``.
@@ -34,7 +34,7 @@ def pad(xp: Any, x: ArrayLike, /, pad_width: Any, mode: str = "constant", *, con
     Raises
     ------
     ValueError
-        If `pad_width` is negative or does not fit the axes, `mode` is none of these, or an empty axis is to be repeated.
+        If `pad_width` is negative or does not fit the axes, `mode` has another value, or an empty axis would be repeated.
 
     Examples
     --------
@@ -50,10 +50,10 @@ def pad(xp: Any, x: ArrayLike, /, pad_width: Any, mode: str = "constant", *, con
             if isinstance(constant_values, complex):
                 check_fits("pad", complex, x.dtype)
             parts = [x]
-            for k, at in ((before, 0), (after, 2)):
+            for k, place in ((before, 0), (after, 2)):
                 if k:
                     shape = tuple(k if i == axis else m for i, m in enumerate(x.shape))
-                    parts.insert(at, xp.full_like(xp.new_zeros(x, shape), constant_values))
+                    parts.insert(place, xp.full_like(xp.new_zeros(x, shape), constant_values))
             x = xp.concat(parts, axis=axis)
         elif mode in _SOURCES:
             if n == 0:
@@ -66,7 +66,7 @@ def pad(xp: Any, x: ArrayLike, /, pad_width: Any, mode: str = "constant", *, con
     return x
 
 
-_SOURCES: dict[str, Callable[[int, int], int]] = {  # the element that stands at position i of an axis of length n
+_SOURCES: dict[str, Callable[[int, int], int]] = {  # the index of the element at position i of an axis of length n
     "edge": lambda i, n: min(max(i, 0), n - 1),
     "reflect": lambda i, n: 0 if n == 1 else n - 1 - abs(i % (2 * n - 2) - (n - 1)),
     "symmetric": lambda i, n: min(i % (2 * n), 2 * n - 1 - i % (2 * n)),
@@ -75,17 +75,14 @@ _SOURCES: dict[str, Callable[[int, int], int]] = {  # the element that stands at
 
 
 def _widths(pad_width: Any, ndim: int) -> Sequence[tuple[int, int]]:
-    given = pad_width
-    if isinstance(given, int):
-        given = (given, given)
-    given = tuple(given)
-    if len(given) in (1, 2) and all(isinstance(n, int) for n in given):
-        given = ((given[0], given[-1]),)
-    given = [(pair, pair) if isinstance(pair, int) else tuple(pair) for pair in given]
-    if len(given) == 1:
-        given = given * ndim
-    if len(given) != ndim or any(len(pair) != 2 for pair in given):
+    widths = (pad_width, pad_width) if isinstance(pad_width, int) else tuple(pad_width)
+    if len(widths) in (1, 2) and all(isinstance(n, int) for n in widths):
+        widths = ((widths[0], widths[-1]),)
+    pairs = [(width, width) if isinstance(width, int) else tuple(width) for width in widths]
+    if len(pairs) == 1:
+        pairs = pairs * ndim
+    if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
         raise ValueError(f"pad: pad_width={pad_width} does not fit an array with {ndim} axes; give a pair for each axis")
-    if any(n < 0 for pair in given for n in pair):
+    if any(n < 0 for pair in pairs for n in pair):
         raise ValueError(f"pad: pad_width={pad_width} has a negative number in it; cut with x[i:j]")
-    return given
+    return pairs

@@ -1,6 +1,6 @@
 """Elementwise functions that NumPy has and the standard lacks.
 
-Below, ``g`` is the cotangent of the result and ``y`` the result itself. Scalars among the arguments become arrays.
+Below, ``g`` is the cotangent of the result and ``y`` the result. Python scalars among the arguments are converted to arrays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [
 # ------------------------------------------------------------------------------------------------ exponents and angles
 
 
-@composite
+@composite(elementwise=True)
 def exp2(xp: Any, x: ArrayLike, /) -> Tensor:
     """``2**x``.
 
@@ -34,7 +34,7 @@ def exp2(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.pow(xp.full_like(x, 2.0), x)
 
 
-@composite
+@composite(elementwise=True)
 @takes_real
 def logaddexp2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``log2(2**x1 + 2**x2)``, without overflow.
@@ -48,9 +48,9 @@ def logaddexp2(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return xp.logaddexp(x1 * math.log(2), x2 * math.log(2)) * (1 / math.log(2))
 
 
-@composite
+@composite(elementwise=True)
 def deg2rad(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Degrees to radians, ``x * pi / 180``.
+    """Degrees converted to radians, ``x * pi / 180``.
 
     >>> import xgrad
     >>> deg2rad(xgrad.Tensor([0.0, 180.0]))
@@ -59,9 +59,9 @@ def deg2rad(xp: Any, x: ArrayLike, /) -> Tensor:
     return x * (math.pi / 180)
 
 
-@composite
+@composite(elementwise=True)
 def rad2deg(xp: Any, x: ArrayLike, /) -> Tensor:
-    """Radians to degrees, ``x * 180 / pi``.
+    """Radians converted to degrees, ``x * 180 / pi``.
 
     >>> import xgrad
     >>> rad2deg(xgrad.Tensor([0.0, xgrad.pi]))
@@ -74,14 +74,14 @@ def rad2deg(xp: Any, x: ArrayLike, /) -> Tensor:
 def angle(xp: Any, z: ArrayLike, /, deg: bool = False) -> Tensor:
     """The angle of a complex number, from ``-pi`` to ``pi``; 0 or ``pi`` for a real one.
 
-    It is ``atan2(imag(z), real(z))``, and so is its gradient: 0 for real numbers, and at zero.
+    It is ``atan2(imag(z), real(z))`` and has its gradient, which is 0 for real numbers and at zero.
 
     Parameters
     ----------
     z : array
         Of a floating data type.
     deg : bool
-        In degrees instead of radians.
+        Whether the result is in degrees.
 
     Examples
     --------
@@ -97,20 +97,20 @@ def angle(xp: Any, z: ArrayLike, /, deg: bool = False) -> Tensor:
 @composite
 @takes_real
 def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Tensor:
-    """Angles made continuous, by adding multiples of `period` wherever they jump by more than half of it.
+    """Angles made continuous: multiples of `period` are added where they jump by more than half of it.
 
-    The gradient is ``g``: what is added is constant.
+    The gradient is ``g``, since the multiples are constant.
 
     Parameters
     ----------
     p : array
         Real floating, with at least one axis.
     discont : float, optional
-        The least jump that is mended, if more than ``period / 2``.
+        The least jump that is corrected, if more than ``period / 2``.
     axis : int
-        The axis along which angles follow each other.
+        The axis along which angles are consecutive.
     period : float
-        What an angle may be changed by.
+        The period of the angles.
 
     Examples
     --------
@@ -121,11 +121,11 @@ def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -
     jumps = xp.diff(p, axis=axis)
     if 0 in p.shape:
         return p * 1
-    # A jump of just half the period goes the way that it went.
+    # A jump of exactly half the period keeps its direction.
     least = xp.remainder(jumps + period / 2, period) - period / 2
     least = xp.where((least == -period / 2) & (jumps > 0), -least, least)
-    mended = xp.where(xp.abs(jumps) < (period / 2 if discont is None else discont), xp.zeros_like(jumps), least - jumps)
-    steps = xp.round(mended / period) * period  # rounding says that it is constant
+    corrections = xp.where(xp.abs(jumps) < (period / 2 if discont is None else discont), xp.zeros_like(jumps), least - jumps)
+    steps = xp.round(corrections / period) * period  # rounding makes the gradient zero
     first = xp.zeros_like(xp.take(p, xp.astype(xp.new_zeros(p, (1,)), xp.int64), axis=axis))
     return p + xp.cumulative_sum(xp.concat([first, steps], axis=axis), axis=axis)
 
@@ -147,10 +147,10 @@ def cbrt(xp: Any, x: ArrayLike, /) -> Tensor:
     own = xp.__backend__.special("cbrt")
     if own is not None:
         return own(x)
-    y = xp.sign(x) * xp.pow(xp.abs(x), xp.full_like(x, 1 / 3))  # 1/3 is not quite a third: one step of Newton's mends it
-    plain = xp.isfinite(x) & (x != 0)
-    at = xp.where(plain, y, xp.ones_like(y))
-    return xp.where(plain, at - (at - x / (at * at)) / 3, y)
+    y = xp.sign(x) * xp.pow(xp.abs(x), xp.full_like(x, 1 / 3))  # corrected below by a Newton step, since 1/3 is rounded
+    regular = xp.isfinite(x) & (x != 0)
+    at = xp.where(regular, y, xp.ones_like(y))
+    return xp.where(regular, at - (at - x / (at * at)) / 3, y)
 
 
 cbrt.vjp(x=lambda g, y: g / (3 * (y * y)))
@@ -163,8 +163,8 @@ cbrt.vjp(x=lambda g, y: g / (3 * (y * y)))
 def sinc(xp: Any, x: ArrayLike, /) -> Tensor:
     """``sin(pi x) / (pi x)``, and 1 at 0.
 
-    Its derivatives are precise to any order, at 0 and near it too; the second is ``-pi**2 / 3`` at 0. At whole numbers it is
-    exactly 0, however large they are.
+    Its derivatives of any order are precise, also at 0, where the second is ``-pi**2 / 3``, and near 0. At integers other than
+    0 it is exactly 0, also at large ones.
 
     >>> import xgrad
     >>> sinc(xgrad.Tensor([0.0, 0.5]))
@@ -177,14 +177,15 @@ def sinc(xp: Any, x: ArrayLike, /) -> Tensor:
 def spherical_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
     """The spherical Bessel function of the first kind and of order `n`; that of order 0 is ``sin(x) / x``.
 
-    Near zero it is the power series (DLMF 10.53.1), farther out the recurrence ``j[n+1] = (2n+1)/x j[n] - j[n-1]`` from
-    ``j[0]`` and ``j[1]`` (DLMF 10.51.1). The gradient is ``g (n j[n-1] - (n+1) j[n+1]) / (2n+1)`` (DLMF 10.51.2), in which
-    nothing is divided by `x`, so that all orders are right at 0.
+    Near zero it is computed by the power series (DLMF 10.53.1), elsewhere by the recurrence
+    ``j[n+1] = (2n+1)/x j[n] - j[n-1]`` from ``j[0]`` and ``j[1]`` (DLMF 10.51.1). The gradient is
+    ``g (n j[n-1] - (n+1) j[n+1]) / (2n+1)`` (DLMF 10.51.2). It does not divide by `x`, so derivatives of any order are right
+    at 0.
 
     Parameters
     ----------
     n : int
-        Not negative. Far orders of small `x` are what the series is for; it loses no digit below ``n + 1.5``.
+        The order, not negative. Below ``n + 1.5`` the series is used, which loses no digits there.
     x : array
         Real or complex floating.
 
@@ -205,7 +206,7 @@ def spherical_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
 
 
 def _spherical(xp: Any, n: int, x: Any, scale: float, sin: Any, cos: Any) -> Any:
-    """The spherical Bessel function of ``z = scale * x``, with functions of `x` for the sine and cosine of ``z``."""
+    """The spherical Bessel function of ``z = scale * x``; `sin` and `cos` are functions of `x`, the sine and cosine of ``z``."""
     near = xp.abs(x) < (n + 1.5) / scale
     s = xp.where(near, x, xp.zeros_like(x)) * scale
     square, terms = s * s * -0.5, 0
@@ -218,15 +219,15 @@ def _spherical(xp: Any, n: int, x: Any, scale: float, sin: Any, cos: Any) -> Any
         series = series * square * (1 / (k * (2 * n + 2 * k + 1))) + 1
     for k in range(1, n + 1):
         series = series * s * (1 / (2 * k + 1))
-    endless = xp.isinf(x)
-    far = xp.where(near | endless, xp.ones_like(x), x)
+    infinite = xp.isinf(x)
+    far = xp.where(near | infinite, xp.ones_like(x), x)
     over = (1 / scale) / far
     low = sin(far) * over
     high = (low - cos(far)) * over
     for k in range(1, n):
         low, high = high, high * (2 * k + 1) * over - low
     y = xp.where(near, series, high if n else low)
-    return xp.where(endless, xp.zeros_like(x), y)
+    return xp.where(infinite, xp.zeros_like(x), y)
 
 
 def _spherical_jn_x(xp: Any, g: Any, n: int, x: Any) -> Any:
@@ -239,30 +240,30 @@ spherical_jn.holomorphic(x=_spherical_jn_x)
 
 
 def _turns(xp: Any, x: Any) -> tuple[Any, Any]:
-    """`x` less the even number next to it, which is exact; and its real part."""
+    """`x` less the nearest even number, which is exact, and the real part of the difference."""
     part = xp.real(x)
     even = 2 * xp.round(part * 0.5)
     return x - even, part - even
 
 
 def _sin_pi(xp: Any, x: Any) -> Any:
-    """``sin(pi x)``, as precise for large `x` as for small ones."""
+    """``sin(pi x)``, precise also for large `x`."""
     r, part = _turns(xp, x)
     return xp.sin(xp.where(xp.abs(part) > 0.5, xp.where(part > 0, 1 - r, -1 - r), r) * math.pi)
 
 
 def _cos_pi(xp: Any, x: Any) -> Any:
-    """``cos(pi x)``, likewise."""
+    """``cos(pi x)``, precise also for large `x`."""
     r, part = _turns(xp, x)
     return xp.sin((0.5 - xp.where(part < 0, -r, r)) * math.pi)
 
 
 @op(override=True, elementwise=True)
 def sinc_jn(xp: Any, n: int, x: ArrayLike, /) -> Tensor:
-    """The spherical Bessel function of ``pi x`` and of order `n`, which for the order 0 is `sinc`.
+    """The spherical Bessel function of ``pi x`` and of order `n`; that of order 0 is `sinc`.
 
-    What large `x` are more than a whole number is not lost in the product with pi. The gradient is that of `spherical_jn`,
-    times pi.
+    It is precise for large `x`, whose fractions would be lost in a product with pi. The gradient is that of `spherical_jn`, times
+    pi.
 
     >>> import xgrad
     >>> sinc_jn(1, xgrad.Tensor([0.0, 1e10]))
@@ -286,7 +287,7 @@ sinc_jn.holomorphic(x=_sinc_jn_x)
 @op(override=True, elementwise=True)
 @takes_real
 def heaviside(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The step: 0 where `x1` is negative, 1 where it is positive, `x2` where it is zero.
+    """The step function: 0 where `x1` is negative, 1 where it is positive, `x2` where it is zero.
 
     The gradient is 0 for `x1`, and ``g`` for `x2` where `x1` is zero.
 
@@ -326,12 +327,12 @@ fmod.vjp(x1=lambda g: g, x2=lambda xp, g, x1, x2: -g * xp.trunc(x1 / x2))
 # ----------------------------------------------------------------------------------------------------------------- NaN
 
 
-@composite
+@composite(elementwise=True)
 @takes_real
 def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The larger of two numbers, or the one that is a number if the other is NaN.
+    """The larger of two numbers; if one is NaN, the other.
 
-    The gradient goes to the element that was chosen, half to each where they are equal.
+    The gradient is ``g`` for the element that is the result, and half of it for each where they are equal.
 
     >>> import xgrad
     >>> fmax(xgrad.Tensor([1.0, xgrad.nan]), xgrad.Tensor([2.0, 3.0]))
@@ -340,12 +341,12 @@ def fmax(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     return xp.maximum(xp.where(xp.isnan(x1), x2, x1), xp.where(xp.isnan(x2), x1, x2))
 
 
-@composite
+@composite(elementwise=True)
 @takes_real
 def fmin(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """The smaller of two numbers, or the one that is a number if the other is NaN.
+    """The smaller of two numbers; if one is NaN, the other.
 
-    The gradient goes to the element that was chosen, half to each where they are equal.
+    The gradient is ``g`` for the element that is the result, and half of it for each where they are equal.
 
     >>> import xgrad
     >>> fmin(xgrad.Tensor([1.0, xgrad.nan]), xgrad.Tensor([2.0, 3.0]))
@@ -356,18 +357,18 @@ def fmin(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 @composite
 def nan_to_num(xp: Any, x: ArrayLike, /, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """`x` with numbers in place of NaN and of the infinities.
+    """`x` with NaN and infinities replaced by numbers.
 
     The gradient is ``g``, and 0 for elements that were replaced.
 
     Parameters
     ----------
     x : array
-        Of any data type; integers are returned as they are.
+        Of any data type; integers are copied.
     nan : float
-        What takes the place of NaN.
+        The replacement of NaN.
     posinf, neginf : float, optional
-        What takes the place of the infinities; by default the largest and the smallest number of the dtype.
+        The replacements of the infinities; by default the largest and the smallest number of the dtype.
 
     Examples
     --------

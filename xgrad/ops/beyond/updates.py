@@ -1,16 +1,16 @@
-"""Functional updates: arrays like others, but for some elements that were set, added to, multiplied, ...
+"""Functional updates: copies of an array in which some elements are set, added to, multiplied, ...
 
-`at` is the way in. Where an index names an element twice, ``set`` takes the last value, and the others apply all of them: on
-every backend, also on those whose own writing leaves open which of two writes to one place wins.
+`at` is the public interface. Where an index names an element twice, ``set`` takes the last value, and the others apply every
+value. This holds on every backend, also where the library does not define which of two writes to one element wins.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from ...backend.find import device_of, raw_namespace
-from ...backend.portable import may_repeat
+from ...backend.portable import in_order, may_repeat, runs
 from ...engine.define import composite, op
 from ...engine.namespaces import namespace
 from ...graph.kinds import takes_real
@@ -32,20 +32,20 @@ def _item(xp: Any, x: Any, key: Any) -> Any:
 
 @op(passes_through=True)
 def scatter_add(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
-    """A copy of `x` with `value` added at ``x[key]``; a position that `key` names twice is added to twice.
+    """A copy of `x` with `value` added at ``x[key]``; an element that `key` names twice is added to twice.
 
     Parameters
     ----------
     x : array
-        What to add to.
+        The array to add to.
     key : index
-        Whatever ``x[key]`` takes.
+        As in ``x[key]``.
     value : array
         Of a shape that broadcasts to that of ``x[key]``.
 
     Notes
     -----
-    The gradient is ``g`` in `x` and ``g[key]`` in `value`.
+    The gradient is ``g`` for `x` and ``g[key]`` for `value`.
 
     Examples
     --------
@@ -63,44 +63,36 @@ scatter_add.jvp(
 )
 
 
-# ------------------------------------------------------------------------------------- several writes to the same place
+# ----------------------------------------------------------------------------------- several writes to the same element
 
 
 def _spread(xp: Any, x: Any, value: Any, shape: tuple[int, ...]) -> Any:
-    """`value` as one number for each write, in a row."""
+    """`value`, broadcast to `shape` and flattened: one number for each write."""
     value = value if value.dtype == x.dtype else xp.astype(value, x.dtype)
     return xp.reshape(xp.broadcast_to(value, shape), (-1,))
 
 
-def _in_order(place: Any) -> tuple[Any, Any]:
-    """Places in a row, in ascending order; and which of them each was. Raw arrays, since they only ever are indices."""
-    xp = raw_namespace(place)
-    flat = xp.reshape(place, (-1,))
-    order = xp.argsort(flat, stable=True)
-    return xp.take(flat, order, axis=0), order
+def _per_element(xp: Any, x: Any, ascending: Any, values: Any, side: Literal["left", "right"], otherwise: Any) -> Any:
+    """For each element of `x`, the first or last of the `values` written to it, or else `otherwise`.
+
+    The values are in the order of their positions, `ascending`, a raw array.
+    """
+    raw = raw_namespace(ascending)
+    everywhere = raw.arange(math.prod(x.shape), dtype=ascending.dtype, device=device_of(x))
+    at, written = runs(raw, ascending, everywhere, side)
+    return xp.where(raw.reshape(written, tuple(x.shape)), xp.reshape(xp.take(values, at, axis=0), x.shape), otherwise)
 
 
-def _per_place(xp: Any, x: Any, place: Any, values: Any, side: str, otherwise: Any) -> Any:
-    """For each element of `x` the first or last of the `values` for its place, in order of place; or what there is otherwise."""
-    raw, size = raw_namespace(place), math.prod(x.shape)
-    everywhere = raw.arange(size, dtype=place.dtype, device=device_of(x))
-    at = raw.searchsorted(place, everywhere, side=side) - int(side == "right")
-    at = raw.clip(at, 0, place.shape[0] - 1)
-    found = xp.reshape(xp.take(values, at, axis=0), x.shape)
-    return xp.where(raw.reshape(raw.take(place, at, axis=0) == everywhere, tuple(x.shape)), found, otherwise)
-
-
-def _extreme(xp: Any, x: Any, key: Any, value: Any, name: str, side: str) -> Any:
-    # By value first, then by place: a run of writes to one place has its largest last and its smallest first.
-    at = places(x, raw_key(x, key))
-    if 0 in at.shape:
+def _extreme(xp: Any, x: Any, key: Any, value: Any, name: str, side: Literal["left", "right"]) -> Any:
+    # Sorted by value, then stably by position: of the writes to one element the smallest comes first and the largest last.
+    positions = places(x, raw_key(x, key))
+    if 0 in positions.shape:
         return x
-    values = _spread(xp, x, value, at.shape)
+    values = _spread(xp, x, value, positions.shape)
     by_value = xp.argsort(values)
-    place = xp.take(xp.reshape(at, (-1,)), by_value, axis=0)
-    order = xp.argsort(place, stable=True)
+    ascending, order = in_order(xp, xp.take(xp.reshape(positions, (-1,)), by_value, axis=0))
     values = xp.take(xp.take(values, by_value, axis=0), order, axis=0)
-    return getattr(xp, name)(x, _per_place(xp, x, xp.take(place, order, axis=0), values, side, x))
+    return getattr(xp, name)(x, _per_element(xp, x, ascending, values, side, x))
 
 
 def _share_of_x(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
@@ -124,7 +116,7 @@ def _change_by_value(xp: Any, t: Any, x: Any, key: Any, value: Any, y: Any) -> A
 
 
 def _each(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
-    """The cotangent of each element, divided by how many tie for it; counted in float32 at least, as in `max`."""
+    """The cotangent of each element, divided by the number of values that tie for it, counted in float32 at least."""
     wide = xp.result_type(g.dtype, xp.float32)
     key = raw_key(getattr(y, "_data", y), key)
     hits = xp.astype(xp.getitem(y, key) == value, wide)
@@ -135,20 +127,20 @@ def _each(xp: Any, g: Any, x: Any, key: Any, value: Any, y: Any) -> Any:
 @op(override=True)
 @takes_real
 def scatter_max(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
-    """A copy of `x` with the larger of ``x[key]`` and `value` at `key`; where `key` names an element twice, the largest of all.
+    """A copy of `x` with the larger of ``x[key]`` and `value` at `key`; where `key` names an element twice, the largest value.
 
     Parameters
     ----------
     x : array
         Of a real data type.
     key : index
-        Whatever ``x[key]`` takes.
+        As in ``x[key]``.
     value : array
         Of a shape that broadcasts to that of ``x[key]``.
 
     Notes
     -----
-    The gradient goes to what is largest, and is shared evenly among those that tie.
+    The gradient is that of the largest value, shared evenly among values that tie.
 
     Examples
     --------
@@ -162,20 +154,20 @@ def scatter_max(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
 @op(override=True)
 @takes_real
 def scatter_min(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
-    """A copy of `x` with the smaller of ``x[key]`` and `value` at `key`; where `key` names an element twice, the smallest of all.
+    """A copy of `x` with the smaller of ``x[key]`` and `value` at `key`; where `key` names an element twice, the smallest value.
 
     Parameters
     ----------
     x : array
         Of a real data type.
     key : index
-        Whatever ``x[key]`` takes.
+        As in ``x[key]``.
     value : array
         Of a shape that broadcasts to that of ``x[key]``.
 
     Notes
     -----
-    The gradient goes to what is smallest, and is shared evenly among those that tie.
+    The gradient is that of the smallest value, shared evenly among values that tie.
 
     Examples
     --------
@@ -193,20 +185,20 @@ for _function in (scatter_max, scatter_min):
 
 @composite
 def scatter_multiply(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
-    """A copy of `x` with ``x[key]`` multiplied by `value`; a position that `key` names twice is multiplied twice.
+    """A copy of `x` with ``x[key]`` multiplied by `value`; an element that `key` names twice is multiplied twice.
 
     Parameters
     ----------
     x : array
         Of a numeric data type.
     key : index
-        Whatever ``x[key]`` takes.
+        As in ``x[key]``.
     value : array
         Of a shape that broadcasts to that of ``x[key]``.
 
     Notes
     -----
-    Nothing is divided by: the gradient is right where elements are zero.
+    The gradient contains no division, so it is right where elements are zero.
 
     Examples
     --------
@@ -218,20 +210,19 @@ def scatter_multiply(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Te
     key = raw_key(raw, key)
     if not may_repeat(key):
         return xp.setitem(x, key, xp.getitem(x, key) * value)
-    place = places(raw, key)
-    values = _spread(xp, x, value, place.shape)
-    if 0 in place.shape:
+    positions = places(raw, key)
+    values = _spread(xp, x, value, positions.shape)
+    if 0 in positions.shape:
         return x * 1
-    place, order = _in_order(place)
+    ascending, order = in_order(raw_namespace(positions), positions)
     values = xp.take(values, order, axis=0)
-    n = place.shape[0]
-    # After each step an element is the product of itself and as many after it as belong to its place, twice as many as before.
+    # In each step a value is multiplied by the one `step` places after it if both have one position: the products double.
     step = 1
-    while step < n:
-        same = place[:-step] == place[step:]
+    while step < ascending.shape[0]:
+        same = ascending[:-step] == ascending[step:]
         values = xp.concat([xp.where(same, values[:-step] * values[step:], values[:-step]), values[-step:]], axis=0)
         step *= 2
-    return x * _per_place(xp, x, place, values, "left", xp.ones_like(x))
+    return x * _per_element(xp, x, ascending, values, "left", xp.ones_like(x))
 
 
 # ------------------------------------------------------------------------------------------------------------------- at
@@ -240,15 +231,15 @@ def scatter_multiply(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Te
 class at:  # noqa: N801  (it is called like a function)
     """Functional updates of an array: ``at(x, key).set(v)`` is a copy of `x` with ``x[key] = v``.
 
-    Also spelled ``at(x)[key].set(v)``, as in array-api-extra, and ``x.at[key].set(v)`` of a Tensor, as in JAX. All are
-    differentiable in `x` and in the value, to any order and on every backend.
+    It can also be written ``at(x)[key].set(v)``, as in array-api-extra, and for a Tensor ``x.at[key].set(v)``, as in JAX. All
+    methods are differentiable in `x` and in the value, to any order and on every backend.
 
     Parameters
     ----------
     x : array
-        Stays as it is.
+        The array, which is not changed.
     key : index, optional
-        Whatever ``x[key]`` takes.
+        As in ``x[key]``.
 
     Notes
     -----
@@ -265,19 +256,19 @@ class at:  # noqa: N801  (it is called like a function)
     """
 
     __slots__ = ("_key", "_x")
-    _unsaid = object()
+    _no_key = object()
 
-    def __init__(self, x: ArrayLike, key: Any = _unsaid, /) -> None:
+    def __init__(self, x: ArrayLike, key: Any = _no_key, /) -> None:
         self._x, self._key = operand(x), key
 
     def __getitem__(self, key: Any, /) -> at:
-        if self._key is not self._unsaid:
+        if self._key is not self._no_key:
             raise ValueError(f"at(x, key)[...]: the index is already given, {self._key!r:.60}")
         return at(self._x, key)
 
     def _parts(self, method: str, value: Any) -> tuple[Any, ArrayLike, Any, Any]:
-        """The namespace of the array, the array, the index, and the value as it may be written into the array."""
-        if self._key is self._unsaid:
+        """The namespace of the array, the array, the index, and the value in a form that can be written into the array."""
+        if self._key is self._no_key:
             raise TypeError(f"at(x).{method}: there is no index; write at(x, key).{method}(...) or x.at[key].{method}(...)")
         raw = getattr(self._x, "_data", self._x)
         xp = namespace(raw_namespace(raw).__backend__.name)
@@ -309,7 +300,7 @@ class at:  # noqa: N801  (it is called like a function)
         return xp.scatter_multiply(x, key, value)
 
     def divide(self, value: ArrayLike, /) -> Tensor:
-        """A copy of the array, which is floating, divided by `value` at the index."""
+        """A copy of the array, divided by `value` at the index. The array must be floating."""
         xp, x, key, value = self._parts("divide", value)
         return x / xp.scatter_multiply(xp.ones_like(x), key, value)
 
@@ -319,14 +310,14 @@ class at:  # noqa: N801  (it is called like a function)
         return xp.pow(x, xp.scatter_multiply(xp.ones_like(x), key, value))
 
     def min(self, value: ArrayLike, /) -> Tensor:
-        """A copy of the array with the smallest of the element and `value` at the index."""
+        """A copy of the array with the smaller of the element and `value` at the index."""
         xp, x, key, value = self._parts("min", value)
         return xp.scatter_min(x, key, value)
 
     def max(self, value: ArrayLike, /) -> Tensor:
-        """A copy of the array with the largest of the element and `value` at the index."""
+        """A copy of the array with the larger of the element and `value` at the index."""
         xp, x, key, value = self._parts("max", value)
         return xp.scatter_max(x, key, value)
 
     def __repr__(self) -> str:
-        return f"at({self._x!r}{'' if self._key is self._unsaid else f', {self._key!r}'})"
+        return f"at({self._x!r}{'' if self._key is self._no_key else f', {self._key!r}'})"

@@ -1,4 +1,4 @@
-"""Activations: functions of single elements that layers of neural networks end with."""
+"""Activation functions of neural networks, and the error function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ...engine.define import composite, op
 from ...graph.kinds import takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import outward
+from ..parts.safe import gaussian, outward
 
 __all__ = ["elu", "erf", "gelu", "leaky_relu", "logsigmoid", "relu", "sigmoid", "silu", "softplus"]
 
@@ -22,7 +22,7 @@ __all__ = ["elu", "erf", "gelu", "leaky_relu", "logsigmoid", "relu", "sigmoid", 
 def relu(xp: Any, x: ArrayLike, /) -> Tensor:
     """``max(x, 0)``.
 
-    The gradient is ``g`` where ``x > 0``, else 0, also at 0.
+    The gradient is ``g`` where ``x > 0`` and 0 elsewhere, also at 0.
 
     >>> import xgrad
     >>> relu(xgrad.Tensor([-1.0, 2.0]))
@@ -35,10 +35,10 @@ relu.vjp(x=lambda xp, g, y: xp.zero_where_not(g, y > 0))
 
 
 def _check_number(name: str, parameter: str, value: Any, otherwise: str) -> None:
-    """Raise unless a parameter that has no gradient is one real number."""
+    """Raise a TypeError unless a parameter without a gradient is a real number."""
     if not isinstance(value, numbers.Real):
         raise TypeError(
-            f"{name}: {parameter} is {value!r}, but must be a real number; with an array of them, or one to be trained, write "
+            f"{name}: {parameter} is {value!r}, but must be a real number; for an array, or for a number that is trained, write "
             f"xgrad.where(x > 0, x, {otherwise})"
         )
 
@@ -89,7 +89,7 @@ def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> sigmoid(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
     Tensor([0. , 0.5, 1. ])
     """
-    e = xp.exp(outward(xp, x))  # which does not overflow
+    e = xp.exp(outward(xp, x))  # does not overflow
     return xp.where(xp.real(x) > 0, xp.ones_like(e), e) / (e + 1)
 
 
@@ -117,7 +117,7 @@ sigmoid.holomorphic(x=lambda xp, g, x: g * xp.sigmoid_slope(x))
 def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
     """``log(1 + exp(x))``, a smooth `relu`.
 
-    Computed as ``max(x, 0) + log1p(exp(-|x|))``. The gradient is ``g * sigmoid(x)``.
+    It is computed as ``max(x, 0) + log1p(exp(-|x|))``. The gradient is ``g * sigmoid(x)``.
 
     >>> import xgrad
     >>> softplus(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
@@ -153,7 +153,7 @@ def silu(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 def _erf_terms(dtype: Any) -> tuple[int, float, int]:
-    """How many terms of the series, and the step and the number of points of the quadrature, a dtype's precision takes."""
+    """The number of terms of the series, and the step and the number of points of the quadrature, for a dtype's precision."""
     return (18, 0.5, 12) if "64" in str(dtype) else (10, 0.75, 6)
 
 
@@ -162,9 +162,9 @@ def _erf_terms(dtype: Any) -> tuple[int, float, int]:
 def erf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to `x`.
 
-    The library's own where it has one. Elsewhere, to the precision of the dtype: for ``|x| < 1`` the Maclaurin series
-    (DLMF 7.6.1), else one less the complement from the trapezoidal rule for its integral, corrected for the pole that
-    lies near the axis (M. Mori, Publ. RIMS 19, 1983).
+    It is the library's own where there is one. Else it is computed to the precision of the dtype: for ``|x| < 1`` by the
+    Maclaurin series (DLMF 7.6.1), for other `x` from the complement, by the trapezoidal rule for its integral, corrected for the
+    pole near the axis (M. Mori, Publ. RIMS 19, 1983).
 
     The gradient is ``g * 2 / sqrt(pi) * exp(-x**2)``.
 
@@ -191,7 +191,7 @@ def _erf_series(xp: Any, x: Any) -> Any:
 
 
 def _erf_rest(xp: Any, x: Any) -> Any:
-    """What the error function lacks of 1, for ``x >= 1``."""
+    """The complement of the error function, for ``x >= 1``."""
     _, h, points = _erf_terms(x.dtype)
     b = xp.minimum(x, xp.full_like(x, 28.0))  # it is 0 from there on
     square = b * b
@@ -203,20 +203,15 @@ def _erf_rest(xp: Any, x: Any) -> Any:
     return 2 * h / math.pi * b * xp.exp(-square) * total - pole
 
 
-def _bell(xp: Any, x: Any) -> Any:
-    """``exp(-x**2)``, in which nothing overflows."""
-    x = xp.clip(x, -30.0, 30.0)
-    return xp.exp(-(x * x))
-
-
-erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * _bell(xp, x)))
+erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * gaussian(xp, x)))
 
 
 @op(override=True, elementwise=True)
 def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The standard normal distribution function, ``erfc(-x / sqrt(2)) / 2``, precise in the left tail too.
 
-    By the library's own ``erfc`` where it has one, elsewhere as in `erf`. The gradient is ``g * exp(-x**2 / 2) / sqrt(2 * pi)``.
+    It uses the library's own ``erfc`` where there is one, and else the method of `erf`. The gradient is
+    ``g * exp(-x**2 / 2) / sqrt(2 * pi)``.
 
     >>> import xgrad
     >>> normal_cdf(xgrad.Tensor([-10.0, 0.0]))
@@ -233,7 +228,7 @@ def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     return xp.where(small, middle, xp.where(z < 0, 1 - rest, rest))
 
 
-normal_cdf.vjp(x=lambda xp, g, x: g * (_bell(xp, x * math.sqrt(0.5)) * (1 / math.sqrt(2 * math.pi))))
+normal_cdf.vjp(x=lambda xp, g, x: g * (gaussian(xp, x * math.sqrt(0.5)) * (1 / math.sqrt(2 * math.pi))))
 
 
 @composite
@@ -247,12 +242,12 @@ def gelu(xp: Any, x: ArrayLike, /, *, approximate: str = "none") -> Tensor:
         Real floating.
     approximate : {"none", "tanh"}
         ``"none"`` is ``x * (1 + erf(x / sqrt(2))) / 2``; ``"tanh"`` puts
-        ``tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))`` for the erf. From D. Hendrycks and K. Gimpel, arXiv:1606.08415.
+        ``tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))`` in place of the erf (D. Hendrycks and K. Gimpel, arXiv:1606.08415).
 
     Raises
     ------
     ValueError
-        If `approximate` is neither.
+        If `approximate` has another value.
 
     Examples
     --------
@@ -264,5 +259,5 @@ def gelu(xp: Any, x: ArrayLike, /, *, approximate: str = "none") -> Tensor:
         return x * xp.normal_cdf(x)
     if approximate != "tanh":
         raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
-    near = xp.clip(x, -30.0, 30.0)  # beyond, the tanh is constant, and the cube could overflow
+    near = xp.clip(x, -30.0, 30.0)  # outside of this range the tanh is constant, and the cube could overflow
     return x * xp.sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * (near * near * near)))  # (1 + tanh(u)) / 2

@@ -1,4 +1,4 @@
-"""Softmax and its kin."""
+"""Softmax, its logarithm, and the logarithm of a sum of exponentials."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ from ...backend.precision import in_float32
 from ...engine.define import op
 from ...graph.kinds import is_complex, takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.axes import axes_from_0
-from ..parts.special import one_where
+from ..parts.axes import Axes, axes_from_0, kept_shape
+from ..parts.safe import one_where
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
-
-Axis = int | tuple[int, ...] | None
 
 
 # ------------------------------------------------------------------------------------------------- sums of exponentials
 
 
-def _peak(xp: Any, x: Any, axis: Axis) -> Any:
-    """The maximum along `axis`, or 0 where that is infinite: what to subtract before ``exp``."""
+def _peak(xp: Any, x: Any, axis: Axes) -> Any:
+    """The maximum along `axis`, or 0 where it is infinite. It is subtracted before ``exp``."""
     peak = xp.max(x, axis=axis, keepdims=True)
     return xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
 
 
 @op
-def exponential_rest(xp: Any, shifted: ArrayLike, terms: ArrayLike, /, axis: Axis) -> Tensor:
-    """The sum of `terms` along `axis` without one of those that are 1: exponentials of what was `shifted` to peak at 0.
+def exponential_rest(xp: Any, shifted: ArrayLike, terms: ArrayLike, /, axis: Axes) -> Tensor:
+    """The sum of `terms` along `axis`, less 1, where `terms` is ``exp(shifted)`` and the maximum of `shifted` is 0.
 
-    The whole sum is 1 more; added to it before the logarithm, the rest would lose its digits. Where all terms are 0 so is the
-    rest: the 1 that stays keeps the logarithm and the quotient finite.
+    A term of the maximum, which is 1, is left out; added to it, a small rest would lose its digits before the logarithm. Where
+    all terms are 0, the rest is 0 too, so that logarithms and quotients of ``1 + rest`` are finite.
 
     >>> import xgrad
     >>> exponential_rest(xgrad.Tensor([0.0, 0.0, -20.0]), xgrad.Tensor([1.0, 1.0, 2e-9]), -1)
@@ -44,15 +42,9 @@ def exponential_rest(xp: Any, shifted: ArrayLike, terms: ArrayLike, /, axis: Axi
 exponential_rest.not_differentiable()
 
 
-def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """The shape of a reduction with its axes kept."""
-    axes = axes_from_0(axis, len(shape))
-    return tuple(1 if i in axes else n for i, n in enumerate(shape))
-
-
 @op(override=True)
 @in_float32
-def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """``log(sum(exp(x)))`` along `axis`, without overflow.
 
     Parameters
@@ -62,7 +54,7 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = F
     axis : int, tuple of int or None
         The axes to sum over; all of them by default.
     keepdims : bool
-        Whether these stay, with length 1.
+        Whether to keep these axes, with length 1.
 
     Returns
     -------
@@ -79,7 +71,7 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = F
     >>> logsumexp(xgrad.Tensor([1000.0, 1000.0]))
     Tensor(1000.693...)
     """
-    shape = _kept(x.shape, axis)
+    shape = kept_shape(x.shape, axis)
     if 0 in x.shape and 0 not in shape:
         y = xp.zeros_like(xp.sum(x, axis=axis, keepdims=True)) - math.inf
     elif is_complex(xp, x):
@@ -93,22 +85,22 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axis = None, keepdims: bool = F
     return y if keepdims else xp.squeeze(y, axis=axes_from_0(axis, len(shape)))
 
 
-def _shares(xp: Any, x: Any, y: Any, axis: Axis) -> Any:
+def _shares(xp: Any, x: Any, y: Any, axis: Axes) -> Any:
     """``exp(x - y)``, the share of each term in the sum whose logarithm is `y`."""
     if not is_complex(xp, x):
         return xp.softmax(x, axis=axis)
-    y = xp.reshape(y, _kept(x.shape, axis))
+    y = xp.reshape(y, kept_shape(x.shape, axis))
     none = xp.real(y) == -math.inf
     return xp.exp(x - xp.where(none, xp.zeros_like(y), y))
 
 
 @in_float32
-def _logsumexp_x(xp: Any, g: Any, x: Any, y: Any, axis: Axis) -> Any:
-    return xp.reshape(g, _kept(x.shape, axis)) * _shares(xp, x, y, axis)
+def _logsumexp_x(xp: Any, g: Any, x: Any, y: Any, axis: Axes) -> Any:
+    return xp.reshape(g, kept_shape(x.shape, axis)) * _shares(xp, x, y, axis)
 
 
 @in_float32
-def _logsumexp_change(xp: Any, t: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
+def _logsumexp_change(xp: Any, t: Any, x: Any, y: Any, axis: Axes, keepdims: bool) -> Any:
     return xp.sum(t * _shares(xp, x, y, axis), axis=axis, keepdims=keepdims)
 
 
@@ -119,7 +111,7 @@ logsumexp.jvp(x=_logsumexp_change)
 @op(override=True)
 @takes_real
 @in_float32
-def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
+def softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
     """``exp(x) / sum(exp(x))`` along `axis`, without overflow.
 
     Parameters
@@ -139,7 +131,7 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     >>> softmax(xgrad.Tensor([0.0, 0.0, -xgrad.inf]))
     Tensor([0.5, 0.5, 0. ])
     """
-    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
+    axes_from_0(axis, x.ndim)  # raises if there is no such axis, also for an empty array
     if 0 in x.shape:
         return xp.exp(x)
     shifted = x - _peak(xp, x, axis)
@@ -147,17 +139,17 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     return terms / (1 + xp.exponential_rest(shifted, terms, axis))
 
 
-def _from_top(xp: Any, v: Any, p: Any, axis: Axis) -> Any:
+def _from_top(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
     """`v` less its element at the largest weight `p`.
 
-    In a mean with the weights `p`, which sum to 1, that element then drops out, and what is left for it is a sum over the others
-    alone: it keeps its digits where the weight is nearly 1.
+    In a mean with weights `p` that sum to 1, this element then contributes nothing. Its difference from the mean is a sum over
+    the other elements, which is precise also where its weight is nearly 1.
     """
     top = p == xp.max(p, axis=axis, keepdims=True)
     return v - xp.max(xp.where(top, v, xp.full_like(v, -math.inf)), axis=axis, keepdims=True)
 
 
-def _less_mean(xp: Any, v: Any, p: Any, axis: Axis) -> Any:
+def _less_mean(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
     """``v - sum(v * p)`` with weights `p` that sum to 1."""
     v = _from_top(xp, v, p, axis)
     return v - xp.sum(v * p, axis=axis, keepdims=True)
@@ -165,11 +157,11 @@ def _less_mean(xp: Any, v: Any, p: Any, axis: Axis) -> Any:
 
 @op(override=True)
 @in_float32
-def softmax_pull(xp: Any, v: ArrayLike, p: ArrayLike, /, axis: Axis) -> Tensor:
+def softmax_pull(xp: Any, v: ArrayLike, p: ArrayLike, /, axis: Axes) -> Tensor:
     """``p * (v - sum(v * p))`` along `axis`: the gradient of a `softmax` with the result `p`, precise in its tails.
 
-    It is linear in `v`, and its own transpose. Its gradient for `p` leaves out a constant along the axis, of which the softmax
-    that made `p` makes nothing.
+    It is linear in `v`, and its own transpose. Its gradient for `p` leaves out a constant along the axis, which the rule of the
+    softmax that `p` comes from maps to zero.
 
     >>> import xgrad
     >>> softmax_pull(xgrad.Tensor([1.0, 0.0]), xgrad.Tensor([0.75, 0.25]), -1)
@@ -179,7 +171,7 @@ def softmax_pull(xp: Any, v: ArrayLike, p: ArrayLike, /, axis: Axis) -> Tensor:
 
 
 @in_float32
-def _softmax_pull_p(xp: Any, g: Any, v: Any, p: Any, axis: Axis) -> Any:
+def _softmax_pull_p(xp: Any, g: Any, v: Any, p: Any, axis: Axes) -> Any:
     if 0 in p.shape:
         return g * v
     g, v = _from_top(xp, g, p, axis), _from_top(xp, v, p, axis)
@@ -203,7 +195,7 @@ def softmax_error(xp: Any, x: ArrayLike, target: ArrayLike, /) -> Tensor:
     shifted = x - _peak(xp, x, -1)
     terms = xp.exp(shifted)
     rest = xp.exponential_rest(shifted, terms, -1)
-    # Over a common divisor the largest term, which is 1, less its target is exact; p * sum - target would lose what p lacks of 1.
+    # With a common divisor, the largest term (1) less its target is exact; p * sum - target loses the difference of p from 1.
     return (terms * xp.sum(target, axis=-1, keepdims=True) - target - rest * target) / (1 + rest)
 
 
@@ -224,7 +216,7 @@ softmax.jvp(x=lambda xp, t, y, axis: xp.softmax_pull(t, y, axis))
 @op(override=True)
 @takes_real
 @in_float32
-def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
+def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
     """The logarithm of the softmax along `axis`, ``x - logsumexp(x)``.
 
     Parameters
@@ -236,7 +228,7 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
 
     Notes
     -----
-    The gradient is ``g - exp(y) * sum(g)``, in which ``1 - exp(y)`` is computed as one function.
+    The gradient is ``g - exp(y) * sum(g)``, where ``1 - exp(y)`` is computed by `expm1`.
 
     Examples
     --------
@@ -244,7 +236,7 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
     >>> log_softmax(xgrad.Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
     """
-    axes_from_0(axis, x.ndim)  # or an error, also where there is nothing to compute
+    axes_from_0(axis, x.ndim)  # raises if there is no such axis, also for an empty array
     if 0 in x.shape:
         return x + 0.0
     shifted = x - _peak(xp, x, axis)
@@ -252,14 +244,14 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axis = -1) -> Tensor:
 
 
 @in_float32
-def _log_softmax_x(xp: Any, g: Any, y: Any, axis: Axis) -> Any:
+def _log_softmax_x(xp: Any, g: Any, y: Any, axis: Axes) -> Any:
     if 0 in y.shape:
         return g
     return -(g * xp.expm1(y)) - xp.exp(y) * (xp.sum(g, axis=axis, keepdims=True) - g)
 
 
 @in_float32
-def _log_softmax_change(xp: Any, t: Any, y: Any, axis: Axis) -> Any:
+def _log_softmax_change(xp: Any, t: Any, y: Any, axis: Axes) -> Any:
     return t if 0 in y.shape else _less_mean(xp, t, xp.exp(y), axis)
 
 

@@ -1,4 +1,4 @@
-"""What ``x[key]`` and ``x[key] = value`` take: keys and values of the user's brought to the library of `x`."""
+"""Keys and values of ``x[key]`` and ``x[key] = value``, converted to the library of `x`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from typing import Any
 
 from ...backend.dtypes import Array
 from ...backend.find import is_numpy_scalar, raw_namespace
-from ...engine.sequences import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
+from ...backend.portable import in_order, runs
 from ...engine.namespaces import namespace
+from ...engine.sequences import SEQUENCES, array_of, from_numbers, holds_array, host_numbers
 from ...tensor.tensor import Tensor, wrap
 
-__all__ = ["is_basic", "last_writes", "operand", "places", "raw_key", "value_for"]
+__all__ = ["is_basic", "last_writes", "operand", "places", "raw_key", "value_for", "with_ndim"]
+
+
+# --------------------------------------------------------------------------------------------------------------- keys
 
 
 def is_basic(key: Any) -> bool:
-    """Whether `key` selects a regular grid: no arrays in it."""
+    """Whether `key` has no arrays in it, so that it selects a regular grid."""
     parts = key if key.__class__ is tuple else (key,)
     return all(part is None or part is Ellipsis or part.__class__ in (int, slice) for part in parts)
 
 
 def raw_key(x: Array, key: Any) -> Any:
-    """`key` as the library of `x` takes it: Tensors unwrapped, lists and foreign arrays made arrays beside `x`."""
+    """`key` in the form that the library of `x` takes: Tensors are unwrapped, lists and NumPy arrays converted."""
     if is_basic(key):
         return key
     if key.__class__ is tuple:
@@ -44,15 +48,16 @@ def _raw_part(x: Array, part: Any) -> Any:
     backend = raw_namespace(x).__backend__
     if not hasattr(part, "dtype"):
         if not isinstance(part, (list, tuple, range)):
-            told = f"{type(part).__name__} {part!r:.60}"
-            raise TypeError(f"x[key]: a key is made of integers, slices, None, ... and arrays, not of {told}")
+            raise TypeError(
+                f"x[key]: a key consists of integers, slices, None, ... and arrays, not of {type(part).__name__} {part!r:.60}"
+            )
         part = backend.from_python(list(part), None if len(part) else "int64", backend.device(x))
     elif (other := raw_namespace(part).__backend__) is not backend:
         if other.name == backend.name:
             return backend.lift(part)
         if other.name != "numpy":
             raise TypeError(
-                f"x[key]: x is on backend {backend.name!r} but the key is an array of {other.name!r}; "
+                f"x[key]: x is on backend {backend.name!r}, but the key is an array of {other.name!r}; "
                 f"move it with xgrad.to_backend(key, {backend.name!r})"
             )
         part = backend.from_numpy(part, backend.device(x))
@@ -72,15 +77,15 @@ def _integer(bound: Any) -> int:
 
 
 def operand(x: Any) -> Any:
-    """`x` itself, or a Tensor of the numbers in it if it is a list, tuple or range of them."""
+    """`x` itself, or a Tensor of its numbers if it is a list, tuple or range."""
     if not isinstance(x, SEQUENCES):
         return x
-    made = array_of(x)
-    return made if isinstance(made, Tensor) else wrap(made)
+    array = array_of(x)
+    return array if isinstance(array, Tensor) else wrap(array)
 
 
 def value_for(x: Array, value: Any) -> Any:
-    """`value` as what may be written into the array `x`: data of the host are brought to its library and device.
+    """`value` in a form that can be written into the array `x`: data of the host are moved to its library and device.
 
     Raises
     ------
@@ -107,43 +112,45 @@ def _beside(x: Array, value: Any) -> Any:
 
 
 def _check_kind(x: Array, value: Any) -> None:
-    kinds = ("complex", "float")
-    told = type(value).__name__ if not hasattr(value, "dtype") else str(getattr(value, "_data", value).dtype).rpartition(".")[2]
-    level = next((i for i, kind in enumerate(kinds) if told.startswith((kind, "bfloat"))), 2)
-    if level == 2:
-        return
-    native = str(x.dtype).rpartition(".")[2]
-    if level < next((i for i, kind in enumerate(kinds) if native.startswith((kind, "bfloat"))), 2):
+    theirs = str(getattr(value, "_data", value).dtype).rpartition(".")[2] if hasattr(value, "dtype") else type(value).__name__
+    if (rank := _rank(theirs)) and rank > _rank(ours := str(x.dtype).rpartition(".")[2]):
         raise TypeError(
-            f"x[key] = v: v is {told}, which does not fit into x of {native}; convert one with xgrad.astype(..., dtype)"
+            f"x[key] = v: v is {theirs}, which does not fit into x of {ours}; convert one with xgrad.astype(..., dtype)"
         )
+
+
+def _rank(dtype: str) -> int:
+    return 2 if dtype.startswith("complex") else 1 if dtype.startswith(("float", "bfloat")) else 0
 
 
 # ------------------------------------------------------------------------------------------------------------- writes
 
 
 def places(x: Array, key: Any) -> Array:
-    """The positions, in row-major order, of the elements that ``x[key]`` names, in its shape; an array like `x`."""
+    """The positions in the flattened `x` of the elements that ``x[key]`` selects, in the shape of ``x[key]``."""
     xp = raw_namespace(x)
     return xp.asarray(xp.__backend__.flat_positions(x, key))
 
 
 def last_writes(x: Array, key: Any, value: Array) -> Array:
-    """`value`, to be written to ``x[key]``, with the last of the writes to an element in place of the earlier ones.
+    """`value`, where all writes of ``x[key] = value`` to one element are replaced by the last of them.
 
-    Which of them wins no longer matters then: a library may write in any order.
+    The library may then write in any order.
     """
     xp = raw_namespace(x)
     at = places(x, key)
     if not value.shape or 0 in at.shape:
         return value
-    flat = xp.reshape(at, (-1,))
-    order = xp.argsort(flat, stable=True)
-    last = xp.take(order, xp.searchsorted(xp.take(flat, order, axis=0), flat, side="right") - 1, axis=0)
-    written = xp.reshape(xp.broadcast_to(_lead_dropped(xp, value, len(at.shape)), at.shape), (-1,))
-    return xp.reshape(xp.take(written, last, axis=0), at.shape)
+    ascending, order = in_order(xp, at)
+    ends, _ = runs(xp, ascending, xp.reshape(at, (-1,)))
+    written = xp.reshape(xp.broadcast_to(with_ndim(xp, value, len(at.shape)), at.shape), (-1,))
+    return xp.reshape(xp.take(written, xp.take(order, ends, axis=0), axis=0), at.shape)
 
 
-def _lead_dropped(xp: Any, value: Array, ndim: int) -> Array:
-    # A value may have leading axes of length one that the place does not have.
-    return xp.reshape(value, value.shape[len(value.shape) - ndim :]) if len(value.shape) > ndim else value
+def with_ndim(xp: Any, x: Any, ndim: int) -> Any:
+    """`x` with `ndim` axes: leading axes of length one are added or removed.
+
+    A value may have more axes than the place that it is written to.
+    """
+    missing = ndim - len(x.shape)
+    return xp.reshape(x, (1,) * missing + tuple(x.shape[max(0, -missing) :])) if missing else x

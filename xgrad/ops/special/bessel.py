@@ -1,4 +1,4 @@
-"""Bessel functions of whole order, elliptic and exponential integrals, Kummer's and Legendre's functions."""
+"""Bessel functions of integer order, elliptic and exponential integrals, Kummer's and Legendre's functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from ...engine.define import op
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import derivative, floats, function, missing, one_where, wide
+from ..parts.safe import one_where
+from ..parts.special import derivative, floats, function, missing, wide
 
 __all__ = [
     "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expi_derivative",
@@ -82,7 +83,7 @@ y1.vjp(x=lambda xp, g, x: g * (xp.special.y0(x) - xp.special.y1(x) / x))
 
 @function
 def yn(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """The Bessel function of the second kind of whole order `n`, for positive `x`.
+    """The Bessel function of the second kind of integer order `n`, for positive `x`.
 
     The gradient is ``g (yn(n - 1, x) - yn(n + 1, x)) / 2`` for `x`; there is none for `n`.
 
@@ -114,7 +115,7 @@ i0.vjp(x=lambda xp, g, x: g * xp.special.i1(x))
 def i0e(xp: Any, x: ArrayLike, /) -> Tensor:
     """The scaled modified Bessel function of the first kind of order 0, ``exp(-|x|) i0(x)``.
 
-    The gradient is ``g (i1e(x) - sign(x) y)``, 0 at the kink at 0: see `bessel_scaled`.
+    The gradient is ``g (i1e(x) - sign(x) y)``, and 0 at the kink at 0; see `bessel_scaled`.
 
     >>> i0e(Tensor([0.0, 1000.0]))
     Tensor([1.        , 0.01261...])
@@ -158,15 +159,15 @@ def i1_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
     Notes
     -----
-    A sum of such functions of the orders from ``1 - n`` to ``1 + n`` (DLMF 10.29.5), all of one sign, so that it overflows
-    where the derivative does. The gradient is ``g`` times the derivative of order ``n + 1``.
+    It is a sum of modified Bessel functions of the orders from ``1 - n`` to ``1 + n`` (DLMF 10.29.5). All terms have one sign, so
+    the sum overflows only where the derivative does. The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
     --------
     >>> i1_derivative(Tensor([0.0, 2.0]), 1)
     Tensor([0.5      , 1.484...])
     """
-    z = xp.minimum(xp.abs(x), xp.full_like(x, 2000.0))  # beyond, all is infinite
+    z = xp.minimum(xp.abs(x), xp.full_like(x, 2000.0))  # for larger x everything is infinite
     total = xp.zeros_like(z)
     for j in range(n + 1):
         m = abs(1 - n + 2 * j)
@@ -273,10 +274,10 @@ def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
 
     Notes
     -----
-    These functions have no singularity at 0, unlike the quotients in the textbooks' derivatives. Near 0 the power series
-    (DLMF 10.2.2, 10.25.2) is summed, farther out the recurrence in `n` is used forwards (DLMF 10.6.1, 10.29.1). The
-    gradient is ``g x`` times the quotient of order ``n + 1``, with a minus for ``"j"`` (DLMF 10.6.6, 10.29.4); for ``"ie"``
-    less ``g sign(x) y``.
+    These functions have no singularity at 0, unlike the quotients in the textbook's derivatives. Near 0 the power series
+    (DLMF 10.2.2, 10.25.2) is summed; elsewhere the forward recurrence in `n` is used (DLMF 10.6.1, 10.29.1). The gradient is
+    ``g x`` times the quotient of order ``n + 1``, negative for ``"j"`` (DLMF 10.6.6, 10.29.4); for ``"ie"``,
+    ``g sign(x) y`` is subtracted.
 
     Examples
     --------
@@ -293,10 +294,10 @@ def bessel_quotient(xp: Any, x: ArrayLike, /, n: int, kind: str) -> Tensor:
     if kind == "ie":
         series = series * xp.exp(-xp.abs(z))
     far = xp.where(near, xp.full_like(x, 4.0 + n), xp.minimum(size, xp.full_like(x, 2000.0)) if kind == "i" else x)
-    one, two = (sp.j0(far), sp.j1(far)) if kind == "j" else (sp.i0e(far), sp.i1e(far))
-    orders, again = [one, two / far], 1 / far
+    first, second = (sp.j0(far), sp.j1(far)) if kind == "j" else (sp.i0e(far), sp.i1e(far))
+    orders, inverse = [first, second / far], 1 / far
     for k in range(1, n):
-        orders.append(sign * (orders[k - 1] - 2 * k * orders[k]) * again * again)
+        orders.append(sign * (orders[k - 1] - 2 * k * orders[k]) * inverse * inverse)
     value = orders[n]
     if kind == "i":
         root = xp.exp(0.5 * xp.abs(far))
@@ -308,7 +309,7 @@ def _bessel_quotient_x(xp: Any, g: Any, x: Any, y: Any, n: int, kind: str) -> An
     sp = xp.special
     if kind != "ie":
         return g * ((-1 if kind == "j" else 1) * (x * sp.bessel_quotient(x, n + 1, kind)))
-    far = xp.abs(x) > _SCALED  # where the terms would cancel
+    far = xp.abs(x) > _SCALED  # the terms would cancel there
     near, x = xp.where(far, xp.zeros_like(x), x), xp.where(far, x, xp.full_like(x, _SCALED + 1))
     within = near * sp.bessel_quotient(near, n + 1, kind) - xp.sign(near) * sp.bessel_quotient(near, n, kind)
     beyond = (sp.bessel_scaled(x, n, "i", 1) - sp.bessel_scaled(x, n, "i", 0) * n / x) * x**-n
@@ -317,7 +318,7 @@ def _bessel_quotient_x(xp: Any, g: Any, x: Any, y: Any, n: int, kind: str) -> An
 
 bessel_quotient.vjp(x=_bessel_quotient_x)
 
-_SCALED = 30.0  # from where on asymptotic series are summed
+_SCALED = 30.0  # asymptotic series are summed for larger arguments
 
 
 @derivative("x")
@@ -329,9 +330,9 @@ def bessel_scaled(xp: Any, x: ArrayLike, /, order: int, kind: str, n: int) -> Te
     x : array
         Of real floating data type, positive for ``"k"``.
     order : int
-        That of the function, 0 or more.
+        The order of the function, 0 or more.
     kind : {"i", "k"}
-        ``exp(-|x|)`` times the function of the first kind, or ``exp(x)`` times that of the second.
+        ``exp(-|x|)`` times the function of the first kind, or ``exp(x)`` times the function of the second kind.
     n : int
         The order of the derivative, 0 or more.
 
@@ -342,9 +343,9 @@ def bessel_scaled(xp: Any, x: ArrayLike, /, order: int, kind: str, n: int) -> Te
 
     Notes
     -----
-    It is a sum of such functions of neighbouring orders (DLMF 10.29.5), which would cancel for large `x`: there it is the
-    asymptotic series (DLMF 10.40.1, 10.40.2), differentiated. At 0 ``exp(-|x|)`` counts as flat. The gradient is ``g``
-    times the derivative of order ``n + 1``.
+    It is a sum of such functions of neighbouring orders (DLMF 10.29.5). For large `x`, where this would cancel, the asymptotic
+    series (DLMF 10.40.1, 10.40.2) is differentiated. At 0 ``exp(-|x|)`` counts as constant. The gradient is ``g`` times the
+    derivative of order ``n + 1``.
 
     Examples
     --------
@@ -366,11 +367,11 @@ def bessel_scaled(xp: Any, x: ArrayLike, /, order: int, kind: str, n: int) -> Te
         within = within + (-1) ** j * math.comb(2 * n, j) * orders[abs(order + n - j)]
     within = within * ((-0.5 if kind == "k" else 0.5) ** n)
     far = xp.where(near, xp.full_like(x, _SCALED), size)
-    series, again = xp.zeros_like(far), 1 / far
+    series, inverse = xp.zeros_like(far), 1 / far
     for k in reversed(range(28)):
         coefficient = math.prod((4 * order**2 - (2 * i - 1) ** 2) / (8 * i) for i in range(1, k + 1))
         slope = (-1) ** n * math.prod(k + 0.5 + i for i in range(n))
-        series = series * again + (coefficient * slope if kind == "k" else (-1) ** k * coefficient * slope)
+        series = series * inverse + (coefficient * slope if kind == "k" else (-1) ** k * coefficient * slope)
     scale = math.sqrt(math.pi / 2) if kind == "k" else 1 / math.sqrt(2 * math.pi)
     beyond = series * (scale * far ** -(n + 0.5))
     value = xp.where(near, within, beyond)
@@ -391,7 +392,8 @@ bessel_scaled.vjp(x=lambda xp, g, x, order, kind, n: g * xp.special.bessel_scale
 def ellipk(xp: Any, m: ArrayLike, /) -> Tensor:
     """The complete elliptic integral of the first kind of parameter `m`.
 
-    The gradient is ``g (E(m) - (1 - m) K(m)) / (2 m (1 - m))``, without its cancellation at 0: see `ellipkm1_derivative`.
+    The gradient is ``g (E(m) - (1 - m) K(m)) / (2 m (1 - m))``, computed without its cancellation at 0: see
+    `ellipkm1_derivative`.
 
     >>> ellipk(Tensor([0.0, 0.5, -1.0]))
     Tensor([1.570..., 1.854..., 1.311...])
@@ -406,7 +408,7 @@ ellipk.vjp(m=lambda xp, g, m: -g * xp.special.ellipkm1_derivative(1 - m, 1))
 def ellipkm1(xp: Any, p: ArrayLike, /) -> Tensor:
     """The complete elliptic integral of the first kind of parameter ``1 - p``, precise for small `p`.
 
-    The gradient is minus that of `ellipk`: see `ellipkm1_derivative`.
+    The gradient is minus that of `ellipk`; see `ellipkm1_derivative`.
 
     >>> ellipkm1(Tensor([1.0, 0.5, 1e-20]))
     Tensor([ 1.570...,  1.854..., 24.41...])
@@ -435,9 +437,9 @@ def ellipkm1_derivative(xp: Any, p: ArrayLike, /, n: int) -> Tensor:
 
     Notes
     -----
-    Near ``p = 1`` the hypergeometric series (DLMF 19.5.1) is summed. Elsewhere the integral and its first derivative come
-    from the arithmetic-geometric mean (DLMF 19.8), further ones from the differential equation,
-    ``p (1 - p) K'' + (1 - 2 p) K' = K / 4``, differentiated. The gradient is ``g`` times the derivative of order ``n + 1``.
+    Near ``p = 1`` the hypergeometric series (DLMF 19.5.1) is summed. Elsewhere the integral and its first derivative are computed
+    from the arithmetic-geometric mean (DLMF 19.8), and higher derivatives by differentiating the differential equation
+    ``p (1 - p) K'' + (1 - 2 p) K' = K / 4``. The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
     --------
@@ -502,7 +504,7 @@ def expi(xp: Any, x: ArrayLike, /) -> Tensor:
     inner = functools.partial(missing, xp, "expi") if own is None else own
     if not xp.isdtype(x.dtype, "real floating"):
         return (xp.__backend__.special_on_host("expi") or inner)(x)
-    high = x > 100  # the asymptotic series (DLMF 6.12.1): SciPy's is infinite before the result is
+    high = x > 100  # by the asymptotic series (DLMF 6.12.1), since SciPy's function overflows before the result does
     far, series = xp.where(high, x, xp.full_like(x, 100.0)), xp.zeros_like(x)
     for k in reversed(range(30)):
         series = 1 + series * ((k + 1) / far)
@@ -530,8 +532,7 @@ def expi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
     Notes
     -----
-    It overflows only where the exponential divided by `x` does. The gradient is ``g`` times the derivative of order
-    ``n + 1``.
+    It overflows only where ``exp(x) / x`` does. The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
     --------
@@ -540,13 +541,13 @@ def expi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     """
     (x,) = floats(xp, x)
     (z,) = wide(xp, x)
-    again, bracket = 1 / z, xp.zeros_like(z)
+    inverse, bracket = 1 / z, xp.zeros_like(z)
     for j in reversed(range(n)):
-        bracket = bracket * again + (-1) ** j * math.perm(n - 1, j)
+        bracket = bracket * inverse + (-1) ** j * math.perm(n - 1, j)
     if xp.isdtype(z.dtype, "real floating"):
         y = xp.sign(z) * bracket * xp.exp(z - xp.log(xp.abs(z)))
     else:
-        y = xp.exp(z) * again * bracket
+        y = xp.exp(z) * inverse * bracket
     return y if y.dtype == x.dtype else xp.astype(y, x.dtype)
 
 
@@ -555,7 +556,7 @@ expi_derivative.holomorphic(x=lambda xp, g, x, n: g * xp.special.expi_derivative
 
 @function
 def expn(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """The exponential integral of whole order `n`: that of ``exp(-x t) / t**n`` from 1 to infinity.
+    """The exponential integral of integer order `n`: the integral of ``exp(-x t) / t**n`` from 1 to infinity.
 
     The gradient is ``-g expn(n - 1, x)`` for `x`; there is none for `n`.
 
@@ -566,7 +567,7 @@ def expn(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
 
 
 def _expn_x(xp: Any, g: Any, n: Any, x: Any) -> Any:
-    # Of orders 0 and -1 there are formulas, and no functions.
+    # The functions of order 0 and -1 are elementary.
     above = xp.special.expn(xp.maximum(n - 1, xp.ones_like(n)), xp.where(n < 2, xp.ones_like(x), x))
     safe = xp.where(n < 2, x, xp.ones_like(x))
     zero = xp.exp(-safe) / safe
@@ -589,7 +590,7 @@ def spence(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 def _spence_x(xp: Any, g: Any, x: Any) -> Any:
-    low = x < 0.5  # where x - 1 would not tell what x is
+    low = x < 0.5  # x - 1 would lose the digits of x
     small, other = xp.where(low, x, xp.full_like(x, 0.25)), one_where(xp, low, x)
     return g * xp.where(low, xp.log(small) / (1 - small), -xp.special.log1prel_derivative(other - 1, 0))
 
@@ -597,7 +598,7 @@ def _spence_x(xp: Any, g: Any, x: Any) -> Any:
 spence.vjp(x=_spence_x)
 
 
-# ----------------------------------------------------------------------------------------------------- and two more
+# --------------------------------------------------------------------------------------- Kummer's and Legendre's functions
 
 
 @function
@@ -617,7 +618,7 @@ hyp1f1.vjp(x=lambda xp, g, a, b, x: g * (a / b * xp.special.hyp1f1(a + 1, b + 1,
 
 @function
 def lpmv(xp: Any, m: ArrayLike, v: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """The associated Legendre function of whole order `m` and real degree `v`, for ``|x| <= 1``.
+    """The associated Legendre function of integer order `m` and real degree `v`, for ``|x| <= 1``.
 
     With ``r = sqrt(1 - x**2)`` the gradient is ``-g (lpmv(m + 1, v, x) / r + m x y / r**2)`` for `x` (DLMF 14.10.2), NaN at -1
     and 1; there is none for `m` and `v`.

@@ -1,7 +1,7 @@
-"""Special functions that are made of logarithms, exponentials and powers: entropies, losses, Box-Cox, degrees.
+"""Special functions of logarithms, exponentials and powers: entropies, losses, Box-Cox transformations, degrees.
 
-They are written so that neither a value nor a derivative of any order suffers where the textbook's formula is 0 / 0:
-``(exp(x) - 1) / x`` and ``log(1 + x) / x``, and their derivatives, are ops of their own.
+Values and derivatives of any order are precise also where the textbook's formula is 0 / 0. For this, ``(exp(x) - 1) / x``,
+``log(1 + x) / x`` and their derivatives are ops.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import math
 from typing import Any
 
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import derivative, function, one_where
+from ..parts.safe import one_where
+from ..parts.special import derivative, function
 
 __all__ = [
     "boxcox", "boxcox1p", "cosdg", "cosm1", "cotdg", "entr", "exp10", "exprel", "exprel_derivative", "huber", "hypot_ratio",
@@ -67,7 +68,7 @@ def exprel(xp: Any, x: ArrayLike, /) -> Tensor:
 
 exprel.vjp(x=lambda xp, g, x: g * xp.special.exprel_derivative(x, 1))
 
-_NEAR = 8.0  # where power series are summed
+_NEAR = 8.0  # power series are summed for arguments up to this size
 _TERMS = 50
 
 
@@ -89,8 +90,8 @@ def exprel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
     Notes
     -----
-    Near 0 it is summed as a series of positive terms, on both sides (DLMF 8.7.1); farther out, integration by parts leads
-    from one order to the next. The gradient is ``g`` times the derivative of order ``n + 1``.
+    Near 0, on both sides, it is a series of positive terms (DLMF 8.7.1). Elsewhere, integration by parts leads from one order
+    to the next. The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
     --------
@@ -105,7 +106,7 @@ def exprel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
         up = up * z + 1 / (math.factorial(k) * (n + k + 1))
         down = (down * z + 1) / (n + 1 + k)
     series = xp.where(x < 0, xp.exp(-z) * down, up)
-    # Farther out, on the right divided by exp(x), which overflows before the result does.
+    # Elsewhere; for positive x it is first divided by exp(x), which overflows before the result does.
     right = x > 0
     far = xp.minimum(xp.where(near, xp.full_like(x, _NEAR), x), xp.full_like(x, 2000.0))
     least = xp.exp(-xp.abs(far))
@@ -138,9 +139,9 @@ def log1prel_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
     Notes
     -----
-    It is ``(-1)**n n!`` times the integral of ``s**n / (1 + s x)**(n + 1)`` for `s` from 0 to 1. Near 0 it is summed as a
-    series; farther out, each order comes from the one before, since ``x f(x)`` is ``log(1 + x)``. The gradient is ``g``
-    times the derivative of order ``n + 1``.
+    It is ``(-1)**n n!`` times the integral of ``s**n / (1 + s x)**(n + 1)`` for `s` from 0 to 1. Near 0 it is a power series.
+    Elsewhere each order is computed from the previous one, since ``x f(x)`` is ``log(1 + x)``. The gradient is ``g`` times the
+    derivative of order ``n + 1``.
 
     Examples
     --------
@@ -188,23 +189,23 @@ logit.vjp(x=_logit_x)
 
 
 def _log(xp: Any, x: Any) -> Any:
-    """The logarithm, ``-inf`` at 0 without a flag: what is computed of it may be finite."""
+    """The logarithm, ``-inf`` at 0 without a floating-point warning, since a function of it may be finite."""
     zero = x == 0
     return xp.where(zero, xp.full_like(x, -math.inf), xp.log(one_where(xp, zero, x)))
 
 
 def _log1p(xp: Any, x: Any) -> Any:
-    """The logarithm of ``1 + x``, likewise."""
+    """The logarithm of ``1 + x``, ``-inf`` at -1 without a floating-point warning."""
     zero = x == -1
     return xp.where(zero, xp.full_like(x, -math.inf), xp.log1p(one_where(xp, zero, x)))
 
 
 @function
 def xlogy(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """``x1 log(x2)``, and 0 where `x1` is 0 and `x2` is no NaN.
+    """``x1 log(x2)``, and 0 where `x1` is 0 and `x2` is not NaN.
 
-    The gradient is ``g log(x2)`` for `x1` and ``g x1 / x2`` for `x2`; both are 0 where `x1` is 0 and `x2` not positive,
-    where the function is 0 by definition.
+    The gradient is ``g log(x2)`` for `x1` and ``g x1 / x2`` for `x2`. Both are 0 where `x1` is 0 and `x2` is not positive, since
+    the function is 0 there by definition.
 
     >>> xlogy(Tensor([0.0, 2.0]), Tensor([0.0, 3.0]))
     Tensor([0.       , 2.197...])
@@ -222,10 +223,10 @@ xlogy.vjp(
 
 @function
 def xlog1py(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
-    """``x1 log(1 + x2)``, and 0 where `x1` is 0 and `x2` is no NaN.
+    """``x1 log(1 + x2)``, and 0 where `x1` is 0 and `x2` is not NaN.
 
-    The gradient is ``g log(1 + x2)`` for `x1` and ``g x1 / (1 + x2)`` for `x2`; both are 0 where `x1` is 0 and `x2` not
-    more than -1, where the function is 0 by definition.
+    The gradient is ``g log(1 + x2)`` for `x1` and ``g x1 / (1 + x2)`` for `x2`. Both are 0 where `x1` is 0 and `x2` is not
+    greater than -1, since the function is 0 there by definition.
 
     >>> xlog1py(Tensor([0.0, 2.0]), Tensor([-1.0, 3.0]))
     Tensor([0.       , 2.772...])
@@ -262,10 +263,10 @@ entr.vjp(x=lambda xp, g, x: -g * (xp.log(x) + 1))
 def rel_entr(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The relative entropy ``x1 log(x1 / x2)``, and 0 where `x1` is 0 and `x2` is not negative.
 
-    Elsewhere, where one of them is not positive, it is ``inf``.
+    Elsewhere, it is ``inf`` where one of them is not positive.
 
     The gradient is ``g (log(x1 / x2) + 1)`` for `x1` and ``-g x1 / x2`` for `x2`. Where `x1` is 0 it is ``-inf`` for `x1`,
-    and 0 for `x2`, also if that is 0.
+    and 0 for `x2`, also where `x2` is 0.
 
     >>> rel_entr(Tensor([0.0, 2.0]), Tensor([0.0, 3.0]))
     Tensor([ 0.       , -0.8109...])
@@ -281,7 +282,7 @@ def _log_ratio(xp: Any, x1: Any, x2: Any) -> Any:
     """``log(x1 / x2)``, precise where they are close, and where their quotient overflows."""
     near = (x1 < 2 * x2) & (x2 < 2 * x1)
     apart = xp.where(near, x1 - x2, xp.zeros_like(x1))
-    other = one_where(xp, (x1 == 0) & (x2 == 0), x2)  # at 0, 0 it is -inf, as for other `x2`
+    other = one_where(xp, (x1 == 0) & (x2 == 0), x2)  # where both are 0 it is -inf, as for other x2
     return xp.where(near, xp.log1p(apart / one_where(xp, ~near, x2)), xp.log(x1) - xp.log(other))
 
 
@@ -295,15 +296,15 @@ rel_entr.vjp(
 def kl_div(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """``x1 log(x1 / x2) - x1 + x2``, and `x2` where `x1` is 0 and `x2` is not negative.
 
-    Elsewhere, where one of them is not positive, it is ``inf``.
+    Elsewhere, it is ``inf`` where one of them is not positive.
 
     The gradient is ``g log(x1 / x2)`` for `x1` and ``g (1 - x1 / x2)`` for `x2`. Where `x1` is 0 it is ``-inf`` for `x1`,
-    and ``g`` for `x2`, also if that is 0.
+    and ``g`` for `x2`, also where `x2` is 0.
 
     >>> kl_div(Tensor([0.0, 2.0]), Tensor([0.5, 3.0]))
     Tensor([0.5       , 0.1890...])
     """
-    near = (x1 < 1.4 * x2) & (x2 < 1.4 * x1)  # where the terms would cancel: x1 (t - log(1 + t)) for t = (x2 - x1) / x1
+    near = (x1 < 1.4 * x2) & (x2 < 1.4 * x1)  # the terms would cancel; use x1 (t - log(1 + t)) with t = (x2 - x1) / x1
     t = xp.where(near, x2 - x1, xp.zeros_like(x1)) / one_where(xp, ~near, x1)
     series = xp.zeros_like(t)
     for k in reversed(range(2, 60)):
@@ -326,7 +327,7 @@ kl_div.vjp(x1=lambda xp, g, x1, x2: g * _log_ratio(xp, x1, x2), x2=_kl_div_x2)
 
 @function
 def huber(xp: Any, delta: ArrayLike, r: ArrayLike, /) -> Tensor:
-    """Huber's loss: ``r**2 / 2`` up to `delta`, then ``delta (|r| - delta / 2)``; ``inf`` where `delta` is negative.
+    """Huber's loss: ``r**2 / 2`` for ``|r| <= delta``, else ``delta (|r| - delta / 2)``; ``inf`` where `delta` is negative.
 
     The gradient is ``g clip(r, -delta, delta)`` for `r` and ``g max(|r| - delta, 0)`` for `delta`.
 
@@ -366,7 +367,7 @@ def pseudo_huber(xp: Any, delta: ArrayLike, r: ArrayLike, /) -> Tensor:
 
 
 def _excess(xp: Any, delta: Any, r: Any) -> tuple[Any, Any]:
-    """``h - delta`` without cancellation, and `h`, or 1 where that is 0."""
+    """``h - delta`` without cancellation, and ``h``, with ones in place of zeros, for ``h = hypot(delta, r)``."""
     h = _length(xp, delta, r)
     return r * (r / (h + xp.abs(delta))), h
 
@@ -449,7 +450,7 @@ def _boxcox(xp: Any, log: Any, lmbda: Any) -> Any:
 
 
 def _boxcox_lmbda(xp: Any, g: Any, log: Any, lmbda: Any) -> Any:
-    """The gradient for `lmbda`. Where the logarithm is infinite, the value is -1 / lmbda for positive `lmbda`."""
+    """The gradient for `lmbda`; where `log` is ``-inf`` and `lmbda` positive, the value is ``-1 / lmbda``."""
     end = (log == -math.inf) & (lmbda > 0)
     safe = xp.where(end, xp.zeros_like(log), log)
     edge = one_where(xp, ~end, lmbda + 0 * log)
@@ -484,8 +485,8 @@ boxcox1p.vjp(
 def inv_boxcox(xp: Any, x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     """The inverse of `boxcox`: ``(1 + lmbda x)**(1 / lmbda)``, and ``exp(x)`` where `lmbda` is 0.
 
-    With ``l = log(1 + lmbda x) / lmbda``, the logarithm of the result, the gradient is ``g exp((1 - lmbda) l)`` for `x`
-    and that times ``-l**2 exprel'(lmbda l)`` for `lmbda`.
+    With ``l = log(1 + lmbda x) / lmbda``, the logarithm of the result, the gradient is ``g exp((1 - lmbda) l)`` for `x`, and this
+    times ``-l**2 exprel'(lmbda l)`` for `lmbda`.
 
     >>> inv_boxcox(Tensor([1.0, 1.0]), Tensor([0.0, 2.0]))
     Tensor([2.718..., 1.732...])
@@ -544,7 +545,7 @@ def _degrees(xp: Any, x: Any) -> tuple[Any, Any]:
 def sindg(xp: Any, x: ArrayLike, /) -> Tensor:
     """The sine of an angle in degrees, exact at multiples of 90.
 
-    The gradient is ``g cos(x)``, of degrees, times ``pi / 180``.
+    The gradient is ``g cosdg(x) pi / 180``.
 
     >>> sindg(Tensor([0.0, 30.0, 180.0]))
     Tensor([ 0. ,  0.5, -0. ])
@@ -559,7 +560,7 @@ sindg.vjp(x=lambda xp, g, x: g * (_DEGREE * xp.special.cosdg(x)))
 def cosdg(xp: Any, x: ArrayLike, /) -> Tensor:
     """The cosine of an angle in degrees, exact at multiples of 90.
 
-    The gradient is ``-g sin(x)``, of degrees, times ``pi / 180``.
+    The gradient is ``-g sindg(x) pi / 180``.
 
     >>> cosdg(Tensor([0.0, 60.0, 90.0]))
     Tensor([ 1. ,  0.5, -0. ])
@@ -606,7 +607,7 @@ cotdg.vjp(x=lambda g, y: g * ((1 + y * y) * -_DEGREE))
 def radian(xp: Any, d: ArrayLike, m: ArrayLike, s: ArrayLike, /) -> Tensor:
     """The angle of `d` degrees, `m` minutes and `s` seconds, in radians.
 
-    The gradient is ``g`` times the unit, in radians.
+    The gradient is ``g`` times one degree, one minute or one second in radians.
 
     >>> radian(Tensor(90.0), 30, 0)
     Tensor(1.579...)

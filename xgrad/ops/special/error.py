@@ -1,4 +1,4 @@
-"""The error function and the normal distribution: their complements, inverses and logarithms, precise in the tails."""
+"""Functions of the error function and of the normal distribution, precise in the tails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from ...tensor.tensor import ArrayLike, Tensor
+from ..parts.safe import gaussian
 from ..parts.special import derivative, function, missing
 
 __all__ = ["erfc", "erfcinv", "erfcx", "erfcx_derivative", "erfinv", "inverse_mills_ratio", "log_ndtr", "ndtr", "ndtri"]
@@ -26,20 +27,14 @@ def erfc(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "erfc", x)
 
 
-def _bell(xp: Any, x: Any) -> Any:
-    """``exp(-x**2)``; real numbers are clipped where that is 0, for the square not to overflow."""
-    near = xp.clip(x, -40.0, 40.0) if xp.isdtype(x.dtype, "real floating") else x
-    return xp.exp(-(near * near))
-
-
-erfc.holomorphic(x=lambda xp, g, x: g * (-2 / _ROOT * _bell(xp, x)))
+erfc.holomorphic(x=lambda xp, g, x: g * (-2 / _ROOT * gaussian(xp, x)))
 
 
 @function
 def erfcx(xp: Any, x: ArrayLike, /) -> Tensor:
     """The scaled complement of the error function, ``exp(x**2) erfc(x)``.
 
-    The gradient is ``g (2 x y - 2 / sqrt(pi))``, computed without that cancellation: see `erfcx_derivative`.
+    The gradient is ``g (2 x y - 2 / sqrt(pi))``, computed without this cancellation by `erfcx_derivative`.
 
     >>> erfcx(Tensor([0.0, 1000.0]))
     Tensor([1.0...e+00, 5.641...e-04])
@@ -73,10 +68,10 @@ def erfcx_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
     Notes
     -----
-    It is ``(-2)**n 2 / sqrt(pi)`` times the integral ``W(n)`` of ``t**n exp(-t**2 - 2 t x)`` over the positive numbers,
-    which integration by parts relates to its neighbours: ``W(n + 1) = n / 2 W(n - 1) - x W(n)``. Up to 1 this is used as
-    it stands; from there on it would cancel, and is used backwards, as a continued fraction of ``W(n) / W(n - 1)``
-    (W. Gautschi, SIAM Review 9, 1967). The gradient is ``g`` times the derivative of order ``n + 1``.
+    It is ``(-2)**n 2 / sqrt(pi)`` times the integral ``W(n)`` of ``t**n exp(-t**2 - 2 t x)`` over positive ``t``. Integration by
+    parts yields the recurrence ``W(n + 1) = n / 2 W(n - 1) - x W(n)``. It is used forwards for `x` up to 1. For larger `x`,
+    where it would cancel, it is used backwards, as a continued fraction of ``W(n) / W(n - 1)`` (W. Gautschi, SIAM Review 9,
+    1967). The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
     --------
@@ -90,7 +85,7 @@ def erfcx_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     for k in range(n + 120, 0, -1):
         ratio = (k / 2) / (far + ratio)
         product = product * ratio if k <= n else product
-    before, value = xp.full_like(x, 2 / _ROOT), y  # W(-1), whose part of the recurrence is a boundary term, and W(0)
+    before, value = xp.full_like(x, 2 / _ROOT), y  # W(-1), which stands for a boundary term of the recurrence, and W(0)
     near = xp.where(large, xp.ones_like(x), x)
     for k in range(n):
         before, value = value, (before * (0.5 if k == 0 else k / 2)) - near * value
@@ -112,7 +107,7 @@ def erfinv(xp: Any, x: ArrayLike, /) -> Tensor:
     return missing(xp, "erfinv", x)
 
 
-erfinv.vjp(x=lambda xp, g, x: g * (_ROOT / 2 * xp.exp(xp.special.erfinv(x) ** 2)))  # y would be that in float32
+erfinv.vjp(x=lambda xp, g, x: g * (_ROOT / 2 * xp.exp(xp.special.erfinv(x) ** 2)))  # y may have been rounded to float32
 
 
 @function
@@ -132,7 +127,7 @@ erfcinv.vjp(x=lambda xp, g, x: g * (-_ROOT / 2 * xp.exp(xp.special.erfcinv(x) **
 
 @function
 def ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
-    """The distribution function of the standard normal distribution.
+    """The cumulative distribution function of the standard normal distribution.
 
     The gradient is ``g exp(-x**2 / 2) / sqrt(2 pi)``.
 
@@ -142,7 +137,7 @@ def ndtr(xp: Any, x: ArrayLike, /) -> Tensor:
     return 0.5 * xp.special.erfc(x * -math.sqrt(0.5))
 
 
-ndtr.holomorphic(x=lambda xp, g, x: g * (_bell(xp, x * math.sqrt(0.5)) / math.sqrt(2 * math.pi)))
+ndtr.holomorphic(x=lambda xp, g, x: g * (gaussian(xp, x * math.sqrt(0.5)) / math.sqrt(2 * math.pi)))
 
 
 @function
@@ -195,8 +190,8 @@ def inverse_mills_ratio(xp: Any, x: ArrayLike, /, n: int = 0) -> Tensor:
 
     Notes
     -----
-    Below 0 it is ``sqrt(2 / pi) / erfcx(-x / sqrt(2))``, which does not underflow. With ``w = x + y`` the derivatives of `y`
-    and `w` are ``-y w`` and ``1 - y w``. Below -12, where derivatives found so would cancel, they are those of the
+    Below 0 it is ``sqrt(2 / pi) / erfcx(-x / sqrt(2))``, which does not underflow. With ``w = x + y`` the derivatives of ``y``
+    and ``w`` are ``-y w`` and ``1 - y w``. Below -12, where derivatives computed from these would cancel, they come from the
     asymptotic series. The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
@@ -229,24 +224,24 @@ def inverse_mills_ratio(xp: Any, x: ArrayLike, /, n: int = 0) -> Tensor:
 
 @functools.cache
 def _mills_polynomial(n: int) -> dict[tuple[int, int], int]:
-    """The derivative of order `n` as a polynomial: the factors of ``y**i w**j``."""
+    """The derivative of order `n` as a polynomial: from ``(i, j)`` to the coefficient of ``y**i w**j``."""
     if n == 0:
         return {(1, 0): 1}
-    found: dict[tuple[int, int], int] = {}
+    coefficients: dict[tuple[int, int], int] = {}
     for (i, j), factor in _mills_polynomial(n - 1).items():
         for key, more in (((i, j + 1), -i), ((i, j - 1), j), ((i + 1, j), -j)):
             if more:
-                found[key] = found.get(key, 0) + factor * more
-    return found
+                coefficients[key] = coefficients.get(key, 0) + factor * more
+    return coefficients
 
 
 @functools.cache
 def _mills_series() -> list[int]:
-    """What ``s**-(2 k + 1)`` is multiplied by in the series of ``y + x``, for ``s = -x``: by its differential equation."""
-    found = [1]
+    """The coefficients of ``s**-(2 k + 1)`` in the series of ``y + x`` with ``s = -x``, from its differential equation."""
+    series = [1]
     for k in range(1, 20):
-        found.append(-(2 * k - 1) * found[-1] - sum(found[i] * found[k - 1 - i] for i in range(k)))
-    return found
+        series.append(-(2 * k - 1) * series[-1] - sum(series[i] * series[k - 1 - i] for i in range(k)))
+    return series
 
 
 inverse_mills_ratio.vjp(x=lambda xp, g, x, n: g * xp.special.inverse_mills_ratio(x, n + 1))

@@ -1,4 +1,4 @@
-"""The gamma function and its kin: logarithm, reciprocal, polygamma, beta, binomial coefficients, zeta."""
+"""The gamma function and related ones: logarithm, reciprocal, polygamma, beta, binomial coefficients, zeta."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from ...engine.define import composite, op
 from ...graph.kinds import takes_real
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.special import derivative, floats, function, missing, one_where, stirling, wide
+from ..parts.safe import one_where, stirling
+from ..parts.special import derivative, floats, function, missing, wide
 
 __all__ = [
     "beta", "betaln", "binom", "gamma", "gammaln", "gammasgn", "loggamma", "multigammaln", "poch", "polygamma",
@@ -88,7 +89,7 @@ gammasgn.zero_gradient()
 def rgamma(xp: Any, x: ArrayLike, /) -> Tensor:
     """The reciprocal of the gamma function, 0 at its poles.
 
-    The gradient is ``-g y psi(x)``; below 1/2, where psi has poles, the reflection formula (DLMF 5.5.3) gives it as
+    The gradient is ``-g y psi(x)``. Below 1/2, where psi has poles, it is computed by the reflection formula (DLMF 5.5.3) as
     ``g gamma(1 - x) (cos(pi x) - psi(1 - x) sin(pi x) / pi)``.
 
     >>> rgamma(Tensor([-1.0, 0.5, 3.0]))
@@ -100,7 +101,7 @@ def rgamma(xp: Any, x: ArrayLike, /) -> Tensor:
 
 
 def _half_turns(xp: Any, x: Any) -> tuple[Any, Any]:
-    """The sine and the cosine of ``pi x``, exact where `x` is whole."""
+    """The sine and the cosine of ``pi x``, exact where `x` is an integer."""
     whole = xp.round(x)
     rest = (x - whole) * math.pi
     sign = 1 - 2 * xp.remainder(whole, xp.full_like(whole, 2.0))
@@ -141,7 +142,7 @@ psi.holomorphic(x=_psi_x)
 
 @op(override=True, elementwise=True)
 def psi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
-    """The derivative of order `n` of the digamma function, of complex numbers too, which `polygamma` does not take.
+    """The derivative of order `n` of the digamma function, also of complex numbers, which `polygamma` does not take.
 
     Parameters
     ----------
@@ -157,8 +158,8 @@ def psi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
 
     Notes
     -----
-    By the recurrence and the asymptotic series (DLMF 5.15.5, 5.15.8), and where the real part is less than 1/2 by the
-    reflection formula (DLMF 5.15.6). The gradient is ``g`` times the derivative of order ``n + 1``.
+    It is computed by the recurrence and the asymptotic series (DLMF 5.15.5, 5.15.8), and where the real part is less than 1/2
+    also by the reflection formula (DLMF 5.15.6). The gradient is ``g`` times the derivative of order ``n + 1``.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def psi_derivative(xp: Any, x: ArrayLike, /, n: int) -> Tensor:
     for k in range(12 + n):
         total = total + float(math.factorial(n)) * (z + k) ** -(n + 1)
     total = (-1) ** (n + 1) * total
-    # The derivative of pi cot(pi x) as a polynomial in the cotangent and 1 / sin**2, which far from the axis are constant.
+    # The derivative of pi cot(pi x) as a polynomial in the cotangent and 1 / sin**2; far from the real axis it is zero.
     far = xp.abs(xp.imag(x)) > 12
     turn = xp.where(low & ~far, x - xp.astype(xp.round(xp.real(x)), x.dtype), xp.full_like(x, 0.5)) * math.pi
     sin = xp.sin(turn)
@@ -194,15 +195,15 @@ psi_derivative.holomorphic(x=lambda xp, g, x, n: g * xp.special.psi_derivative(x
 
 @functools.cache
 def _cotangent(n: int) -> dict[tuple[int, int], int]:
-    """The derivative of order `n` of the cotangent: the factors of ``cot**i / sin**(2 j)``."""
+    """The derivative of order `n` of the cotangent: from ``(i, j)`` to the coefficient of ``cot**i / sin**(2 j)``."""
     if n == 0:
         return {(1, 0): 1}
-    found: dict[tuple[int, int], int] = {}
+    coefficients: dict[tuple[int, int], int] = {}
     for (i, j), factor in _cotangent(n - 1).items():
         for key, more in (((i - 1, j + 1), -i), ((i + 1, j), -2 * j)):
             if more:
-                found[key] = found.get(key, 0) + factor * more
-    return found
+                coefficients[key] = coefficients.get(key, 0) + factor * more
+    return coefficients
 
 
 @derivative("n", "x")
@@ -212,7 +213,7 @@ def polygamma(xp: Any, n: ArrayLike, x: ArrayLike, /) -> Tensor:
     Parameters
     ----------
     n : array or Python scalar
-        The order, a number that is not negative and whole.
+        The order, an integer that is not negative.
     x : array or Python scalar
         Of real floating data type.
 
@@ -241,7 +242,7 @@ polygamma.vjp(x=lambda xp, g, n, x: g * xp.special.polygamma(n + 1, x))
 
 @derivative("x", "d")
 def polygamma_difference(xp: Any, x: ArrayLike, d: ArrayLike, /, n: int) -> Tensor:
-    """``polygamma(n, x + d) - polygamma(n, x)``, precise where `d` is small beside `x`, and where both are large.
+    """``polygamma(n, x + d) - polygamma(n, x)``, precise where `d` is small relative to `x`, and where both are large.
 
     Parameters
     ----------
@@ -257,9 +258,9 @@ def polygamma_difference(xp: Any, x: ArrayLike, d: ArrayLike, /, n: int) -> Tens
 
     Notes
     -----
-    For positive `x` and ``x + d`` the recurrence (DLMF 5.15.5) and the asymptotic series (DLMF 5.15.8) are used, of each term
-    the difference. The gradient is ``g`` times the difference of order ``n + 1`` for `x`, and ``g polygamma(n + 1, x + d)``
-    for `d`.
+    For positive `x` and ``x + d`` the recurrence (DLMF 5.15.5) and the asymptotic series (DLMF 5.15.8) are used, with the
+    difference of each term. The gradient is ``g`` times the difference of order ``n + 1`` for `x`, and
+    ``g polygamma(n + 1, x + d)`` for `d`.
 
     Examples
     --------
@@ -290,10 +291,10 @@ def polygamma_difference(xp: Any, x: ArrayLike, d: ArrayLike, /, n: int) -> Tens
         total = total + number * (math.factorial(n + 2 * j - 1) / math.factorial(2 * j)) * change(end, n + 2 * j)
     for k in range(count):
         total = total + float(math.factorial(n)) * change(a + k, n + 1)
-    here, there = xp.where(plain, x, xp.ones_like(x)), xp.where(plain, x + d, xp.ones_like(x))
+    start, stop = xp.where(plain, x, xp.ones_like(x)), xp.where(plain, x + d, xp.ones_like(x))
     sp, order = xp.special, xp.full_like(x, float(n))
-    between = sp.psi(there) - sp.psi(here) if n == 0 else sp.polygamma(order, there) - sp.polygamma(order, here)
-    return xp.where(plain, between, (-1) ** (n + 1) * total)
+    difference = sp.psi(stop) - sp.psi(start) if n == 0 else sp.polygamma(order, stop) - sp.polygamma(order, start)
+    return xp.where(plain, difference, (-1) ** (n + 1) * total)
 
 
 polygamma_difference.vjp(
@@ -310,7 +311,7 @@ def multigammaln(xp: Any, a: ArrayLike, /, d: int) -> Tensor:
     Parameters
     ----------
     a : array
-        Of real floating data type, more than ``(d - 1) / 2``.
+        Of real floating data type, greater than ``(d - 1) / 2``.
     d : int
         The dimension, 1 or more.
 
@@ -322,11 +323,12 @@ def multigammaln(xp: Any, a: ArrayLike, /, d: int) -> Tensor:
     Raises
     ------
     ValueError
-        If `d` is not a positive whole number.
+        If `d` is not a positive integer.
 
     Notes
     -----
-    ``d (d - 1) / 4 log(pi)`` and the sum of ``gammaln(a - j / 2)`` for `j` below `d`; it is differentiated through that sum.
+    It is ``d (d - 1) / 4 log(pi)`` plus the sum of ``gammaln(a - j / 2)`` for `j` below `d`, and is differentiated through this
+    sum.
 
     Examples
     --------
@@ -335,7 +337,7 @@ def multigammaln(xp: Any, a: ArrayLike, /, d: int) -> Tensor:
     """
     count = int(d)
     if count != d or count < 1:
-        raise ValueError(f"multigammaln: d must be a positive whole number, not {d!r}")
+        raise ValueError(f"multigammaln: d must be a positive integer, not {d!r}")
     (a,) = floats(xp, a)
     total = xp.special.gammaln(a)
     for j in range(1, count):
@@ -343,14 +345,14 @@ def multigammaln(xp: Any, a: ArrayLike, /, d: int) -> Tensor:
     return total + count * (count - 1) / 4 * math.log(math.pi)
 
 
-# ----------------------------------------------------------------------------------------------- the beta function and kin
+# ----------------------------------------------------------------------------------- the beta function and related ones
 
 
 @function
 def beta(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     """The beta function, ``gamma(a) gamma(b) / gamma(a + b)``.
 
-    The gradient is ``g y (psi(a) - psi(a + b))`` for `a`, and likewise for `b`: see `polygamma_difference`.
+    The gradient is ``g y (psi(a) - psi(a + b))`` for `a`, and accordingly for `b`; see `polygamma_difference`.
 
     >>> beta(Tensor([1.0, 2.0]), Tensor([1.0, 0.5]))
     Tensor([1.       , 1.333...])
@@ -361,7 +363,7 @@ def beta(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
 
 def _beta_a(xp: Any, g: Any, a: Any, b: Any) -> Any:
     sp, both = xp.special, a + b
-    # Of negative numbers the sum may be at a pole of psi, where the value is 0 and its derivative is not.
+    # The sum of negative numbers may be at a pole of psi, where the value is 0 but its derivative is not.
     low = (both < 0.5) & ((a < 0) | (b < 0)) & (a > -80) & (b > -80)
     p, q, c = (xp.where(low, x, xp.full_like(both, 0.25)) for x in (a, b, both))
     inside = sp.gamma(p) * sp.gamma(q) * (sp.psi(p) * sp.rgamma(c) + _rgamma_derivative(xp, c))
@@ -379,7 +381,7 @@ beta.vjp(
 def betaln(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     """The logarithm of the absolute value of the beta function.
 
-    The gradient is ``g (psi(a) - psi(a + b))`` for `a`, and likewise for `b`: see `polygamma_difference`.
+    The gradient is ``g (psi(a) - psi(a + b))`` for `a`, and accordingly for `b`; see `polygamma_difference`.
 
     >>> betaln(Tensor([1.0, 1000.0]), Tensor([1.0, 0.5]))
     Tensor([ 0.       , -2.881...])
@@ -387,13 +389,13 @@ def betaln(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     p, q = xp.minimum(a, b), xp.maximum(a, b)
     sp, middle, large = xp.special, (p < 10) & (q >= 10), p >= 10
     small = sp.gammaln(a) + sp.gammaln(b) - sp.gammaln(a + b)
-    # By Stirling's series where an argument is large: the logarithms of gamma functions would cancel.
+    # By Stirling's series where an argument is large, since the logarithms of gamma functions would cancel.
     q = xp.where(q < 10, xp.full_like(q, 10.0), q)
     s, r = xp.where(middle, p, xp.ones_like(p)), xp.where(large, p, xp.full_like(p, 10.0))
-    one = sp.gammaln(s) + stirling(q) - stirling(s + q) + s - s * xp.log(s + q) + (q - 0.5) * xp.log1p(-s / (s + q))
-    two = stirling(r) + stirling(q) - stirling(r + q) - 0.5 * xp.log(q) + 0.5 * math.log(2 * math.pi)
-    two = two + (r - 0.5) * xp.log(r / (r + q)) + q * xp.log1p(-r / (r + q))
-    return xp.where(large, two, xp.where(middle, one, small))
+    single = sp.gammaln(s) + stirling(q) - stirling(s + q) + s - s * xp.log(s + q) + (q - 0.5) * xp.log1p(-s / (s + q))
+    both = stirling(r) + stirling(q) - stirling(r + q) - 0.5 * xp.log(q) + 0.5 * math.log(2 * math.pi)
+    both = both + (r - 0.5) * xp.log(r / (r + q)) + q * xp.log1p(-r / (r + q))
+    return xp.where(large, both, xp.where(middle, single, small))
 
 
 betaln.vjp(
@@ -415,16 +417,16 @@ def binom(xp: Any, n: ArrayLike, k: ArrayLike, /) -> Tensor:
 
 
 def _binom_slope(xp: Any, n: Any, k: Any, by: str) -> Any:
-    """The derivative of `binom`: where psi may have a pole, that of ``beta(n + 1, k - n) sin(pi (n - k + 1)) / pi``."""
+    """The derivative of `binom` by "n" or "k"; where psi may have a pole, of ``beta(n + 1, k - n) sin(pi (n - k + 1)) / pi``."""
     sp, rest = xp.special, n - k + 1
     reflected = (rest < 0.5) & (n > -1)
     a, b = one_where(xp, ~reflected, n + 1 + 0 * k), one_where(xp, ~reflected, k - n)
     sin, cos = _half_turns(xp, xp.where(reflected, rest, xp.zeros_like(rest)))
     slope = sp.polygamma_difference(b, a - b, 0) if by == "n" else -sp.polygamma_difference(b, a, 0)
     inner = sp.beta(a, b) * (slope * (sin / math.pi) + (cos if by == "n" else -cos))
-    here = one_where(xp, reflected, rest)
-    plain = sp.polygamma_difference(here, k, 0) if by == "n" else sp.polygamma_difference(k + 1, here - (k + 1), 0)
-    y = sp.binom(xp.where(reflected, xp.full_like(here, 2.0), n), xp.where(reflected, xp.ones_like(here), k))
+    safe = one_where(xp, reflected, rest)
+    plain = sp.polygamma_difference(safe, k, 0) if by == "n" else sp.polygamma_difference(k + 1, safe - (k + 1), 0)
+    y = sp.binom(xp.where(reflected, xp.full_like(safe, 2.0), n), xp.where(reflected, xp.ones_like(safe), k))
     return xp.where(reflected, inner, y * plain)
 
 
@@ -458,14 +460,14 @@ poch.vjp(
 @op(override=True, elementwise=True)
 @takes_real
 def zeta(xp: Any, x: ArrayLike, q: ArrayLike | None = None, /) -> Tensor:
-    """The zeta function of Riemann, or with `q` that of Hurwitz: the sum of ``(k + q)**-x`` over `k` from 0.
+    """Riemann's zeta function, or with `q` Hurwitz's: the sum of ``(k + q)**-x`` over ``k`` from 0.
 
     Parameters
     ----------
     x : array or Python scalar
         Of real floating data type.
     q : array or Python scalar, optional
-        Likewise; 1 if it is not given.
+        Of real floating data type; 1 if not given.
 
     Returns
     -------
@@ -479,18 +481,17 @@ def zeta(xp: Any, x: ArrayLike, q: ArrayLike | None = None, /) -> Tensor:
 
     Notes
     -----
-    The gradient for `q` is ``-g x zeta(x + 1, q)``. For `x`, where `q` is positive, it comes from the Euler-Maclaurin
-    formula (DLMF 25.11.28), differentiated.
+    The gradient for `q` is ``-g x zeta(x + 1, q)``. For `x` and positive `q`, it is computed by differentiating the
+    Euler-Maclaurin formula (DLMF 25.11.28).
 
     Examples
     --------
     >>> zeta(Tensor([2.0, 4.0]))
     Tensor([1.644..., 1.082...])
     """
-    given = (x,) if q is None else (x, q)
-    brought = floats(xp, *given)
-    y = _zeta(xp, *wide(xp, *brought))
-    return y if y.dtype == brought[0].dtype else xp.astype(y, brought[0].dtype)
+    converted = floats(xp, x) if q is None else floats(xp, x, q)
+    y = _zeta(xp, *wide(xp, *converted))
+    return y if y.dtype == converted[0].dtype else xp.astype(y, converted[0].dtype)
 
 
 def _zeta(xp: Any, x: Any, q: Any = None) -> Any:
@@ -502,7 +503,7 @@ def _zeta(xp: Any, x: Any, q: Any = None) -> Any:
 
 @function(own=False)
 def zetac(xp: Any, x: ArrayLike, /) -> Tensor:
-    """The zeta function of Riemann less 1, precise for large `x`.
+    """Riemann's zeta function less 1, precise for large `x`.
 
     The gradient is that of `zeta`.
 
@@ -515,17 +516,17 @@ def zetac(xp: Any, x: ArrayLike, /) -> Tensor:
     below = missing(xp, "zetac", low) if own is None else own(low)
     above = xp.where(high, x, xp.full_like(x, 30.0))
     series = xp.zeros_like(x)
-    for k in (6, 5, 4, 3, 2):  # SciPy's is 0 from 127 on
+    for k in (6, 5, 4, 3, 2):  # SciPy's function is 0 from 127 on
         series = series + float(k) ** -above
     return xp.where(high, series, below)
 
 
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
-_SUMMED = 12  # terms summed one by one before the Euler-Maclaurin formula takes over
+_SUMMED = 12  # the number of terms that are summed before the Euler-Maclaurin formula is used
 
 
 def _zeta_x(xp: Any, x: Any, q: Any) -> Any:
-    """The derivative of ``zeta(x, q)`` by `x`: that of the Euler-Maclaurin formula, term by term."""
+    """The derivative of ``zeta(x, q)`` by `x`: the Euler-Maclaurin formula, differentiated term by term."""
     total = xp.zeros_like(x * q)
     for k in range(_SUMMED):
         log = xp.log(q + k)
@@ -544,7 +545,7 @@ def _zeta_x(xp: Any, x: Any, q: Any) -> Any:
 
 
 def _riemann_x(xp: Any, x: Any) -> Any:
-    """The derivative of the zeta function of Riemann: below -1 that of the reflection formula (DLMF 25.4.1)."""
+    """The derivative of Riemann's zeta function; below -1, of the reflection formula (DLMF 25.4.1)."""
     low = x < -1
     r, sp = xp.where(low, 1 - x, xp.full_like(x, 2.0)), xp.special
     above = _zeta_x(xp, xp.where(low, xp.full_like(x, 2.0), x), xp.ones_like(x))
