@@ -28,7 +28,7 @@ try:
     from xgrad import nn, optim
     from xgrad.nn.functional import cross_entropy
 except ImportError as error:
-    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' installs what this example needs")
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:

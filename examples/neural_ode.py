@@ -26,7 +26,7 @@ try:
     import xgrad
     from xgrad import nn, optim
 except ImportError as error:
-    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' installs what this example needs")
 
 LENGTH = 40  # of a piece of the path, in time steps
 EVERY = 8  # every so many time steps are compared

@@ -24,7 +24,7 @@ try:
 
     import xgrad
 except ImportError as error:
-    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' installs what this example needs")
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -32,7 +32,7 @@ try:
     from xgrad.nn.functional import cross_entropy
     from xgrad.visualize import draw_curves, draw_dot, mermaid
 except ImportError as error:
-    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' installs what this example needs")
 
 #                 layers        epochs  batch  learning rate  dropout  shift by up to (pixels)
 DIGITS = dict(hidden=(256, 128), epochs=60, batch=64, lr=3e-3, dropout=0.2, shift=0.7)
