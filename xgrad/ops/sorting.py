@@ -1,4 +1,4 @@
-"""Sorting."""
+"""Sorting: `sort` and `argsort`."""
 
 from __future__ import annotations
 

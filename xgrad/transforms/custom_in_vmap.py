@@ -13,7 +13,7 @@ from typing import Any
 from .. import ops
 from ..backend.find import inexact, raw_namespace
 from ..graph.recording import interpreters
-from ..interpreters.batch import Batched, in_graph
+from ..interpreters.batch.arrays import Batched, in_graph
 from ..interpreters.batch.payloads import with_batch
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten

@@ -169,7 +169,7 @@ def _show_axis(batch: Batch, tensors: bool, y: Any, axis: int | None, name: str)
             raise TypeError(f"vmap: {name} is {a_type(y)}, not a Tensor, an array or a number")
         y = wrap(y)
     data = y._data
-    own: Batch | None = None
+    own: Any = None
     if isinstance(data, Batched) and data.backend.level >= batch.level:
         if y._node is not None:
             raise GradientError(

@@ -1,4 +1,4 @@
-"""The function `pad`."""
+"""The function `pad`, which adds elements around an array."""
 
 from __future__ import annotations
 
