@@ -1,4 +1,4 @@
-"""SciPy's optimizers for functions of nested arrays, with exact derivatives; see `xgrad.solve.optimize`."""
+"""The public face of `xgrad.solve.optimize`: SciPy's optimizers for functions of nested arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sparse Jacobians and Hessians, by as few products as their pattern allows; see `xgrad.solve.sparse`."""
+"""The public face of `xgrad.solve.sparse`: sparse Jacobians and Hessians."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Answers that equations define: roots, optima, differential equations, integrals; and derivatives of them.
+"""Solutions of equations, optima, differential equations and integrals, and their derivatives.
 
-A solver runs without recording. Its answer enters the graph with the derivative that the equation has there, by the implicit
+A solver runs without recording. Its answer is inserted into the graph with the derivative of the equation, by the implicit
 function theorem or an adjoint equation.
 """
 

@@ -140,6 +140,8 @@ def _check_order_of_parameters(f: Callable[..., Any]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Settings:
+    """The options of `odeint`, checked."""
+
     method: str
     rtol: float
     atol: float

@@ -108,6 +108,8 @@ def quad(
 
 @dataclasses.dataclass(frozen=True)
 class _Settings:
+    """The options of `quad`."""
+
     epsabs: float
     epsrel: float
     limit: int

@@ -1,10 +1,9 @@
-"""Derivatives as functions: `grad`, `vjp`, `jvp`, `jacobian`, `hessian` and their kin, over the engine's walk.
+"""Transforms of functions: `grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `vmap`, `checkpoint` and custom derivatives.
 
-A transform calls the function on new nodes, one for each argument, and walks back to just those. Where an argument was
-part of a graph already its new node is a child of the old one, so that everything here nests, in any mixture, and inside
-code that calls ``backward()``; two transforms never take each other's nodes for their own, and the `grad` of a user's
-tensors is never touched. Arrays come back where arrays were given, and Tensors for Tensors; what depends on a tensor
-outside that requires grad comes back as a Tensor that requires grad in any case.
+A transform calls the function on new nodes, one for each array in its arguments, and walks the graph between these and the
+results only. If an argument is part of a graph, its new node is a child of the old one: transforms nest in any combination, and
+inside code that calls ``backward()``. The `grad` of the user's tensors is not changed. Results are arrays for arrays, and Tensors
+for Tensors; a result that depends on a tensor outside that requires grad is a Tensor that requires grad.
 """
 
 from __future__ import annotations

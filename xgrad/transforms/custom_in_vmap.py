@@ -33,7 +33,7 @@ def lift_to_same_level(args: Sequence[Any]) -> tuple[Any, ...]:
 
     def lift(x: Any) -> Any:
         lower = isinstance(x, Tensor) and raw_namespace(x._data).__backend__.level < highest.level
-        return wrap(highest.lift(x)) if lower else x
+        return wrap(highest.lift(x), None if highest.graph_inside else x._node) if lower else x
 
     return tuple(structure.unflatten(map(lift, leaves)) for leaves, structure in parts)
 

@@ -191,7 +191,7 @@ class _Products:
         if at.size == 0:
             return [_zeros(x, 0) for x in of]
         step = self.chunk_size or self.largest_chunk()
-        # Within an outer vmap, payloads may have a graph though `self.record` is False.
+        # Arrays of other active interpreters may have a graph inside though `self.record` is False.
         with recording(self.record or (bool(interpreters.get()) and mode.get())):
             try:
                 chunks = [self.chunk(at, of, walk, scale, start, min(step, at.size - start)) for start in range(0, at.size, step)]
@@ -260,22 +260,22 @@ def _in_words(count: float) -> str:
     return f"{count:.3g} {units[0]}" if count < 1e6 else f"{count:.1e} {units[0]}"
 
 
-def _refuse_unless_holomorphic(call: Call, name: str, one: Any, other: Any, m: int, n: int) -> None:
-    """Raise unless `other`, the products with i, is i times `one`, the products with 1: raw arrays of m * n elements."""
-    while (backend := raw_namespace(one).__backend__).level:
-        one, other = backend.lower(one)._data, backend.lower(other)._data
-        if one.shape != other.shape:  # one of them is the same for all examples
-            ndim = max(len(one.shape), len(other.shape))
-            one, other = (_with_axes(x, ndim) for x in (one, other))
-    xp = raw_namespace(one)
-    if math.prod(one.shape) == 0:
+def _refuse_unless_holomorphic(call: Call, name: str, by_1: Any, by_i: Any, m: int, n: int) -> None:
+    """Raise unless the products with i are i times the products with 1. Both are raw arrays of m * n elements."""
+    while (backend := raw_namespace(by_1).__backend__).level:
+        by_1, by_i = backend.lower(by_1)._data, backend.lower(by_i)._data
+        if by_1.shape != by_i.shape:  # one is the same for all examples
+            ndim = max(len(by_1.shape), len(by_i.shape))
+            by_1, by_i = (_with_axes(x, ndim) for x in (by_1, by_i))
+    xp = raw_namespace(by_1)
+    if math.prod(by_1.shape) == 0:
         return
-    finite = xp.logical_and(xp.isfinite(one), xp.isfinite(other))
-    one, other = (xp.where(finite, x, xp.zeros_like(x)) for x in (one, other))
-    one, other = (xp.reshape(x, (-1, m, n)) for x in (one, other))
-    off, size = xp.abs(other - one * 1j), xp.maximum(xp.abs(one), xp.abs(other))
+    finite = xp.logical_and(xp.isfinite(by_1), xp.isfinite(by_i))
+    by_1, by_i = (xp.where(finite, x, xp.zeros_like(x)) for x in (by_1, by_i))
+    by_1, by_i = (xp.reshape(x, (-1, m, n)) for x in (by_1, by_i))
+    off, size = xp.abs(by_i - by_1 * 1j), xp.maximum(xp.abs(by_1), xp.abs(by_i))
     rounding = xp.minimum(xp.max(size, axis=-1, keepdims=True), xp.max(size, axis=-2, keepdims=True))
-    eps = float(xp.finfo(one.dtype).eps)
+    eps = float(xp.finfo(by_1.dtype).eps)
     if not bool(xp.any(off > eps ** (2 / 3) * size + 100 * eps * rounding)):
         return
     of, instead = "", "or use xgrad.jvp, xgrad.vjp or xgrad.linearize, which are linear over the real numbers"
