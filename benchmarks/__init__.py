@@ -1,1 +1,1 @@
-"""How fast xgrad is, next to NumPy by hand and other libraries: ``python -m benchmarks [names]``."""
+"""The speed of xgrad, compared with NumPy by hand and other libraries: ``python -m benchmarks [names]``."""

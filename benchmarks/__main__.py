@@ -18,18 +18,18 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 from . import cases, checkpoint, harness, matrices, memory, products  # noqa: E402
 
 CASES = {**cases.CASES, **matrices.CASES, **products.CASES}
-OTHERS = ("memory", "checkpoint")  # which are not about time alone
+OTHERS = ("memory", "checkpoint")  # these measure memory too
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join([*CASES, *OTHERS])} (default: all)")
-    parser.add_argument("--rounds", type=int, default=15, help="how many rounds the medians are over (default: 15)")
+    parser.add_argument("--rounds", type=int, default=15, help="the number of rounds (default: 15)")
     parser.add_argument("--slot", type=float, default=0.05, help="seconds for each library in a round (default: 0.05)")
     parser.add_argument(
-        "--clock", choices=("wall", "cpu"), default="wall", help="cpu counts the time of this process, if others run too"
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu is the time of this process alone (default: wall)"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the numbers to this file as well")
+    parser.add_argument("--json", metavar="FILE", help="also write the numbers to this file")
     args = parser.parse_args()
     names = args.names or [*CASES, *OTHERS]
     if unknown := set(names) - {*CASES, *OTHERS}:
@@ -41,26 +41,26 @@ def main() -> int:
     report: dict[str, object] = {"machine": facts}
     for name in names:
         if name == "memory":
-            report[name] = remember = memory.measure()
-            print(show_memory(remember), end="\n\n", flush=True)
+            report[name] = peaks = memory.measure()
+            print(show_memory(peaks), end="\n\n", flush=True)
             continue
         if name == "checkpoint":
             report[name] = rows = checkpoint.measure()
             print(show_checkpoint(rows), end="\n\n", flush=True)
             continue
         case = CASES[name]()
-        found = harness.measure(case, rounds=args.rounds, slot=args.slot, clock=clock)
-        print(show(case.title, found), end="\n\n", flush=True)
-        report[name] = {"title": case.title, "ways": {k: v if isinstance(v, str) else v._asdict() for k, v in found.items()}}
+        results = harness.measure(case, rounds=args.rounds, slot=args.slot, clock=clock)
+        print(show(case.title, results), end="\n\n", flush=True)
+        report[name] = {"title": case.title, "ways": {k: v if isinstance(v, str) else v._asdict() for k, v in results.items()}}
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1)
     return 0
 
 
-def show(title: str, found: harness.Results) -> str:
+def show(title: str, results: harness.Results) -> str:
     rows = []
-    for name, timing in found.items():
+    for name, timing in results.items():
         if isinstance(timing, str):
             rows.append((name, timing, ""))
         else:
@@ -68,31 +68,31 @@ def show(title: str, found: harness.Results) -> str:
     return harness.table(title, rows, ("", "median", "x NumPy"))
 
 
-def show_checkpoint(found: list[dict[str, float]]) -> str:
+def show_checkpoint(results: list[dict[str, float]]) -> str:
     rows = []
-    for row in found:
-        kept, again = row["kept KiB"], row["checkpointed KiB"]
-        spent = harness.duration(row["kept s"]), harness.duration(row["checkpointed s"])
-        rows.append(
-            (f"{row['layers']:.0f}", f"{row['segments']:.0f}", f"{kept:,.0f}", f"{again:,.0f}", f"{again / kept:.2f}", *spent)
-        )
+    for row in results:
+        kept, checkpointed = row["kept KiB"], row["checkpointed KiB"]
+        sizes = f"{kept:,.0f}", f"{checkpointed:,.0f}", f"{checkpointed / kept:.2f}"
+        times = harness.duration(row["kept s"]), harness.duration(row["checkpointed s"])
+        rows.append((f"{row['layers']:.0f}", f"{row['segments']:.0f}", *sizes, *times))
     heads = ("layers", "segments", "kept KiB", "checkpointed KiB", "ratio", "kept", "checkpointed")
     return harness.table("peak memory of a deep net, float32: one forward and one backward, with xgrad.checkpoint", rows, heads)
 
 
-def show_memory(found: dict[str, dict[str, object]]) -> str:
-    base = found.get("numpy", {})
+def show_memory(results: dict[str, dict[str, object]]) -> str:
+    base = results.get("numpy", {})
     rows: list[tuple[str, ...]] = []
-    for name, facts in found.items():
+    for name, facts in results.items():
         if "reason" in facts:
             rows.append((name, str(facts["reason"]), "", "", ""))
             continue
         row = [name]
         for key in ("traced", "resident"):
-            value, own = facts.get(key), base.get(key)
-            told = isinstance(value, (int, float)) and not (key == "traced" and name == "torch")
-            row.append(f"{value:,.0f}" if told else "not told")
-            row.append(f"{value / own:.2f}" if told and isinstance(own, (int, float)) and own else "")  # type: ignore[operator]
+            value, reference = facts.get(key), base.get(key)
+            known = isinstance(value, (int, float)) and not (key == "traced" and name == "torch")
+            row.append(f"{value:,.0f}" if known else "unknown")
+            has_ratio = known and isinstance(reference, (int, float)) and reference
+            row.append(f"{value / reference:.2f}" if has_ratio else "")  # type: ignore[operator]
         rows.append(tuple(row))
     heads = ("", "traced KiB", "x NumPy", "resident KiB", "x NumPy")
     return harness.table(

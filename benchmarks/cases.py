@@ -1,4 +1,4 @@
-"""What is timed, and the same computation written for each library."""
+"""The computations that are timed, each written for every library."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _torch() -> Any:
 def _mygrad() -> Any:
     import mygrad
 
-    mygrad.turn_memory_guarding_off()  # its own advice where speed matters
+    mygrad.turn_memory_guarding_off()  # as its documentation advises for speed
     return mygrad
 
 
-def _forgetting(leaves: list[Any]) -> Callable[[], None]:
-    """A function that drops the gradients of `leaves`, in the way of their library."""
+def _grad_remover(leaves: list[Any]) -> Callable[[], None]:
+    """A function that sets the gradients of `leaves` to None, as their library does it."""
 
     def to_none() -> None:
         for leaf in leaves:
@@ -97,10 +97,10 @@ def expression() -> Case:
 
     def tensors(make: Callable[[float], Any], relu: Callable[[Any], Any], read: Callable[[Any], Any]) -> Way:
         a, b = make(-4.0), make(2.0)
-        forget = _forgetting([a, b])
+        remove_grads = _grad_remover([a, b])
 
         def run() -> Any:
-            forget()
+            remove_grads()
             g = _expression(a, b, relu)
             g.backward()
             return g
@@ -195,10 +195,10 @@ def mlp_ways(sizes: list[int]) -> dict[str, Callable[[], Way]]:
         return Way(run, list)
 
     def tensors(leaves: list[Any], x: Any, relu: Callable[[Any], Any], read: Callable[[Any], Any]) -> Way:
-        forget = _forgetting(leaves)
+        remove_grads = _grad_remover(leaves)
 
         def run() -> Any:
-            forget()
+            remove_grads()
             y = layers(x, leaves, relu).sum()
             y.backward()
             return y
@@ -273,7 +273,7 @@ def mlp(nin: int) -> Case:
 # ------------------------------------------------------------------------------------------------------ training step
 
 
-def training_step(kind: str) -> Case:
+def training_step(optimizer_name: str) -> Case:
     sizes = [784, 256, 128, 10]
     rng = np.random.default_rng(2)
     x = rng.random(size=(128, 784), dtype=np.float32)  # (B, 784)
@@ -295,7 +295,7 @@ def training_step(kind: str) -> Case:
         def __call__(self, grads: list[Any]) -> None:
             self.t += 1
             for p, g, m, v in zip(self.params, grads, self.m, self.v):
-                if kind == "SGD":
+                if optimizer_name == "SGD":
                     p -= lr * g
                     continue
                 m += 0.1 * (g - m)
@@ -322,7 +322,7 @@ def training_step(kind: str) -> Case:
 
     def ours() -> Way:
         params = [xgrad.Tensor(p, requires_grad=True) for p in fresh()]
-        optimizer: Any = optim.Adam(params, lr=lr) if kind == "Adam" else optim.SGD(params, lr=lr)
+        optimizer: Any = optim.Adam(params, lr=lr) if optimizer_name == "Adam" else optim.SGD(params, lr=lr)
         a, b = xgrad.Tensor(x), xgrad.Tensor(labels)
 
         def run() -> Any:
@@ -337,7 +337,7 @@ def training_step(kind: str) -> Case:
     def pytorch(fused: bool = False) -> Way:
         torch = _torch()
         params = [torch.tensor(p, requires_grad=True) for p in fresh()]
-        make = torch.optim.Adam if kind == "Adam" else torch.optim.SGD
+        make = torch.optim.Adam if optimizer_name == "Adam" else torch.optim.SGD
         optimizer = make(params, lr=lr, fused=fused)
         a, b = torch.tensor(x), torch.tensor(labels)
 
@@ -378,10 +378,10 @@ def training_step(kind: str) -> Case:
         params = [mg.tensor(p) for p in fresh()]
         update = Update([p.data for p in params])
 
-        forget = _forgetting(params)
+        remove_grads = _grad_remover(params)
 
         def run() -> Any:
-            forget()
+            remove_grads()
             loss = softmax_crossentropy(layers(x, params, lambda z: mg.maximum(z, 0.0)), labels)
             loss.backward()
             update([p.grad for p in params])
@@ -399,7 +399,7 @@ def training_step(kind: str) -> Case:
 
         def step(p: Any, m: Any, v: Any, t: Any, x: Any, y: Any) -> Any:
             value, grads = jax.value_and_grad(loss)(p, x, y)
-            if kind == "SGD":
+            if optimizer_name == "SGD":
                 return value, [a - lr * g for a, g in zip(p, grads)], m, v
             m = [a + 0.1 * (g - a) for a, g in zip(m, grads)]
             v = [a + 0.001 * (g * g - a) for a, g in zip(v, grads)]
@@ -423,7 +423,7 @@ def training_step(kind: str) -> Case:
 
     ways: dict[str, Callable[[], Way]] = {"numpy": by_hand, "xgrad": ours, "torch": pytorch}
     ways |= {"torch, fused optimizer": lambda: pytorch(True), "autograd": hips, "mygrad": mygrad, "jax jit": jax}
-    return Case(f"training step 784-256-128-10, batch 128, {kind}, float32", ways, 1e-3)
+    return Case(f"training step 784-256-128-10, batch 128, {optimizer_name}, float32", ways, 1e-3)
 
 
 # -------------------------------------------------------------------------------------------------------------- chain
@@ -455,10 +455,10 @@ def chain() -> Case:
         return Way(run, list)
 
     def tensors(x: Any, tanh: Callable[[Any], Any], read: Callable[[Any], Any]) -> Way:
-        forget = _forgetting([x])
+        remove_grads = _grad_remover([x])
 
         def run() -> Any:
-            forget()
+            remove_grads()
             y = _chain(x, tanh).sum()
             y.backward()
             return y
@@ -514,30 +514,30 @@ def chain() -> Case:
 # --------------------------------------------------------------------------------------------------------- one op
 
 
-def overhead(what: str) -> Case:
+def overhead(name: str) -> Case:
     a, b = (np.random.default_rng(k).normal(size=16).astype(np.float32) for k in (4, 5))
 
     def way(x: Any, y: Any, total: Callable[[Any], Any], read: Callable[[Any], Any]) -> Way:
         def product() -> Any:
             return x * y
 
-        forget = _forgetting([x])
+        remove_grads = _grad_remover([x])
 
         def backward() -> Any:
-            forget()
+            remove_grads()
             total(x * y).backward()
             return x.grad
 
-        return Way(backward if what == "backward" else product, lambda r: [read(r)])
+        return Way(backward if name == "backward" else product, lambda r: [read(r)])
 
-    recorded = what != "unrecorded"
+    recorded = name != "unrecorded"
 
     def by_hand() -> Way:
         def backward() -> Any:
             s = (a * b).sum()
             return np.ones_like(a) * b if s is not None else None
 
-        return Way(backward if what == "backward" else (lambda: a * b), lambda r: [r])
+        return Way(backward if name == "backward" else (lambda: a * b), lambda r: [r])
 
     def ours() -> Way:
         return way(xgrad.Tensor(a, requires_grad=recorded), xgrad.Tensor(b), xgrad.sum, lambda t: t.detach().numpy())
@@ -551,12 +551,12 @@ def overhead(what: str) -> Case:
         return way(mg.tensor(a, constant=not recorded), b, mg.sum, np.asarray)
 
     ways = {"numpy": by_hand, "xgrad": ours, "torch": pytorch, "mygrad": mygrad}
-    told = {
+    titles = {
         "unrecorded": "one product, not recorded",
         "recorded": "one product, recorded",
         "backward": "sum of one product, forward and backward",
     }
-    return Case(f"{told[what]}, 16 numbers, float32", ways)
+    return Case(f"{titles[name]}, 16 numbers, float32", ways)
 
 
 CASES: dict[str, Callable[[], Case]] = {

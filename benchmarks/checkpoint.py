@@ -1,7 +1,7 @@
-"""What `xgrad.checkpoint` saves: peak memory and time of one forward and one backward pass through a deep net.
+"""The effect of `xgrad.checkpoint`: peak memory and time of a forward and a backward pass through a deep network.
 
 Layers of 64 units on 2048 samples in float32, so that a layer's activations (512 KiB) outweigh its parameters (16 KiB).
-Peaks are what Python's tracemalloc saw beyond the parameters; times are measured without it.
+Peaks are measured by Python's tracemalloc and exclude the parameters; times are measured without it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WIDTH, SAMPLES = 64, 2048
 
 
 class Layers(nn.Module):
-    """Some layers, one after the other."""
+    """A sequence of layers with tanh."""
 
     def __init__(self, count: int) -> None:
         self.layers = [nn.Linear(WIDTH, WIDTH) for _ in range(count)]
@@ -45,7 +45,7 @@ def _step(parts: list[Layers], x: Tensor, checkpointed: bool) -> float:
 
 
 def measure() -> list[dict[str, float]]:
-    """For each depth: the segments, and for both ways the peak in KiB and the seconds."""
+    """For each depth, the number of segments, and the peak in KiB and the seconds with and without checkpoints."""
     x = Tensor(np.random.default_rng(0).normal(size=(SAMPLES, WIDTH)).astype("float32"))
     rows = []
     for depth in DEPTHS:

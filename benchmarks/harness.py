@@ -1,4 +1,4 @@
-"""Timing several ways to compute the same thing, side by side in one process."""
+"""Time several ways to compute the same result, in turns in one process."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ BASE = "numpy"
 
 
 class Way(NamedTuple):
-    """One way to compute something: `run` is timed; `answer` makes of its result the numbers to be compared."""
+    """One way to compute a result: `run` is timed; `answer` turns its result into the arrays to compare."""
 
     run: Callable[[], Any]
     answer: Callable[[Any], list[Any]]
 
 
 class Case(NamedTuple):
-    """A computation, and for each library a function that prepares it."""
+    """A computation, with a function for each library that prepares it."""
 
     title: str
     ways: Mapping[str, Callable[[], Way]]
-    tolerance: float = 1e-4  # of the largest number of each answer
+    tolerance: float = 1e-4  # relative to the largest number of each array
 
 
 class Timing(NamedTuple):
     seconds: float  # median over the rounds
-    ratio: float | None  # median over the rounds of the ratio to NumPy by hand in the same round
+    ratio: float | None  # median over the rounds of the ratio to NumPy by hand in the same round; None without it
     rounds: int
 
 
@@ -42,8 +42,8 @@ Results = dict[str, "Timing | str"]  # a string is the reason why there is no ti
 
 
 def measure(case: Case, *, rounds: int, slot: float, clock: Callable[[], float]) -> Results:
-    """Time every way in each of some rounds, once they have been seen to agree."""
-    found: Results = {}
+    """Check that the answers of all ways agree, then time every way in each round."""
+    results: Results = {}
     ways: dict[str, tuple[Way, int]] = {}
     expected: list[Any] | None = None
     for name, prepare in case.ways.items():
@@ -51,24 +51,24 @@ def measure(case: Case, *, rounds: int, slot: float, clock: Callable[[], float])
             way = prepare()
             answer = [np.asarray(a, dtype=np.float64) for a in way.answer(way.run())]
         except ImportError as error:
-            found[name] = f"skipped: {error}"
+            results[name] = f"skipped: {error}"
             continue
         expected = answer if expected is None else expected
-        wrong = disagreement(expected, answer)
-        if wrong > case.tolerance:
-            found[name] = f"skipped: its answer differs by {wrong:.1e} from {next(iter(case.ways))}'s"
+        error_size = disagreement(expected, answer)
+        if error_size > case.tolerance:
+            results[name] = f"skipped: its answer differs by {error_size:.1e} from {next(iter(case.ways))}'s"
             continue
         ways[name] = (way, repetitions(way.run, slot))
     times: dict[str, list[float]] = {name: [] for name in ways}
     order = list(ways)
     gc.collect()
-    gc.freeze()  # the collector shall look at what the ways make, not at the libraries
+    gc.freeze()  # exclude the libraries from later collections
     try:
         for k in range(rounds):
             order.append(order.pop(0))
             for name in order:
                 way, n = ways[name]
-                if n == 0 and k >= 2:  # it takes seconds: twice is enough
+                if n == 0 and k >= 2:  # a run takes seconds: two rounds are enough
                     continue
                 gc.collect()
                 start = clock()
@@ -78,14 +78,14 @@ def measure(case: Case, *, rounds: int, slot: float, clock: Callable[[], float])
     finally:
         gc.unfreeze()
     base = times.get(BASE)
-    for name, spent in times.items():
-        ratio = None if base is None else statistics.median(t / b for t, b in zip(spent, base))
-        found[name] = Timing(statistics.median(spent), ratio, len(spent))
-    return {name: found[name] for name in case.ways}
+    for name, seconds in times.items():
+        ratio = None if base is None else statistics.median(t / b for t, b in zip(seconds, base))
+        results[name] = Timing(statistics.median(seconds), ratio, len(seconds))
+    return {name: results[name] for name in case.ways}
 
 
 def disagreement(expected: list[Any], answer: list[Any]) -> float:
-    """By how much two lists of arrays differ, relative to the largest number of each array."""
+    """The largest difference of two lists of arrays, relative to the largest number of each array."""
     if [a.shape for a in expected] != [a.shape for a in answer]:
         return float("inf")
     scales = [max(float(np.abs(e).max(initial=0.0)), 1e-6) for e in expected]
@@ -93,25 +93,25 @@ def disagreement(expected: list[Any], answer: list[Any]) -> float:
 
 
 def repetitions(run: Callable[[], Any], slot: float) -> int:
-    """How many runs take about `slot` seconds; 0 if one takes more than ten times that."""
+    """The number of runs that take about `slot` seconds; 0 if one takes more than ten times that."""
     for _ in range(3):
         start = time.perf_counter()
         run()
-        spent = time.perf_counter() - start
-        if spent > 10 * slot:
+        seconds = time.perf_counter() - start
+        if seconds > 10 * slot:
             return 0
     n = 1
-    while spent < slot / 4:
+    while seconds < slot / 4:
         n *= 2
         start = time.perf_counter()
         for _ in range(n):
             run()
-        spent = time.perf_counter() - start
-    return max(1, round(n * slot / spent))
+        seconds = time.perf_counter() - start
+    return max(1, round(n * slot / seconds))
 
 
 def pin() -> str:
-    """Keep this process on one core, where the system can; what was done."""
+    """Bind this process to one core if the system allows it; return a text that says so."""
     if hasattr(os, "sched_setaffinity"):
         core = max(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {core})
@@ -120,7 +120,7 @@ def pin() -> str:
 
 
 def machine() -> dict[str, str]:
-    """What was measured on, and which versions."""
+    """The processor, the system, and the versions of the libraries."""
     model = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

@@ -1,9 +1,9 @@
 """Peak memory of a network 100-[300, 300, 1], its parameters, one forward and one backward pass, each in a fresh process.
 
-``python -m benchmarks.memory NAME`` measures one way and prints a line of JSON. *Traced* is what Python's tracemalloc
-saw, which includes NumPy's arrays but not what PyTorch and JAX allocate; *resident* is by how much the peak of the resident
-set exceeds its size before (Linux alone tells), which includes everything, also what an allocator keeps in reserve. A tiny
-network runs before, so that what a library loads on first use is not counted.
+``python -m benchmarks.memory NAME MODE`` measures one way and prints a line of JSON. *Traced* is the peak that Python's
+tracemalloc measures: it includes NumPy's arrays but not the memory of PyTorch and JAX. *Resident* is the growth of the peak
+resident set, on Linux only: it includes everything, also the reserve of an allocator. A tiny network runs first, so that
+what a library loads on first use is not counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WAYS = ("numpy", "xgrad", "torch", "autograd", "mygrad", "scalar engine")
 
 
 def _status(key: str) -> int | None:
-    """A line of /proc/self/status, in KiB."""
+    """A value of /proc/self/status, in KiB."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -41,7 +41,7 @@ def _one(name: str, traced: bool) -> dict[str, Any]:
         tracemalloc.start()
     before = _status("VmRSS")
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the peak so far
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # reset the peak
     except OSError:
         before = None
     way = mlp_ways(SIZES)[name]()
@@ -53,17 +53,18 @@ def _one(name: str, traced: bool) -> dict[str, Any]:
 
 
 def measure() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    """The peaks of each way in KiB, or the reason why there are none."""
+    results: dict[str, dict[str, Any]] = {}
     for name in WAYS:
-        found[name] = {}
+        results[name] = {}
         for mode in ("traced", "resident"):
             command = [sys.executable, "-m", "benchmarks.memory", name, mode]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-            if done.returncode:
-                found[name] = {"reason": "skipped: " + (done.stderr.strip().splitlines() or ["it failed"])[-1]}
+            process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+            if process.returncode:
+                results[name] = {"reason": "skipped: " + (process.stderr.strip().splitlines() or ["it failed"])[-1]}
                 break
-            found[name] |= json.loads(done.stdout)
-    return found
+            results[name] |= json.loads(process.stdout)
+    return results
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Products with the derivatives of a net: with its Jacobian, with the Hessian of its loss, with the matrix of Gauss-Newton."""
+"""Time of products with derivatives of a network: its Jacobian, the Hessian of its loss, the Gauss-Newton matrix."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .harness import Case, Way
 
 SIZES, BATCH = (64, 128, 128, 10), 64
 TITLES = {
-    "jvp": "a net and its change along a direction",
-    "hvp": "the Hessian of a net's loss times a vector",
-    "ggnvp": "the Gauss-Newton matrix of a net times a vector",
+    "jvp": "a network and its change along a direction",
+    "hvp": "the Hessian of a network's loss times a vector",
+    "ggnvp": "the Gauss-Newton matrix of a network times a vector",
 }
 
 
 class Data(NamedTuple):
-    """Weights, a direction among them, inputs, and which output is right."""
+    """Weights, a direction in their space, inputs, and one-hot labels."""
 
     weights: tuple[np.ndarray, ...]
     direction: tuple[np.ndarray, ...]
@@ -39,7 +39,7 @@ def data() -> Data:
 
 
 class Net(NamedTuple):
-    """The net in one library."""
+    """The network in one library."""
 
     weights: tuple[Any, ...]
     direction: tuple[Any, ...]
@@ -51,7 +51,7 @@ class Net(NamedTuple):
 
 
 def net(array: Callable[[Any], Any], np: Any, total: Callable[..., Any]) -> Net:
-    """The net by the functions of the namespace `np`; `total` sums along an axis, or over all."""
+    """The network, written with the namespace `np`; `total` sums along an axis."""
     weights, direction, x, hot = (tuple(map(array, v)) if isinstance(v, tuple) else array(v) for v in data())
 
     def model(*ws: Any) -> Any:
@@ -66,8 +66,8 @@ def net(array: Callable[[Any], Any], np: Any, total: Callable[..., Any]) -> Net:
     return Net(weights, direction, model, loss)
 
 
-def by_hand(what: str) -> Way:
-    """As a person would write it down: changes ``d`` on the way forward, cotangents ``g`` and their changes ``dg`` back."""
+def by_hand(name: str) -> Way:
+    """Written by hand: changes ``d`` forward, cotangents ``g`` and their changes ``dg`` backward."""
     weights, direction, x, hot = data()
 
     def run() -> list[Any]:
@@ -78,18 +78,18 @@ def by_hand(what: str) -> Way:
             if k < len(weights) - 1:
                 hs.append(np.tanh(y))
                 dhs.append((1 - hs[-1] * hs[-1]) * dy)
-        if what == "jvp":
+        if name == "jvp":
             return [y, dy]
         p = np.exp(y)
         p /= p.sum(1, keepdims=True)
-        g = (p - hot) / BATCH if what == "hvp" else np.zeros_like(p)  # Gauss-Newton's matrix leaves its part out
+        g = (p - hot) / BATCH if name == "hvp" else np.zeros_like(p)  # not part of the Gauss-Newton matrix
         dg = p * (dy - (p * dy).sum(1, keepdims=True)) / BATCH
         out = []
         for k in reversed(range(len(weights))):
-            out.append(hs[k].T @ dg + dhs[k].T @ g if what == "hvp" and k else hs[k].T @ dg)
+            out.append(hs[k].T @ dg + dhs[k].T @ g if name == "hvp" and k else hs[k].T @ dg)
             if k:
                 slope, back, dback = 1 - hs[k] * hs[k], g @ weights[k].T, dg @ weights[k].T
-                if what == "hvp":
+                if name == "hvp":
                     dback += g @ direction[k].T
                 g, dg = back * slope, dback * slope - back * (2 * hs[k] * dhs[k])
         return out[::-1]
@@ -97,41 +97,41 @@ def by_hand(what: str) -> Way:
     return Way(run, list)
 
 
-def ours(what: str) -> Way:
+def ours(name: str) -> Way:
     of = net(lambda v: v, xgrad, lambda x, axis: xgrad.sum(x, axis=axis))
     run = {
         "jvp": lambda: xgrad.jvp(of.model, of.weights, of.direction),
         "hvp": lambda: xgrad.hvp(of.total, of.weights, of.direction),
         "ggnvp": lambda: xgrad.ggnvp(of.model, of.loss, of.weights, of.direction),
-    }[what]
+    }[name]
     return Way(run, list)
 
 
 def again() -> Way:
-    """The change along one more direction, when the net was linearized before."""
+    """The change along one more direction, with a network that is linearized already."""
     of = net(lambda v: v, xgrad, lambda x, axis: xgrad.sum(x, axis=axis))
     y, push = xgrad.linearize(of.model, *of.weights)
     return Way(lambda: push(*of.direction), lambda dy: [y, dy])
 
 
-def hips(what: str) -> Way:
+def hips(name: str) -> Way:
     import autograd.numpy as anp
     from autograd.differential_operators import make_ggnvp, make_hvp, make_jvp
 
     of = net(lambda v: v, anp, anp.sum)
     model, total = (lambda ws: of.model(*ws)), (lambda ws: of.total(*ws))
-    if what == "jvp":
+    if name == "jvp":
         push = make_jvp(model)
         return Way(lambda: push(of.weights)(of.direction), list)
-    if what == "hvp":
-        product = make_hvp(total)  # which takes containers, as hessian_vector_product does not
+    if name == "hvp":
+        product = make_hvp(total)  # takes containers; hessian_vector_product does not
         return Way(lambda: product(of.weights)[0](of.direction), list)
     gauss_newton = make_ggnvp(model, of.loss)
     return Way(lambda: gauss_newton(of.weights)(of.direction), list)
 
 
-def by_functions(what: str, of: Net, func: Any, wrap: Callable[[Any], Any], ready: Callable[[Any], Any]) -> Way:
-    """With the `jvp`, `vjp` and `grad` of a library that has them as functions."""
+def by_functions(name: str, of: Net, func: Any, wrap: Callable[[Any], Any], ready: Callable[[Any], Any]) -> Way:
+    """With the `jvp`, `vjp` and `grad` of a library that offers them as functions."""
     every = tuple(range(len(of.weights)))
 
     def hvp(f: Any, at: Any, v: Any, argnums: Any) -> Any:
@@ -146,37 +146,37 @@ def by_functions(what: str, of: Net, func: Any, wrap: Callable[[Any], Any], read
             "jvp": lambda weights, direction: func.jvp(of.model, weights, direction),
             "hvp": lambda weights, direction: hvp(of.total, weights, direction, every),
             "ggnvp": ggnvp,
-        }[what]
+        }[name]
     )
-    return Way(lambda: ready(product(of.weights, of.direction)), lambda found: [np.asarray(v) for v in found])
+    return Way(lambda: ready(product(of.weights, of.direction)), lambda result: [np.asarray(v) for v in result])
 
 
-def pytorch(what: str) -> Way:
+def pytorch(name: str) -> Way:
     import torch
 
     torch.set_num_threads(1)
-    return by_functions(what, net(torch.tensor, torch, torch.sum), torch.func, lambda f: f, lambda found: found)
+    return by_functions(name, net(torch.tensor, torch, torch.sum), torch.func, lambda f: f, lambda result: result)
 
 
-def jax(what: str, jitted: bool) -> Way:
+def jax(name: str, jitted: bool) -> Way:
     import jax
 
     of = net(jax.numpy.asarray, jax.numpy, jax.numpy.sum)
-    return by_functions(what, of, jax, jax.jit if jitted else lambda f: f, jax.block_until_ready)
+    return by_functions(name, of, jax, jax.jit if jitted else lambda f: f, jax.block_until_ready)
 
 
-def products(what: str) -> Case:
+def products(name: str) -> Case:
     ways = {
-        "numpy": lambda: by_hand(what),
-        "xgrad": lambda: ours(what),
-        "torch.func": lambda: pytorch(what),
-        "autograd": lambda: hips(what),
-        "jax": lambda: jax(what, False),
-        "jax jit": lambda: jax(what, True),
+        "numpy": lambda: by_hand(name),
+        "xgrad": lambda: ours(name),
+        "torch.func": lambda: pytorch(name),
+        "autograd": lambda: hips(name),
+        "jax": lambda: jax(name, False),
+        "jax jit": lambda: jax(name, True),
     }
-    if what == "jvp":
+    if name == "jvp":
         ways["xgrad, linearized"] = again
-    return Case(f"{TITLES[what]}: {'-'.join(map(str, SIZES))}, batch {BATCH}, float64", ways)
+    return Case(f"{TITLES[name]}: {'-'.join(map(str, SIZES))}, batch {BATCH}, float64", ways)
 
 
-CASES: dict[str, Callable[[], Case]] = {f"{what}-mlp": lambda what=what: products(what) for what in TITLES}
+CASES: dict[str, Callable[[], Case]] = {f"{name}-mlp": lambda name=name: products(name) for name in TITLES}

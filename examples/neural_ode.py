@@ -1,11 +1,11 @@
-"""A neural differential equation: a network learns the law of motion of a pendulum.
+"""A neural differential equation: a network learns the motion of a pendulum.
 
     python examples/neural_ode.py
     python examples/neural_ode.py --gradient direct --backend torch
 
-The network is the right-hand side of the equation; what it is trained on are positions some time later. The gradient comes
-from the adjoint equation, or from walking back through the steps of the solver. It writes a picture of the true path and of
-the learned one.
+The network is the right-hand side of the equation. It is trained to reproduce short pieces of the true path. The gradient
+comes from the adjoint equation, or from backpropagation through the steps of the solver. It writes a plot of the true path
+and of the learned one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on matrices this small threads wait for each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for matrices this small, more threads are slower
 
 try:
     import numpy as np
@@ -26,23 +26,23 @@ try:
     import xgrad
     from xgrad import nn, optim
 except ImportError as error:
-    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' installs what this example needs")
 
-LENGTH = 40  # how many of the times to a piece of the path
-EVERY = 8  # of these, one in so many is looked at
+LENGTH = 40  # of a piece of the path, in time steps
+EVERY = 8  # every so many time steps are compared
 
 
-def arguments(given: list[str] | None) -> argparse.Namespace:
+def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict")
     parser.add_argument("--steps", type=int, default=600, help="steps of Adam (default: 600)")
-    parser.add_argument("--batch", type=int, default=32, help="pieces of the path to a step (default: 32)")
+    parser.add_argument("--batch", type=int, default=32, help="pieces of the path in a step (default: 32)")
     parser.add_argument("--hidden", type=int, default=50, help="the width of the network (default: 50)")
-    parser.add_argument("--lr", type=float, default=2e-2, help="the learning rate that the run starts with (default: 0.02)")
+    parser.add_argument("--lr", type=float, default=2e-2, help="the learning rate at the start (default: 0.02)")
     parser.add_argument("--gradient", choices=("adjoint", "direct"), default="adjoint")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("neural_ode.png"), help="the picture to write")
-    args = parser.parse_args(given)
+    parser.add_argument("--out", type=Path, default=Path("neural_ode.png"), help="the plot to write")
+    args = parser.parse_args(argv)
     for name in ("steps", "batch", "hidden", "lr"):
         if getattr(args, name) <= 0:
             parser.error(f"--{name} must be positive")
@@ -54,16 +54,16 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
 
 
 def true_path(times: Any) -> Any:
-    """The angle and the speed of a damped pendulum let go at 2.5 radians: (T, 2)."""
-    law = lambda t, y: xgrad.stack([y[1], -4 * xgrad.sin(y[0]) - 0.2 * y[1]])
-    return xgrad.odeint(law, np.array([2.5, 0.0]), times, method="DOP853", rtol=1e-9)
+    """The angle and the speed of a damped pendulum that starts at rest at 2.5 radians: (T, 2)."""
+    motion = lambda t, y: xgrad.stack([y[1], -4 * xgrad.sin(y[0]) - 0.2 * y[1]])
+    return xgrad.odeint(motion, np.array([2.5, 0.0]), times, method="DOP853", rtol=1e-9)
 
 
 def draw(times: Any, path: Any, before: Any, after: Any, losses: list[float], out: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print("no picture without matplotlib: pip install matplotlib")
+        print("no plot without matplotlib: pip install matplotlib")
         return
     figure = Figure(figsize=(12, 3.8), layout="constrained")
     plane, lines, curve = figure.subplots(1, 3)
@@ -80,11 +80,11 @@ def draw(times: Any, path: Any, before: Any, after: Any, losses: list[float], ou
     curve.semilogy(losses)
     curve.set(xlabel="step", title="mean squared error of a batch")
     figure.savefig(out, dpi=120)
-    print(f"drawn in {out}")
+    print(f"wrote {out}")
 
 
-def main(given: list[str] | None = None) -> int:
-    args = arguments(given)
+def main(argv: list[str] | None = None) -> int:
+    args = arguments(argv)
     xgrad.set_default_dtype(xgrad.float64)
     xgrad.random.seed(args.seed)
     rng = np.random.default_rng(args.seed)
@@ -96,11 +96,11 @@ def main(given: list[str] | None = None) -> int:
     def solve(y0: Any, times: Any, **options: Any) -> Any:
         return xgrad.odeint(lambda t, y: model(y), xgrad.asarray(y0), times, rtol=1e-4, atol=1e-5, **options)
 
-    def whole() -> Any:
+    def learned_path() -> Any:
         with xgrad.no_grad():
             return solve(path[0], times).numpy()
 
-    before, losses = whole(), []
+    before, losses = learned_path(), []
     print(f"{sum(p.size for p in model.parameters())} parameters, gradient {args.gradient}, on {xgrad.get_backend()}")
     bar = tqdm(range(args.steps), unit="step", mininterval=0.2)
     for step in bar:
@@ -114,11 +114,11 @@ def main(given: list[str] | None = None) -> int:
         optimizer.step()
         losses.append(loss.item())
         if not np.isfinite(losses[-1]):
-            sys.exit(f"error: the loss is no longer a number in step {step}; try a smaller --lr than {args.lr:g}")
+            sys.exit(f"error: the loss is infinite or NaN in step {step}; try a smaller --lr than {args.lr:g}")
         bar.set_postfix_str(f"loss {losses[-1]:.2e}")
-    after = whole()
-    errors = [np.sqrt(np.mean((found - path) ** 2)) for found in (before, after)]
-    print(f"mean squared error of a batch: {losses[0]:.2e} in the first step, {np.median(losses[-10:]):.2e} in the last")
+    after = learned_path()
+    errors = [np.sqrt(np.mean((learned - path) ** 2)) for learned in (before, after)]
+    print(f"mean squared error of a batch: {losses[0]:.2e} in the first step, {np.median(losses[-10:]):.2e} in the last ten")
     print(f"error of the whole path from its start: {errors[0]:.3f} before training, {errors[1]:.3f} after")
     draw(times, path, before, after, losses, args.out)
     return 0

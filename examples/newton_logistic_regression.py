@@ -1,10 +1,10 @@
-"""Newton's method for logistic regression: products with the exact Hessian, and conjugate gradients.
+"""Newton's method for logistic regression, with exact Hessian-vector products and conjugate gradients.
 
     python examples/newton_logistic_regression.py
     python examples/newton_logistic_regression.py --backend torch
 
-The data are scikit-learn's on breast cancer: 569 tumours, 30 measurements each, benign or malignant. The optimum is compared
-with that of scikit-learn's own logistic regression. It writes a picture of how fast the gradient falls.
+The data is scikit-learn's on breast cancer: 569 tumours, 30 measurements each, benign or malignant. The optimum is compared
+with that of scikit-learn's logistic regression. It writes a plot of the norm of the gradient.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ try:
 
     import xgrad
 except ImportError as error:
-    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' installs what this example needs")
 
 
-def arguments(given: list[str] | None) -> argparse.Namespace:
+def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax, dask or strict")
     parser.add_argument("--penalty", type=float, default=1.0, help="the weight of half the squared norm (default: 1)")
-    parser.add_argument("--tol", type=float, default=1e-9, help="stop when the gradient is this small (default: 1e-9)")
-    parser.add_argument("--iterations", type=int, default=30, help="how many steps at most (default: 30)")
-    parser.add_argument("--out", type=Path, default=Path("newton.png"), help="the picture to write (default: newton.png)")
-    args = parser.parse_args(given)
+    parser.add_argument("--tol", type=float, default=1e-9, help="stop at this norm of the gradient (default: 1e-9)")
+    parser.add_argument("--iterations", type=int, default=30, help="the largest number of steps (default: 30)")
+    parser.add_argument("--out", type=Path, default=Path("newton.png"), help="the plot to write (default: newton.png)")
+    args = parser.parse_args(argv)
     if args.penalty <= 0:
-        parser.error("--penalty must be positive: without one the classes can be told apart ever more surely")
+        parser.error("--penalty must be positive: without a penalty the weights may grow without limit")
     try:
         xgrad.set_backend(args.backend or xgrad.get_backend())
     except (ValueError, RuntimeError) as error:
@@ -45,25 +45,25 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
 
 
 def newton(loss: Any, p: Any, tol: float, iterations: int) -> tuple[Any, list[float]]:
-    """The minimum of a convex function, and the norm of its gradient on the way."""
+    """The minimum of a convex function, and the norm of its gradient at each step."""
     norms: list[float] = []
     print(f"{'step':>4} {'loss':>16} {'gradient':>10} {'products':>9} {'length':>7}")
     for k in range(iterations + 1):
-        value, slope = xgrad.value_and_grad(loss)(p)
-        norms.append(xgrad.linalg.vector_norm(slope).item())
+        value, gradient = xgrad.value_and_grad(loss)(p)
+        norms.append(xgrad.linalg.vector_norm(gradient).item())
         if norms[-1] <= tol or k == iterations:
             print(f"{k:4} {value.item():16.9f} {norms[-1]:10.1e}")
             break
-        _, product = xgrad.linearize(xgrad.grad(loss), p)  # the Hessian at p, as a function of a vector
-        taken: list[int] = []
-        direction = xgrad.linear_solve(lambda v: taken.append(1) or product(v), -slope, symmetric=True, tol=1e-10)  # noqa: B023
+        _, product = xgrad.linearize(xgrad.grad(loss), p)  # the product of the Hessian at p with a vector
+        calls: list[int] = []
+        direction = xgrad.linear_solve(lambda v: calls.append(1) or product(v), -gradient, symmetric=True, tol=1e-10)  # noqa: B023
         length = 1.0
-        while not loss(p + length * direction).item() <= value.item() + 1e-4 * length * xgrad.vecdot(slope, direction).item():
+        while not loss(p + length * direction).item() <= value.item() + 1e-4 * length * xgrad.vecdot(gradient, direction).item():
             length /= 2
-            if length < 1e-8:  # the loss cannot tell any more; the gradient can
+            if length < 1e-8:  # the loss changes by rounding alone: take the full step
                 length = 1.0
                 break
-        print(f"{k:4} {value.item():16.9f} {norms[-1]:10.1e} {len(taken):9} {length:7.3g}")
+        print(f"{k:4} {value.item():16.9f} {norms[-1]:10.1e} {len(calls):9} {length:7.3g}")
         p = p + length * direction
     return p, norms
 
@@ -72,7 +72,7 @@ def draw(norms: list[float], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print("no picture without matplotlib: pip install matplotlib")
+        print("no plot without matplotlib: pip install matplotlib")
         return
     figure = Figure(figsize=(5, 3.5), layout="constrained")
     axes = figure.subplots()
@@ -80,11 +80,11 @@ def draw(norms: list[float], path: Path) -> None:
     axes.set(xlabel="Newton step", ylabel="norm of the gradient", title="Newton's method on logistic regression")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
-    print(f"drawn in {path}")
+    print(f"wrote {path}")
 
 
-def main(given: list[str] | None = None) -> int:
-    args = arguments(given)
+def main(argv: list[str] | None = None) -> int:
+    args = arguments(argv)
     features, benign = load_breast_cancer(return_X_y=True)
     features = (features - features.mean(0)) / features.std(0)
     x = xgrad.asarray(features)  # (569, 30)
@@ -98,11 +98,11 @@ def main(given: list[str] | None = None) -> int:
     print(f"{x.shape[0]} tumours, {x.shape[1]} measurements, on {xgrad.get_backend()}")
     p, norms = newton(loss, xgrad.zeros(x.shape[1] + 1, dtype=x.dtype), args.tol, args.iterations)
     theirs = LogisticRegression(C=1 / args.penalty, tol=1e-12, max_iter=10_000, solver="newton-cholesky").fit(features, benign)
-    apart = np.abs(p.numpy() - np.append(theirs.coef_, theirs.intercept_)).max()
-    right = float(xgrad.mean(xgrad.astype((x @ p[:-1] + p[-1]) * sign > 0, x.dtype)))
-    print(f"accuracy {right:.2%}; the weights are within {apart:.1e} of scikit-learn's")
+    difference = np.abs(p.numpy() - np.append(theirs.coef_, theirs.intercept_)).max()
+    accuracy = float(xgrad.mean(xgrad.astype((x @ p[:-1] + p[-1]) * sign > 0, x.dtype)))
+    print(f"accuracy {accuracy:.2%}; the weights are within {difference:.1e} of scikit-learn's")
     draw(norms, args.out)
-    return 0 if apart < 1e-6 else 1
+    return 0 if difference < 1e-6 else 1
 
 
 if __name__ == "__main__":

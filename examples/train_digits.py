@@ -3,8 +3,8 @@
     python examples/train_digits.py
     python examples/train_digits.py --data mnist --backend torch
 
-It writes a folder, ``runs/<data>-<time>`` or ``--out``: the curves of the run, a drawing of the graph that the first
-batch made, and the network's parameters. The folder appears when all is done, or not at all.
+It writes a folder, ``runs/<data>-<time>`` or ``--out``, with the curves of the run, a drawing of the graph of the first batch,
+and the network's parameters. The folder is created at the end, when all files are complete.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on matrices this small threads wait for each other more than they work
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for matrices this small, more threads are slower
 
 try:
     import numpy as np
@@ -32,7 +32,7 @@ try:
     from xgrad.nn.functional import cross_entropy
     from xgrad.visualize import draw_curves, draw_dot, mermaid
 except ImportError as error:
-    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' brings what this example needs")
+    sys.exit(f"error: {error}; python -m pip install 'xgrad[train]' installs what this example needs")
 
 #                 layers        epochs  batch  learning rate  dropout  shift by up to (pixels)
 DIGITS = dict(hidden=(256, 128), epochs=60, batch=64, lr=3e-3, dropout=0.2, shift=0.7)
@@ -40,57 +40,55 @@ LARGER = dict(hidden=(256, 128), epochs=12, batch=128, lr=2e-3, dropout=0.0, shi
 
 
 class Stop(Exception):
-    """What ends the program, told in one line."""
+    """Ends the program; the message is one line."""
 
 
-def arguments(given: list[str] | None = None) -> argparse.Namespace:
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--data", choices=NAMES, default="digits", help="what to learn (default: digits, which come with scikit-learn)"
+        "--data", choices=NAMES, default="digits", help="the data set (default: digits, which comes with scikit-learn)"
     )
-    parser.add_argument(
-        "--backend", default=None, help="numpy, cupy, torch, jax or strict (default: what XGRAD_BACKEND says, else numpy)"
-    )
+    parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict (default: $XGRAD_BACKEND, else numpy)")
     parser.add_argument("--device", default=None, help="a device of that backend, such as cuda:0")
-    parser.add_argument("--epochs", type=positive(int), default=None, help="how often to go through the data")
-    parser.add_argument("--batch", type=positive(int), default=None, help="how many pictures to a step")
-    parser.add_argument("--lr", type=positive(float), default=None, help="the learning rate that the run starts with")
-    parser.add_argument("--seed", type=int, default=0, help="the run is the same for the same seed (default: 0)")
-    parser.add_argument("--out", type=Path, default=None, help="the folder to make (default: runs/<data>-<time>)")
-    args = parser.parse_args(given)
+    parser.add_argument("--epochs", type=positive(int), default=None, help="how many times to go through the data")
+    parser.add_argument("--batch", type=positive(int), default=None, help="how many images in a step")
+    parser.add_argument("--lr", type=positive(float), default=None, help="the learning rate at the start")
+    parser.add_argument("--seed", type=int, default=0, help="runs of one seed are equal (default: 0)")
+    parser.add_argument("--out", type=Path, default=None, help="the folder to write (default: runs/<data>-<time>)")
+    args = parser.parse_args(argv)
     for name, value in (DIGITS if args.data == "digits" else LARGER).items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
     return args
 
 
-def positive(kind: type) -> Any:
+def positive(cls: type) -> Any:
     def parse(text: str) -> Any:
-        number = kind(text)
+        number = cls(text)
         if not 0 < number < math.inf:
             raise argparse.ArgumentTypeError(f"{text} is not a positive number")
         return number
 
-    parse.__name__ = kind.__name__
+    parse.__name__ = cls.__name__
     return parse
 
 
 def choose(args: argparse.Namespace) -> Any:
-    """Select the backend; return the device to put arrays on, or None for the backend's own choice."""
+    """Select the backend; return the device for arrays, or None for the backend's default."""
     try:
         if args.backend:
             xgrad.set_backend(args.backend)
-        xgrad.zeros(1)  # what XGRAD_BACKEND names may be missing too
+        xgrad.zeros(1)  # raises if the backend of XGRAD_BACKEND is missing
     except (ValueError, RuntimeError) as error:  # BackendError is a RuntimeError
         raise Stop(str(error)) from None
     if args.device is None:
         return None
-    listed = xgrad.namespace(xgrad.get_backend()).__array_namespace_info__().devices()
-    device = next((d for d in listed if args.device in (str(d), getattr(d, "_device", None))), args.device)
+    devices = xgrad.namespace(xgrad.get_backend()).__array_namespace_info__().devices()
+    device = next((d for d in devices if args.device in (str(d), getattr(d, "_device", None))), args.device)
     try:
         xgrad.zeros(1, device=device)
-    except Exception as error:  # each library has its own way to refuse
-        names = ", ".join(str(d) for d in listed)
+    except Exception as error:  # libraries raise different errors
+        names = ", ".join(str(d) for d in devices)
         raise Stop(
             f"backend {xgrad.get_backend()!r} has no device {args.device!r} (it has {names}): {first_line(error)}"
         ) from None
@@ -98,15 +96,15 @@ def choose(args: argparse.Namespace) -> Any:
 
 
 def claim(args: argparse.Namespace) -> Path:
-    """The folder to make at the end, found out now to be one that can be made."""
+    """The folder to write at the end; raises now if it cannot be written."""
     out: Path = args.out or Path("runs") / f"{args.data}-{time.strftime('%Y%m%d-%H%M%S')}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out.parent).close()
-        taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+        occupied = out.exists() and (not out.is_dir() or any(out.iterdir()))
     except OSError as error:
         raise Stop(f"cannot make the folder {out}: {error}") from None
-    if taken:
+    if occupied:
         raise Stop(f"{out} exists already; name another folder with --out, or remove it")
     return out
 
@@ -121,7 +119,7 @@ def network(nin: int, hidden: tuple[int, ...], classes: int, dropout: float, dev
 
 
 def evaluate(model: nn.Module, images: Any, labels: Any, device: Any) -> tuple[float, float]:
-    """The mean loss, and how many of the answers are right."""
+    """The mean loss and the accuracy."""
     loss = right = 0.0
     model.eval()
     with xgrad.no_grad():
@@ -136,7 +134,7 @@ def evaluate(model: nn.Module, images: Any, labels: Any, device: Any) -> tuple[f
 
 
 def train(args: argparse.Namespace, out: Path, work: Path) -> float:
-    """Learn, write what was learnt into the folder `work`, and return the accuracy on the test set."""
+    """Train, write the results into the folder `work`, and return the accuracy on the test set."""
     device = choose(args)
     data = load(args.data)
     n, size = len(data.train_labels), data.train_images[0].size
@@ -145,7 +143,7 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
     model = network(size, args.hidden, 10, args.dropout, device)
     optimizer = optim.Adam(model.parameters(), lr=args.lr)
     steps = math.ceil(n / args.batch)
-    print(f"{args.data} from {data.source}: {n} to learn from, {len(data.test_labels)} to be judged by")
+    print(f"{args.data} from {data.source}: {n} images for training, {len(data.test_labels)} for testing")
     print(f"{size}-{'-'.join(map(str, args.hidden))}-10 on {xgrad.get_backend()}, seed {args.seed}")
 
     notes: list[str] = []
@@ -156,8 +154,8 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
             args.where = f"in epoch {epoch} of {args.epochs}"
             total = right = 0.0
             for batch in np.array_split(rng.permutation(n), steps):
-                pictures = shifted(data.train_images[batch], args.shift, rng)  # (B, H, W)
-                x = xgrad.asarray(pictures.reshape(len(batch), size), device=device)  # (B, H*W)
+                images = shifted(data.train_images[batch], args.shift, rng)  # (B, H, W)
+                x = xgrad.asarray(images.reshape(len(batch), size), device=device)  # (B, H*W)
                 y = xgrad.asarray(data.train_labels[batch], device=device)  # (B,)
                 scores = model(x)  # (B, 10)
                 loss = cross_entropy(scores, y)  # ()
@@ -172,13 +170,15 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
                 right += xgrad.sum(xgrad.astype(xgrad.argmax(scores.detach(), axis=-1) == y, xgrad.int64)).item()
                 bar.update()
             if not math.isfinite(total):
-                raise Stop(f"the loss is no longer a number {args.where}; try a smaller --lr than {args.lr:g}")
-            judged = evaluate(model, data.test_images, data.test_labels, device)
-            for curve, value in zip(history.values(), (total / n, judged[0], right / n, judged[1])):
+                raise Stop(f"the loss is infinite or NaN {args.where}; try a smaller --lr than {args.lr:g}")
+            test_loss, test_accuracy = evaluate(model, data.test_images, data.test_labels, device)
+            for curve, value in zip(history.values(), (total / n, test_loss, right / n, test_accuracy)):
                 curve.append(value)
-            bar.set_postfix_str(f"epoch {epoch}/{args.epochs} loss {total / n:.4f} accuracy {right / n:.2%} test {judged[1]:.2%}")
+            bar.set_postfix_str(
+                f"epoch {epoch}/{args.epochs} loss {total / n:.4f} accuracy {right / n:.2%} test {test_accuracy:.2%}"
+            )
 
-    args.where = "while the results were written"
+    args.where = "while the results were being written"
     draw_curves(history, work / "curves.png")
     facts: dict[str, Any] = {"data": args.data, "layers": [size, *args.hidden, 10], "epochs": args.epochs, "seed": args.seed}
     io.save(work / "model.safetensors", model.state_dict(), metadata={**facts, "test accuracy": history["test accuracy"][-1]})
@@ -188,7 +188,7 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
 
 
 def draw(loss: Any, model: nn.Module, work: Path) -> list[str]:
-    """Draw the graph behind `loss`; what there is to say about it."""
+    """Draw the graph of `loss`; return notes to print."""
     drawing = draw_dot(loss, names=dict(model.named_parameters()), rankdir="TB")
     try:
         drawing.render(work / "graph", format="svg", timeout=20)
@@ -203,11 +203,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def main(given: list[str] | None = None) -> int:
-    args = arguments(given)
+def main(argv: list[str] | None = None) -> int:
+    args = arguments(argv)
     args.where = "before training began"
     start = time.perf_counter()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite request to end is an interrupt too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends the run as an interrupt does
     work: Path | None = None
     try:
         out = claim(args)
@@ -226,8 +226,8 @@ def main(given: list[str] | None = None) -> int:
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
-    written = ", ".join(sorted(p.name for p in out.iterdir()))
-    print(f"test accuracy {accuracy:.2%} after {time.perf_counter() - start:.1f} s; see {out}: {written}")
+    files = ", ".join(sorted(p.name for p in out.iterdir()))
+    print(f"test accuracy {accuracy:.2%} after {time.perf_counter() - start:.1f} s; see {out}: {files}")
     return 0
 
 

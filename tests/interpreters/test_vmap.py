@@ -152,10 +152,10 @@ def test_containers() -> None:
         return {"y": p["w"] * x + p["b"], "all": (xgrad.sum(x), xgrad.zeros(2))}
 
     p = {"w": WS[0], "b": XS[:, 0]}
-    found = vmap(f, ({"w": None, "b": 0}, 0), {"y": 0, "all": (0, None)})(p, XS)
-    close(found["y"], WS[0] * XS + XS[:, :1])
-    close(found["all"][0], XS.sum(axis=1))
-    assert found["all"][1].shape == (2,)
+    result = vmap(f, ({"w": None, "b": 0}, 0), {"y": 0, "all": (0, None)})(p, XS)
+    close(result["y"], WS[0] * XS + XS[:, :1])
+    close(result["all"][0], XS.sum(axis=1))
+    assert result["all"][1].shape == (2,)
     both = vmap(lambda pair: pair[0] - pair[1])((XS, XS))
     close(both, 0 * XS)
 
@@ -261,9 +261,9 @@ def test_randomness() -> None:
         lambda: xgrad.random.bernoulli(0.5, (8,)),
     ):
         xgrad.random.seed(0)
-        found = vmap(lambda x, draw=draw: draw(), randomness="different")(XS)
+        result = vmap(lambda x, draw=draw: draw(), randomness="different")(XS)
         xgrad.random.seed(0)
-        np.testing.assert_array_equal(found, [draw().numpy() for _ in XS])  # the numbers of a loop
+        np.testing.assert_array_equal(result, [draw().numpy() for _ in XS])  # the numbers of a loop
     two = vmap(lambda w: vmap(lambda x: xgrad.random.normal(), randomness="different")(XS), randomness="different")(WS)
     assert two.shape == (4, 5) and len(np.unique(two)) == 20
     part = vmap(lambda w: vmap(lambda x: xgrad.random.normal(), randomness="different")(XS), randomness="same")(WS)
@@ -280,8 +280,8 @@ def test_threads_do_not_see_each_other() -> None:
     def work(k: int) -> None:
         xs = XS * k
         for _ in range(20):
-            found = vmap(lambda x: grad(lambda w: xgrad.sum(vmap(lambda v: loss(w, v * x))(WS)))(XS[0]))(xs)
-            if not np.allclose(found, wanted[k]):
+            result = vmap(lambda x: grad(lambda w: xgrad.sum(vmap(lambda v: loss(w, v * x))(WS)))(XS[0]))(xs)
+            if not np.allclose(result, wanted[k]):
                 wrong.append(k)
 
     def reference(k: int) -> Any:
@@ -437,9 +437,9 @@ def test_gradients_of_a_model_for_each_example() -> None:
         return nn.functional.cross_entropy(xgrad.relu(x @ w1 + b1) @ w2 + b2, label)
 
     x, label = Tensor(XS.astype("float32")), Tensor(np.array([0, 1, 1, 0, 1]))
-    found = vmap(grad(error), (None, 0, 0))(params, x, label)
+    result = vmap(grad(error), (None, 0, 0))(params, x, label)
     apart = [grad(error)(params, x[k], label[k]) for k in range(5)]
-    for a, *b in zip(found, *apart):
+    for a, *b in zip(result, *apart):
         np.testing.assert_allclose(a.numpy(), np.stack([v.numpy() for v in b]), rtol=1e-5, atol=1e-6)
 
 
@@ -447,13 +447,13 @@ def test_gradients_of_a_model_for_each_example() -> None:
 def test_chunks(chunk_size: int | None) -> None:
     f = lambda x, y: (x * y, xgrad.sum(x) * Tensor(A), y)
     for jac in (jacobian, jacrev, jacfwd):
-        found = jac(f, (0, 1), chunk_size=chunk_size)(XS[0], XS[1])
-        close(found[0][0], np.diag(XS[1]))
-        close(found[0][1], np.diag(XS[0]))
-        close(found[1][0], np.repeat(A[..., None], 3, axis=2))
-        close(found[1][1], np.zeros((4, 3, 3)))
-        close(found[2][1], np.eye(3))
-        found[2][0][0, 0] = 1.0  # memory of one's own
+        result = jac(f, (0, 1), chunk_size=chunk_size)(XS[0], XS[1])
+        close(result[0][0], np.diag(XS[1]))
+        close(result[0][1], np.diag(XS[0]))
+        close(result[1][0], np.repeat(A[..., None], 3, axis=2))
+        close(result[1][1], np.zeros((4, 3, 3)))
+        close(result[2][1], np.eye(3))
+        result[2][0][0, 0] = 1.0  # memory of one's own
     h = hessian(loss, (0, 1), chunk_size=chunk_size)(WS[0], XS[0])
     close(h[0][1], h[1][0].T)
 
@@ -464,9 +464,9 @@ def test_jacobians_on_each_backend(backend: str) -> None:
     f = lambda x: xp.tanh(a @ x)
     wanted = (1 - np.tanh(A @ XS[0]) ** 2)[:, None] * A
     for jac in (jacobian, jacrev, jacfwd):
-        found = jac(f)(x)
-        assert found.device == x.device and found.dtype == x.dtype and found.backend == backend
-        close(found.numpy(), wanted)
+        result = jac(f)(x)
+        assert result.device == x.device and result.dtype == x.dtype and result.backend == backend
+        close(result.numpy(), wanted)
     w = Tensor(find_backend(backend).from_numpy(XS[1], device), requires_grad=True)
     (jacobian(lambda x: xp.tanh(a @ (x * w)))(x) ** 2).sum().backward()  # recorded
     numbers = jacobian(lambda w: xgrad.sum(jacobian(lambda x: xgrad.tanh(Tensor(A) @ (x * w)))(XS[0]) ** 2))(XS[1])
@@ -572,5 +572,5 @@ def test_a_tensor_from_outside_has_its_gradient_in_all_that_happens_within(inner
 @pytest.mark.parametrize("name", ["float64", "float32", "float16", "int32", "bool_", "complex128"])
 def test_a_number_of_numpy_that_every_example_returns_keeps_its_dtype(name: str) -> None:
     number = getattr(np, name)(1)
-    found = xgrad.vmap(lambda x: number)(np.ones(2))
-    assert found.dtype == number.dtype and found.tolist() == [number, number]
+    result = xgrad.vmap(lambda x: number)(np.ones(2))
+    assert result.dtype == number.dtype and result.tolist() == [number, number]

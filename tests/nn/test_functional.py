@@ -1,4 +1,4 @@
-"""Losses and activations: value, gradient and second order against PyTorch's; the awkward points; what bad input gets."""
+"""Losses and dropout: values, gradients and second order against PyTorch, edge cases, and errors."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def test_second_order_agrees_with_pytorch(case):
     p.zero_grad()
     xgrad.sum(first * v).backward()
     (second,) = torch.autograd.grad((expected * torch.tensor(v)).sum(), q, allow_unused=True)
-    found = np.zeros_like(predictions) if p.grad is None else p.grad.detach().numpy()
+    result = np.zeros_like(predictions) if p.grad is None else p.grad.detach().numpy()
     np.testing.assert_allclose(
-        found, np.zeros_like(predictions) if second is None else (second + 0.0).numpy(force=True), rtol=1e-9, atol=1e-12
+        result, np.zeros_like(predictions) if second is None else (second + 0.0).numpy(force=True), rtol=1e-9, atol=1e-12
     )
 
 

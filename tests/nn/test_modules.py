@@ -1,4 +1,4 @@
-"""Modules: what they find inside themselves, save, load, move and print; the layers against PyTorch's."""
+"""Modules: the tensors they find, saving, loading, moving and printing; the layers against PyTorch."""
 
 from __future__ import annotations
 

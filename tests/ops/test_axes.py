@@ -1,7 +1,7 @@
-"""Every function with an axis, on arrays without axes or elements: NumPy's value and the right gradient, or an error at the call.
+"""Functions with an axis, on 0-d and empty arrays: NumPy's value and the right gradient, or an error at the call.
 
-Each function of the namespace that has a parameter `axis` is called with every kind of axis, the wrong ones too. What a call
-accepts, the way back must be able to walk, twice.
+Each function of the namespace that has a parameter `axis` is called with every kind of axis, also with wrong ones. If a call
+accepts an axis, its gradient and second derivative must exist.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ MORE: dict[str, list[tuple[Any, ...]]] = {
     "nanquantile": [(0.5,)],
     "nanpercentile": [(50.0,)],
 }
-TWICE = {"vecdot", "cross"}  # of an array and itself
+TWICE = {"vecdot", "cross"}  # called with one array as both arguments
 LISTS = {"concat", "stack"}
 NUMPYS = {
     "concat": "concatenate", "cumulative_sum": "cumsum", "cumulative_prod": "cumprod", "permute_dims": "transpose", "unstack": "",
 }  # fmt: skip
-# What NumPy accepts beyond the standard, or refuses though there is a value.
+# Calls that NumPy accepts beyond the standard, or refuses although there is a value.
 REFUSED = {"cumulative_sum", "cumulative_prod", "sort", "squeeze", "take", "median", "nanmedian", "nanquantile", "nanpercentile"}
 ACCEPTED = {"average", "median", "nanmedian", "quantile", "percentile", "nanquantile", "nanpercentile", "vector_norm"}
-PYTHONS = ("tuple index", "not supported between", "by zero")  # words for no one
+PYTHONS = ("tuple index", "not supported between", "by zero")  # internal messages that do not help a user
 CLEAR = (ValueError, IndexError, TypeError, GradientError, RuntimeError)
 
 
 def functions() -> list[str]:
-    found = []
+    numeric = []
     for part in ("", "linalg.", "fft."):
         module: Any = getattr(xgrad, part[:-1]) if part else xgrad
         for name in module.__all__:
             function = getattr(module, name)
             if callable(function) and not isinstance(function, type) and "axis" in inspect.signature(function).parameters:
-                found.append(part + name)
-    return sorted(set(found) - {"take_along_axis", "tensordot", "gradient"})
+                numeric.append(part + name)
+    return sorted(set(numeric) - {"take_along_axis", "tensordot", "gradient"})
 
 
 def called(module: Any, name: str, x: Any, axis: Any, more: tuple[Any, ...]) -> Any:
@@ -70,32 +70,32 @@ def cases(name: str) -> Iterator[tuple[np.ndarray, Any, tuple[Any, ...]]]:
                 yield np.asarray(np.linspace(0.3, 1.7, int(np.prod(shape))).reshape(shape)), axis, more
 
 
-def outputs(made: Any) -> list[Any]:
-    return [y for y in (made if isinstance(made, (tuple, list)) else [made]) if isinstance(y, Tensor)]
+def outputs(result: Any) -> list[Any]:
+    return [y for y in (result if isinstance(result, (tuple, list)) else [result]) if isinstance(y, Tensor)]
 
 
-def weighted(xp: Any, made: Any) -> Any:
-    parts = [y for y in outputs(made) if y.dtype.inexact]
+def weighted(xp: Any, result: Any) -> Any:
+    parts = [y for y in outputs(result) if y.dtype.inexact]
     return sum(xp.sum(xp.real(y) * xp.asarray(np.cos(np.arange(y.size)).reshape(y.shape) + 1.5)) for y in parts)
 
 
 def slope(f: Callable[[np.ndarray], float], a: np.ndarray) -> np.ndarray:
-    found, step = np.zeros(a.shape), 1e-6
+    numeric, step = np.zeros(a.shape), 1e-6
     for at in np.ndindex(a.shape):
         bump = np.zeros(a.shape)
         bump[at] = step
-        found[at] = (f(np.asarray(a + bump)) - f(np.asarray(a - bump))) / (2 * step)
-    return found
+        numeric[at] = (f(np.asarray(a + bump)) - f(np.asarray(a - bump))) / (2 * step)
+    return numeric
 
 
-@pytest.mark.filterwarnings("ignore")  # of means of nothing
+@pytest.mark.filterwarnings("ignore")  # NumPy warns about means of empty arrays
 @pytest.mark.parametrize("name", functions())
 def test_values_are_numpys_or_the_call_is_refused(name: str) -> None:
     part, _, last = name.rpartition(".")
     theirs = f"{part}.{NUMPYS.get(last, last)}".strip(".")
     known = NUMPYS.get(last, last) and hasattr(getattr(np, part) if part else np, NUMPYS.get(last, last))
     for a, axis, more in cases(name):
-        told = f"{name} of {a.shape}, axis {axis if axis is not LEFT_OUT else 'left out'}, {more}"
+        case = f"{name} of {a.shape}, axis {axis if axis is not LEFT_OUT else 'left out'}, {more}"
         wanted: Any = None
         if known:
             try:
@@ -103,19 +103,19 @@ def test_values_are_numpys_or_the_call_is_refused(name: str) -> None:
             except Exception:
                 wanted = None
         try:
-            made = called(xgrad, name, Tensor(a), axis, more)
+            result = called(xgrad, name, Tensor(a), axis, more)
         except CLEAR as error:
-            made, words = None, str(error)
-        if made is None:
-            assert words and not any(part in words for part in PYTHONS), f"{told}: {words}"
-            assert wanted is None or last in REFUSED, f"{told}: {words}"
+            result, words = None, str(error)
+        if result is None:
+            assert words and not any(part in words for part in PYTHONS), f"{case}: {words}"
+            assert wanted is None or last in REFUSED, f"{case}: {words}"
             continue
         if wanted is None:
-            assert not known or last in ACCEPTED, f"{told} is accepted"
+            assert not known or last in ACCEPTED, f"{case} is accepted"
             continue
-        for y, value in zip(outputs(made), wanted if isinstance(wanted, (tuple, list)) else [wanted]):
-            assert y.shape == np.shape(value), told
-            np.testing.assert_allclose(y.numpy(), value, rtol=1e-12, err_msg=told)
+        for y, value in zip(outputs(result), wanted if isinstance(wanted, (tuple, list)) else [wanted]):
+            assert y.shape == np.shape(value), case
+            np.testing.assert_allclose(y.numpy(), value, rtol=1e-12, err_msg=case)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -125,29 +125,29 @@ def test_what_a_call_accepts_can_be_walked_back_twice(name: str, backend: str) -
         pytest.skip(SLOW[backend])
     xp = xgrad.namespace(backend)
     for a, axis, more in cases(name):
-        told = f"{name} of {a.shape}, axis {axis if axis is not LEFT_OUT else 'left out'}, {more}"
+        case = f"{name} of {a.shape}, axis {axis if axis is not LEFT_OUT else 'left out'}, {more}"
         x = xp.asarray(a).requires_grad_()
         try:
-            made = called(xp, name, x, axis, more)
+            result = called(xp, name, x, axis, more)
         except CLEAR + (NotImplementedError,):
             continue
-        if not any(y.requires_grad for y in outputs(made)):
+        if not any(y.requires_grad for y in outputs(result)):
             continue
         try:
-            weighted(xp, made).backward(create_graph=True)
+            weighted(xp, result).backward(create_graph=True)
             first = x.grad
-            assert first is not None and first.shape == a.shape, told
+            assert first is not None and first.shape == a.shape, case
             if first.requires_grad:
                 x.zero_grad()
                 xp.sum(first * first).backward()
         except Exception as error:
-            raise AssertionError(f"{told}: {error!r}") from error
+            raise AssertionError(f"{case}: {error!r}") from error
 
         def value(v: np.ndarray, axis: Any = axis, more: Any = more) -> float:
             return float(weighted(xp, called(xp, name, xp.asarray(v), axis, more)).item())
 
         wanted = slope(value, a)
-        np.testing.assert_allclose(first.detach().numpy(), wanted, rtol=1e-4, atol=1e-5, err_msg=told)
+        np.testing.assert_allclose(first.detach().numpy(), wanted, rtol=1e-4, atol=1e-5, err_msg=case)
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3, np.inf, -np.inf])

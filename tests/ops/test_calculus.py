@@ -1,4 +1,4 @@
-"""Edges and refusals of calculus on samples. Ordinary points are in the table."""
+"""Edge cases and errors of calculus on samples. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ def test_interp_at_its_points_and_beyond_the_ends(xp: Any, device: Any) -> None:
     y = xp.interp(x, knots, values)
     np.testing.assert_allclose(y.detach().numpy(), np.interp(x.detach().numpy(), KNOTS, VALUES))
     xp.sum(y[:8]).backward()
-    assert x.grad.tolist()[:8] == [0, 0, 2, 2, -3, -3, 0, 0]  # the piece to the right; at the last point, the one to the left
+    assert x.grad.tolist()[:8] == [
+        0,
+        0,
+        2,
+        2,
+        -3,
+        -3,
+        0,
+        0,
+    ]  # the slope of the piece to the right; at the last point, to the left
     assert np.isfinite(knots.grad.numpy()).all()
     np.testing.assert_allclose(values.grad.numpy(), [3.5, 1.5, 3.0])
 

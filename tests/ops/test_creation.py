@@ -1,4 +1,4 @@
-"""Conventions of `xgrad.ops.creation`, and the pitfalls that concern it. Ordinary points are in the table."""
+"""Conventions and pitfalls of `xgrad.ops.creation`. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from xgrad.ops import creation, data_type, indexing, inspection, manipulation
 def test_examples_in_docstrings(chapter: Any) -> None:
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     for name in chapter.__all__:
-        told = getattr(chapter, name).__doc__
-        assert told and ">>>" in told, f"{name} has no example"
-        text = textwrap.dedent(re.sub(r"^(?=\S)", "    ", told, count=1))
+        doc = getattr(chapter, name).__doc__
+        assert doc and ">>>" in doc, f"{name} has no example"
+        text = textwrap.dedent(re.sub(r"^(?=\S)", "    ", doc, count=1))
         runner.run(doctest.DocTestParser().get_doctest(text, {"xgrad": xgrad, "Tensor": Tensor}, name, None, None))
     assert runner.failures == 0
 
@@ -29,11 +29,11 @@ def test_examples_in_docstrings(chapter: Any) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_default_dtype_is_the_same_on_every_backend(xp: Any, dtype: str) -> None:
     xgrad.set_default_dtype(dtype)
-    made = [
+    results = [
         xp.zeros(3), xp.ones((2, 1)), xp.empty(2), xp.eye(2), xp.asarray(0.5), xp.asarray([[1.0, 2.0]]), xp.linspace(0, 1, 3),
         xp.arange(0.0, 1.0, 0.1), xp.arange(0, 1, 0.5), xp.full(3, 1.0), xp.asarray([]),
     ]  # fmt: skip
-    assert {x.dtype.name for x in made} == {dtype}
+    assert {x.dtype.name for x in results} == {dtype}
     assert {x.dtype.name for x in (xp.asarray(1), xp.asarray([1, 2]), xp.arange(3), xp.full(2, 7))} == {"int64"}
     assert xp.asarray(True).dtype == xp.full(2, True).dtype == xp.bool
     wide = "complex128" if dtype == "float64" else "complex64"
@@ -90,9 +90,9 @@ def test_pitfall_31_asarray_keeps_the_graph(xp: Any) -> None:
 
 def test_pitfall_31_sequences_with_tensors_keep_the_graph(xp: Any) -> None:
     a, b = xp.asarray(2.0).requires_grad_(), xp.asarray(3.0).requires_grad_()
-    made = xp.asarray([[a, b], [0, a * b]])
-    assert made.shape == (2, 2) and made.dtype == a.dtype and made.backend == a.backend
-    xp.sum(made * xp.asarray([[1.0, 10.0], [100.0, 1000.0]])).backward()
+    results = xp.asarray([[a, b], [0, a * b]])
+    assert results.shape == (2, 2) and results.dtype == a.dtype and results.backend == a.backend
+    xp.sum(results * xp.asarray([[1.0, 10.0], [100.0, 1000.0]])).backward()
     assert a.grad.item() == 3001.0 and b.grad.item() == 2010.0
     assert xp.asarray([xp.asarray([1.0, 2.0]), [3, 4]]).tolist() == [[1.0, 2.0], [3.0, 4.0]]
     assert xp.asarray([[0, 1], [a, 2]]).tolist() == [[0.0, 1.0], [2.0, 2.0]]
@@ -127,17 +127,17 @@ def test_nothing_moves_between_backends_by_itself() -> None:
 
 def test_like_functions_do_not_track(xp: Any) -> None:
     x = xp.asarray([1.0, 2.0]).requires_grad_()
-    for made in (xp.zeros_like(x), xp.ones_like(x), xp.empty_like(x), xp.full_like(x, 3.0)):
-        assert not made.requires_grad and made.shape == x.shape and made.dtype == x.dtype
+    for results in (xp.zeros_like(x), xp.ones_like(x), xp.empty_like(x), xp.full_like(x, 3.0)):
+        assert not results.requires_grad and results.shape == x.shape and results.dtype == x.dtype
 
 
 def test_made_on_the_device_that_is_named(xp: Any, device: Any) -> None:
     if device is None:
         pytest.skip("one device")
     t = xp.asarray(1.0, device=device)
-    made = [xp.zeros(2, device=device), xp.asarray([t, 1.0]), xp.full(2, t), xp.zeros_like(t)]
-    made += xp.meshgrid(xp.asarray([1.0], device=device))
-    assert all(x.device == device for x in made)
+    results = [xp.zeros(2, device=device), xp.asarray([t, 1.0]), xp.full(2, t), xp.zeros_like(t)]
+    results += xp.meshgrid(xp.asarray([1.0], device=device))
+    assert all(x.device == device for x in results)
 
 
 def test_large_unsigned_integers_keep_their_last_digits_among_small_ones(xp: Any) -> None:

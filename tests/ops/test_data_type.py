@@ -1,4 +1,4 @@
-"""Conventions of `xgrad.ops.data_type`, and the pitfalls that concern it."""
+"""Conventions and pitfalls of `xgrad.ops.data_type`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_isdtype(dtype: Any, kind: Any, wanted: bool) -> None:
 
 
 def test_isdtype_refuses_unknown_kinds() -> None:
-    with pytest.raises(ValueError, match="no kind"):
+    with pytest.raises(ValueError, match="not a kind"):
         xgrad.isdtype(xgrad.float32, "real")
 
 
@@ -119,17 +119,17 @@ def test_iinfo(name: str) -> None:
 
 
 def test_a_zero_dimensional_result_is_no_python_scalar(xp: Any) -> None:
-    """On NumPy the sum is held as a numpy.float64, which is also a Python float."""
+    """NumPy represents the sum as a numpy.float64, which is also a Python float."""
     narrow, total = xp.ones(3, dtype=xp.float32), xp.sum(xp.ones(3, dtype=xp.float64))
-    for made in (xp.atan2(narrow, total), xp.where(narrow > 0, narrow, total), xp.stack([narrow[0], total])):
-        assert made.dtype == xp.float64
+    for result in (xp.atan2(narrow, total), xp.where(narrow > 0, narrow, total), xp.stack([narrow[0], total])):
+        assert result.dtype == xp.float64
 
 
 def test_python_complex_numbers_keep_the_precision(xp: Any) -> None:
     for dtype, wanted in ((xp.float32, xp.complex64), (xp.float64, xp.complex128)):
         x = xp.sum(xp.ones(3, dtype=dtype))
-        for made in (1j * x, x * 1j, xp.add(x, 2j), 1j - xp.ones(2, dtype=dtype)):
-            assert made.dtype == wanted
+        for result in (1j * x, x * 1j, xp.add(x, 2j), 1j - xp.ones(2, dtype=dtype)):
+            assert result.dtype == wanted
     xgrad.set_default_dtype(xgrad.float64)
     assert (xp.ones(2, dtype=xp.float32) * 1j).dtype == xp.complex64
 
@@ -139,7 +139,7 @@ MEANT = {float: "float64", complex: "complex128", int: "int64", bool: "bool"}
 
 def _with_dtype(xp: Any) -> list[tuple[str, Callable[..., Any]]]:
     """Every public function with a parameter `dtype`, by name."""
-    found = []
+    functions = []
     for part in ("", "linalg", "fft", "random"):
         module = xgrad.random if part == "random" else getattr(xp, part) if part else xp
         for name in getattr(module, "__all__", dir(module)):
@@ -147,28 +147,28 @@ def _with_dtype(xp: Any) -> list[tuple[str, Callable[..., Any]]]:
             if callable(function) and not isinstance(function, type) and not name.startswith("_"):
                 named = inspect.signature(function).parameters
                 if "dtype" in named and name not in ("isdtype", "set_default_dtype", "dtype_of"):
-                    found.append((f"{part}.{name}".strip("."), function))
-    return found
+                    functions.append((f"{part}.{name}".strip("."), function))
+    return functions
 
 
 def test_pythons_types_mean_what_they_mean_in_numpy_everywhere(xp: Any) -> None:
     x = xp.asarray([[1.0, 2.0], [3.0, 4.0]], dtype=xp.float32)
     arguments: list[tuple[Any, ...]] = [(x,), (3,), ((2, 2),), ((2, 2), 1), (0, 1, 3), (0, 3), ([1, 2],)]
-    taken = dict.fromkeys(MEANT, 0)
+    counts = dict.fromkeys(MEANT, 0)
     for name, function in _with_dtype(xp):
         for kind, meant in MEANT.items():
-            for given in arguments:
+            for positional in arguments:
                 try:
-                    made = function(*given, kind) if name == "astype" else function(*given, dtype=kind)
+                    result = function(*positional, kind) if name == "astype" else function(*positional, dtype=kind)
                 except Exception:
                     continue
-                made = made[0] if isinstance(made, tuple) else made
-                assert made.dtype == meant, f"{name}(dtype={kind.__name__}) is {made.dtype}"
-                taken[kind] += 1
+                result = result[0] if isinstance(result, tuple) else result
+                assert result.dtype == meant, f"{name}(dtype={kind.__name__}) is {result.dtype}"
+                counts[kind] += 1
                 break
-    assert taken[float] > 20 and min(taken.values()) > 10
-    for made in (x.astype(float), Tensor([1], dtype=float), Tensor(x.numpy(), dtype=float), np.sum(x, dtype=float)):
-        assert made.dtype == xgrad.float64
+    assert counts[float] > 20 and min(counts.values()) > 10
+    for result in (x.astype(float), Tensor([1], dtype=float), Tensor(x.numpy(), dtype=float), np.sum(x, dtype=float)):
+        assert result.dtype == xgrad.float64
 
 
 def test_a_named_type_and_a_number_of_it_differ() -> None:

@@ -1,4 +1,4 @@
-"""Ties, NaN and refusals of the descriptive statistics. Ordinary points are in the table."""
+"""Ties, NaN and errors of the descriptive statistics. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_nan_has_gradient_zero_and_spoils_no_other(name: str, xp: Any, device: A
     x = xp.asarray(NAN, device=device).requires_grad_()
     y = getattr(xp, name)(x, axis=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy warns of the row that has nothing else
+        warnings.simplefilter("ignore")  # NumPy warns about the row of NaN
         np.testing.assert_allclose(y.detach().numpy(), getattr(np, name)(NAN, axis=1), rtol=1e-14)
     xp.sum(y).backward(create_graph=True)
     g = x.grad.detach().numpy()

@@ -1,4 +1,4 @@
-"""Conventions of `xgrad.ops.elementwise`, and the pitfalls that concern it. Ordinary points are in the table."""
+"""Conventions and pitfalls of `xgrad.ops.elementwise`. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def gradients(f: Callable[..., Tensor], *leaves: Tensor, graph: bool = False) ->
     y = f(*leaves)
     xp = y.__array_namespace__()
     y.backward(xp.ones_like(y), create_graph=graph)
-    found = [x.grad for x in leaves]
-    assert all(g is not None for g in found)
-    return [g for g in found if g is not None]
+    results = [x.grad for x in leaves]
+    assert all(g is not None for g in results)
+    return [g for g in results if g is not None]
 
 
 def second(f: Callable[[Tensor], Tensor], x: Tensor) -> Any:
@@ -64,7 +64,7 @@ def second(f: Callable[[Tensor], Tensor], x: Tensor) -> Any:
 
 
 def test_chapter_is_the_standards() -> None:
-    assert list(elementwise.__all__) == STANDARD and len(STANDARD) == 67
+    assert list(elementwise.__all__) == [*STANDARD, "zero_where_not"] and len(STANDARD) == 67
 
 
 @pytest.mark.parametrize("name", STANDARD)
@@ -129,16 +129,16 @@ def test_pitfall_6_hypot_at_the_origin(xp: Any) -> None:
     assert np.isfinite(second(lambda x: xp.hypot(x, x), a)).all()
 
 
-@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")  # the infinities are looked for: NumPy warns rightly
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")  # the test computes infinities on purpose
 def test_pitfall_7_plain_functions_are_infinite_where_calculus_is(xp: Any) -> None:
     x = leaf(xp, [0.0])
     assert host(gradients(xp.sqrt, x)[0]) == inf
     assert host(gradients(xp.log, x)[0]) == inf
     (g,) = gradients(lambda x: xp.where(x > 0, xp.sqrt(x), xp.zeros_like(x)), leaf(xp, [-1.0, 4.0]))
-    assert np.isnan(host(g)[0]) and host(g)[1] == 0.25  # as everywhere: the branch that is not taken has no derivative
+    assert np.isnan(host(g)[0]) and host(g)[1] == 0.25  # the derivative of the branch that is not selected is NaN
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")  # the logarithm of a negative number is looked for
+@pytest.mark.filterwarnings("ignore:invalid value")  # the test takes the logarithm of a negative number on purpose
 def test_pitfall_8_pow_of_arrays(xp: Any) -> None:
     base, exponent = gradients(xp.pow, leaf(xp, [0.0, 0.0, -2.0, 0.0]), leaf(xp, [0.0, 2.0, 3.0, 1.0]))
     assert host(base).tolist() == [0.0, 0.0, 12.0, 1.0]
@@ -156,10 +156,10 @@ def test_pitfall_8_mixed_derivative_where_the_exponent_is_zero(xp: Any) -> None:
     (g, _) = gradients(xp.pow, x, y, graph=True)
     y.grad = None
     g.backward(xp.ones_like(g))
-    assert host(y.grad).tolist() == [0.5]  # d/dy of y x**(y - 1), which an engine that masks y == 0 loses
+    assert host(y.grad).tolist() == [0.5]  # d/dy of y x**(y - 1); it would be lost if y == 0 were masked
 
 
-@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")  # some of these derivatives are infinite by calculus
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")  # some of these derivatives are infinite
 @pytest.mark.parametrize("n, first, twice", [(0, 0, 0), (1, 1, 0), (2, 0, 2), (3, 0, 0), (2.0, 0, 2), (1.5, 0, inf)])
 def test_pitfall_8_scalar_exponents_at_zero(xp: Any, n: float, first: float, twice: float) -> None:
     x = leaf(xp, [0.0])
@@ -167,7 +167,7 @@ def test_pitfall_8_scalar_exponents_at_zero(xp: Any, n: float, first: float, twi
     assert second(lambda x: x**n, x).tolist() == [twice]
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")  # the logarithm of a negative number is looked for
+@pytest.mark.filterwarnings("ignore:invalid value")  # the test takes the logarithm of a negative number on purpose
 def test_pitfall_8_scalar_base(xp: Any) -> None:
     np.testing.assert_array_equal(host(gradients(lambda y: 0.0**y, leaf(xp, [0.0, 2.0]))[0]), [0.0, 0.0])
     np.testing.assert_allclose(host(gradients(lambda y: 2.0**y, leaf(xp, [3.0]))[0]), [8 * math.log(2)])
@@ -265,7 +265,7 @@ def test_pitfall_28_negative_base_with_a_complex_exponent(xp: Any) -> None:
     np.testing.assert_allclose(host(g), [np.conj(np.exp(w * log) * log)])
 
 
-# Conventions beyond the pitfalls
+# Other conventions
 
 
 def test_real_and_imaginary_parts_of_real_numbers(xp: Any) -> None:
@@ -297,7 +297,7 @@ def test_nextafter_is_not_differentiable(xp: Any) -> None:
     assert not xp.nextafter(leaf(xp, [1.0]), xp.asarray([2.0], dtype=xp.float64)).requires_grad
 
 
-@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")  # the quotient is the caller's own
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")  # the test divides by zero itself
 def test_divide_by_zero(xp: Any) -> None:
     a, b = gradients(xp.divide, leaf(xp, [1.0]), leaf(xp, [0.0]))
     assert host(a).tolist() == [inf] and host(b).tolist() == [-inf]
@@ -347,18 +347,18 @@ def test_arrays_without_axes_have_a_say_in_the_dtype(xp: Any) -> None:
 
 
 def test_broadcast_arrays_keeps_the_dtype_of_an_element(xp: Any) -> None:
-    element = xp.asarray([0.5], dtype="float64")[0]  # in NumPy a scalar, which is a Python float too
+    element = xp.asarray([0.5], dtype="float64")[0]  # in NumPy a scalar, which is also a Python float
     assert xp.broadcast_arrays(xp.asarray([1.0, 2.0]), element)[1].dtype == "float64"
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")  # infinity by infinity is the caller's own
+@pytest.mark.filterwarnings("ignore:invalid value")  # the test divides infinity by infinity itself
 def test_quotients_of_infinities_are_rounded_down_as_the_standard_has_it(xp: Any) -> None:
     inf = float("inf")
     x = xp.asarray([inf, inf, -inf, -inf, 1.0, -1.0, 7.0, inf])
     by = xp.asarray([2.0, -2.0, 2.0, -2.0, -inf, inf, 2.0, inf])
-    found = (x // by).numpy()
-    np.testing.assert_array_equal(found, [inf, -inf, -inf, inf, -0.0, -0.0, 3.0, np.nan])
-    assert np.signbit(found[4:6]).all()
+    results = (x // by).numpy()
+    np.testing.assert_array_equal(results, [inf, -inf, -inf, inf, -0.0, -0.0, 3.0, np.nan])
+    assert np.signbit(results[4:6]).all()
     np.testing.assert_array_equal((x[:3] // 2).numpy(), [inf, inf, -inf])
     assert (1 // xp.asarray(-inf)).item() == 0
 

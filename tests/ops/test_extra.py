@@ -1,4 +1,4 @@
-"""Tails, kinks and malformed input of the functions beyond the standard."""
+"""Tails, kinks and malformed arguments of functions beyond the standard."""
 
 from __future__ import annotations
 

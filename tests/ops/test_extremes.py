@@ -1,8 +1,8 @@
-"""Every smooth elementwise function at the ends of the number line: value, first and second derivative against mpmath.
+"""Smooth elementwise functions at extreme arguments: value, first and second derivative against mpmath.
 
 Wherever the right number is representable, the relative error is below 1e-6 in float64 and 1e-4 in float32: tails do not cancel,
-squares do not overflow on the way. The references are the functions' definitions in 1,050 digits, and central differences of
-them. What stays outside is in `EXCEPTIONS`, with its range.
+and squares do not overflow in between. The references are the functions' definitions in 1,050 digits, and their central
+differences. Exceptions are in `EXCEPTIONS`, with their range.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 import xgrad
 from xgrad.nn import functional
 
-mp = pytest.importorskip("mpmath").MPContext()  # one of its own, with many digits
+mp = pytest.importorskip("mpmath").MPContext()  # a separate context, with many digits
 mp.dps = 1050
 mpf = mp.mpf
 RTOL = {"float64": 1e-6, "float32": 1e-4}
@@ -33,7 +33,7 @@ GRID = sorted({s * float(v) for v in _SIZES for s in (1, -1)})
 
 
 def grid(dtype: str, inside: Callable[[float], bool]) -> np.ndarray:
-    """The points of the domain that the dtype holds, each a little off where it stands for its neighbourhood."""
+    """The points of the domain that the dtype can represent, moved slightly where a point stands for its neighbourhood."""
     with np.errstate(over="ignore"):
         x = np.unique(np.asarray(GRID).astype(dtype))
     x = x[np.isfinite(x)]
@@ -68,7 +68,7 @@ def _j(n: int) -> Callable[[Any], Any]:
     def j(x: Any) -> Any:
         if not x:
             return mpf(n == 0)
-        if abs(x) < 0.5:  # the series: the quotient cancels
+        if abs(x) < 0.5:  # use the series, since the quotient cancels
             total, term, k = mpf(0), x**n / mp.fac2(2 * n + 1), 0
             while not k or abs(term) > abs(total) * mpf(10) ** -mp.dps:
                 total, k = total + term, k + 1
@@ -190,7 +190,7 @@ def _bce(x: Any, target: float) -> Any:
 
 
 def reference(f: Callable[[Any], Any], x: float) -> tuple[Any, Any, Any]:
-    """``f(x)``, ``f'(x)`` and ``f''(x)`` in many digits, by central differences with a step far below what they are told by."""
+    """``f(x)``, ``f'(x)`` and ``f''(x)`` in many digits, by central differences with a very small step."""
     at = mpf(x)
     h = mpf(10) ** -25 * min(abs(at), mpf(1)) if x else mpf(10) ** -300
     y, up, down = f(at), f(at + h), f(at - h)
@@ -201,15 +201,15 @@ def derivatives(f: Callable[[Any], Any], x: np.ndarray) -> list[np.ndarray]:
     """Value, first and second derivative of an elementwise function."""
     leaf = xgrad.Tensor(x, requires_grad=True)
     y = f(leaf)
-    found = [y.detach().numpy()]
+    results = [y.detach().numpy()]
     (first,) = [xgrad.grad(lambda t: xgrad.sum(f(t)))]
-    found.append(first(x))
-    found.append(xgrad.grad(lambda t: xgrad.sum(first(t)))(x))
-    return found
+    results.append(first(x))
+    results.append(xgrad.grad(lambda t: xgrad.sum(first(t)))(x))
+    return results
 
 
 def error(got: float, wanted: Any, dtype: str) -> float:
-    """The relative error of `got`; 0 where the right number is too large or too small for the dtype, and `got` is so too."""
+    """The relative error of `got`; 0 where `got` and the right number are both too large or too small for the dtype."""
     facts = np.finfo(dtype)
     if abs(wanted) > facts.max:
         return 0.0 if math.isinf(got) and (got > 0) == (wanted > 0) else math.inf
@@ -229,7 +229,7 @@ EXCEPTIONS: dict[tuple[str, int], tuple[Callable[[float], bool], str]] = {
         "error is absolute there, of the order of the dtype's epsilon",
     ),
 }
-"""By function and order: where the relative error is not promised, and why."""
+"""By function and order: where the relative error is not guaranteed, and why."""
 
 
 @functools.cache
@@ -242,7 +242,7 @@ def wanted(name: str, x: float) -> tuple[Any, Any, Any]:
 def test_value_and_two_derivatives_at_extremes(name: str, dtype: str) -> None:
     f, _, inside = UNARY[name]
     x = grid(dtype, inside)
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # where the result itself is infinite
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # for results that are infinite
         got = derivatives(f, x)
     wrong = []
     for i, v in enumerate(x.tolist()):
@@ -266,7 +266,7 @@ def test_no_inner_value_overflows_or_is_invalid_where_the_result_is_finite(name:
         x = x[np.all([np.isfinite(v) for v in derivatives(f, x)], axis=0)]
     with np.errstate(all="raise", under="ignore"):
         f(xgrad.Tensor(x))
-        # the sum of the function may overflow, which is no inner value of it
+        # the sum of the function may overflow; it is not an inner value of the function
         gradient = xgrad.vjp(f, x)[1](np.ones_like(x))[0]
         assert np.all(np.isfinite(np.asarray(gradient)))
         leaf = xgrad.Tensor(x, requires_grad=True)
@@ -318,10 +318,10 @@ def test_gradients_of_two_numbers_at_extremes(name: str, dtype: str) -> None:
             h = mpf(10) ** -25 * min(abs(at), mpf(1))
             up, down = (exact(p + s * h * (k == 0), q + s * h * (k == 1)) for s in (1, -1))
             right.append((up - down) / (2 * h))
-        for what, got, it in zip(("value", "by the first", "by the second"), (y, *firsts), right):
+        for label, got, it in zip(("value", "by the first", "by the second"), (y, *firsts), right):
             off = error(float(got[i]), it, dtype)
             if off > RTOL[dtype]:
-                wrong.append(f"{what} at {float(p)!r}, {float(q)!r}: {got[i]!r} for {mp.nstr(it, 8)}, {off:.1e} off")
+                wrong.append(f"{label} at {float(p)!r}, {float(q)!r}: {got[i]!r} for {mp.nstr(it, 8)}, {off:.1e} off")
     assert not wrong, "\n".join([name, *wrong])
 
 

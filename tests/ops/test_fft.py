@@ -1,4 +1,4 @@
-"""What is special about Fourier transforms."""
+"""Adjoints, lengths, norms and errors of Fourier transforms."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_op_fft_does_not_hide_the_extension_fft(raw: Any) -> None:
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"])
 def test_pitfall_29_the_gradient_is_the_adjoint(name: str, norm: str) -> None:
-    """``<g, F v> = <F* g, v>`` for the gradient F*, and again for its own gradient, for every length and axis."""
+    """``<g, F v> = <F* g, v>`` for the gradient F*, and for the gradient of F*, for every length and axis."""
     transform = getattr(xgrad.fft, name)
     for m in (2, 3, 6, 7):
         for n in (None, 1, 2, 3, 4, 5, 6, 7, 8, 13):
@@ -56,8 +56,8 @@ def test_pitfall_29_the_gradient_is_the_adjoint(name: str, norm: str) -> None:
                 forward = transform(Tensor(v), n=n, axis=axis, norm=norm).numpy()
                 adjoint = x.grad.detach().numpy()
                 np.testing.assert_allclose(inner(g.detach().numpy(), forward), inner(adjoint, v), rtol=1e-10, atol=1e-10)
-                given, g.grad = x.grad, None
-                given.backward(Tensor(v))  # the adjoint of the adjoint is the transform itself
+                gradient, g.grad = x.grad, None
+                gradient.backward(Tensor(v))  # the adjoint of the adjoint is the transform itself
                 np.testing.assert_allclose(g.grad.numpy(), forward, rtol=1e-10, atol=1e-10)
 
 
@@ -75,8 +75,8 @@ def test_pitfall_29_the_gradient_along_several_axes_is_the_adjoint(name: str, s:
     v = drawn((3, 4, 5), real, 2)
     forward = transform(Tensor(v), s=s, axes=axes, norm=norm).numpy()
     np.testing.assert_allclose(inner(g.detach().numpy(), forward), inner(x.grad.detach().numpy(), v), rtol=1e-10)
-    given, g.grad = x.grad, None
-    given.backward(Tensor(v))
+    gradient, g.grad = x.grad, None
+    gradient.backward(Tensor(v))
     np.testing.assert_allclose(g.grad.numpy(), forward, rtol=1e-10, atol=1e-10)
 
 
@@ -104,10 +104,10 @@ def test_precision_is_kept(name: str, xp: Any) -> None:
 def test_frequencies(xp: Any) -> None:
     for n in (1, 2, 5, 6):
         for d in (1.0, 0.25):
-            found, half = xp.fft.fftfreq(n, d=d), xp.fft.rfftfreq(n, d=d, dtype=xgrad.float64)
-            assert found.dtype == xgrad.float32 and half.dtype == xgrad.float64
-            assert found.backend == half.backend == xp.ones(1).backend
-            np.testing.assert_allclose(found.numpy(), np.fft.fftfreq(n, d), rtol=1e-6)
+            frequencies, half = xp.fft.fftfreq(n, d=d), xp.fft.rfftfreq(n, d=d, dtype=xgrad.float64)
+            assert frequencies.dtype == xgrad.float32 and half.dtype == xgrad.float64
+            assert frequencies.backend == half.backend == xp.ones(1).backend
+            np.testing.assert_allclose(frequencies.numpy(), np.fft.fftfreq(n, d), rtol=1e-6)
             np.testing.assert_allclose(half.numpy(), np.fft.rfftfreq(n, d), rtol=1e-14)
 
 
@@ -122,15 +122,15 @@ def test_numpys_own_functions_arrive_here() -> None:
     [
         (lambda f, x: f.fft(x, axis=2), ValueError, r"x has shape \(3, 4\), but the axes are \(2,\)"),
         (lambda f, x: f.rfft(x, n=0), ValueError, "rfft: n=0; a transform needs at least one element"),
-        (lambda f, x: f.irfft(x[:, :1]), ValueError, "makes the length along axis 1 0"),
-        (lambda f, x: f.fft(x[:, :0]), ValueError, "makes the length along axis 1 0"),
+        (lambda f, x: f.irfft(x[:, :1]), ValueError, "the length along axis 1 is 0"),
+        (lambda f, x: f.fft(x[:, :0]), ValueError, "the length along axis 1 is 0"),
         (lambda f, x: f.ifft(x, norm="unitary"), ValueError, "norm='unitary'; it may be 'backward', 'ortho', 'forward'"),
         (lambda f, x: f.rfft(x + 1j), TypeError, "use fft or ifft for complex ones"),
         (lambda f, x: f.fft(xgrad.arange(3)), TypeError, "convert it to a floating-point one with xgrad.astype"),
         (lambda f, x: f.fft(x[0, 0]), ValueError, "the axes are"),
         (lambda f, x: f.fftn(x, s=(2, 2)), ValueError, "s needs an axis for each of its lengths"),
         (lambda f, x: f.fftn(x, axes=(0, -2)), ValueError, "names an axis twice"),
-        (lambda f, x: f.fftn(x, s=(0,), axes=(0,)), ValueError, "one element at least along each axis"),
+        (lambda f, x: f.fftn(x, s=(0,), axes=(0,)), ValueError, "at least one element along each axis"),
         (lambda f, x: f.fftn(x, axes=()), ValueError, "no axis to transform along"),
         (lambda f, x: f.fftfreq(0), ValueError, "n=0"),
         (lambda f, x: f.rfftfreq(4, dtype="int64"), TypeError, "frequencies need a real floating-point dtype"),

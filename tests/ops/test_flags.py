@@ -1,6 +1,6 @@
-"""NumPy's floating-point flags: raised for the caller's own values alone, never for inner values that are discarded.
+"""NumPy's floating-point flags are raised only for results, never for inner values that are discarded.
 
-So that xgrad can be used with warnings as errors, and under ``np.errstate(all="raise")``.
+xgrad can thus be used with warnings as errors, and under ``np.errstate(all="raise")``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ELEMENTWISE = [
 
 
 def points(number: int, dtype: str) -> list[tuple[float, ...]]:
-    """Where functions of that many arguments are tried: extremes of both signs, in every combination."""
+    """The points at which functions of so many arguments are tested: all combinations of extremes of both signs."""
     values = EXTREMES[dtype] if number == 1 else FEW[dtype][min(number, 3) - 2]
     both = dict.fromkeys(str(x) for x in (*values, *(-x for x in values)))
     return list(itertools.product(map(float, both), repeat=number))
@@ -68,24 +68,24 @@ def flagged(row: Any, among: list[tuple[float, ...]], dtype: str, part: int) -> 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("row", ELEMENTWISE)
 def test_no_flag_is_raised_where_the_results_are_finite(row: str, dtype: str) -> None:
-    """Over extremes: a flag belongs to a value or a gradient that is infinite or NaN."""
+    """At extremes, a flag is raised only for a value or a gradient that is infinite or NaN."""
     if dtype not in ROWS[row].dtypes:
         pytest.skip(f"the row is for {', '.join(ROWS[row].dtypes)}")
     every = points(len(ROWS[row].args), dtype)
     at_once = results(ROWS[row], [np.asarray(x, dtype) for x in zip(*every)])
     wrong = []
-    for part, what in ((0, "value"), (2, "gradient")):
+    for part, label in ((0, "value"), (2, "gradient")):
         finite = [at for k, at in enumerate(every) if all(np.isfinite(x[k]) for x in at_once[part])]
         for at in flagged(ROWS[row], finite, dtype, part):
             found = results(ROWS[row], [np.asarray([x], dtype) for x in at])
-            wrong.append(f"{what} at {at} is {[x.tolist() for x in found[part]]}: {found[part + 1]}")
+            wrong.append(f"{label} at {at} is {[x.tolist() for x in found[part]]}: {found[part + 1]}")
     assert not wrong, f"{len(wrong)} points, such as " + "; ".join(wrong[:5])
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("row", [row for row in ELEMENTWISE if ROWS[row].name in xgrad.special.__all__])
 def test_no_flag_is_raised_by_formulas(row: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the library has no function of its own, its formula is computed: as on array-api-strict, and for half types."""
+    """Where the library has no such function, a formula is computed, as on array-api-strict and in half precision."""
     plug_in = type(find_backend("numpy"))
     monkeypatch.setattr(plug_in, "special_on_host", plug_in.special)
     monkeypatch.setattr(plug_in, "special", lambda self, name: None)
@@ -95,7 +95,7 @@ def test_no_flag_is_raised_by_formulas(row: str, dtype: str, monkeypatch: pytest
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("row", list(ROWS))
 def test_every_row_survives_errstate_raise(row: str, dtype: str) -> None:
-    """At the ordinary values of the table nothing is divided by zero, overflows, underflows or is invalid."""
+    """At the ordinary values of the table there is no division by zero, overflow, underflow or invalid operation."""
     if dtype not in ROWS[row].dtypes or "numpy" in ROWS[row].skip:
         pytest.skip("not on NumPy, or not for this dtype")
     with np.errstate(all="raise"):
@@ -111,7 +111,7 @@ def test_every_row_survives_errstate_raise(row: str, dtype: str) -> None:
 
 
 def _models(dtype: str) -> dict[str, Any]:
-    """Losses of everyday models, each with the array that it is differentiated by."""
+    """Losses of common models, each with the array that it is differentiated by."""
     rng = np.random.default_rng(0)
     functional, linalg = xgrad.nn.functional, xgrad.linalg
     x, labels, yes = rng.normal(size=(6, 5)).astype(dtype), rng.integers(0, 3, 6), rng.integers(0, 2, 6).astype(dtype)
@@ -155,7 +155,7 @@ def _models(dtype: str) -> dict[str, Any]:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", list(_models("float64")))
 def test_everyday_models_raise_no_flag(name: str, dtype: str) -> None:
-    """Their loss, gradient, Hessian and forward derivative, with logits far out, masks and missing values."""
+    """Loss, gradient, Hessian and forward derivative, with extreme logits, masks and missing values."""
     f, at = _models(dtype)[name]
     with np.errstate(divide="raise", over="raise", invalid="raise"):
         found = [

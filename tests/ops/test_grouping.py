@@ -1,4 +1,4 @@
-"""Ties, empty groups and refusals of grouping; and products and matrices. Ordinary points are in the table."""
+"""Ties, empty groups and errors of grouping, and of products and matrices. The table checks ordinary points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conventions of `xgrad.ops.indexing`, and the pitfalls that concern it. Ordinary points are in the table."""
+"""Conventions and pitfalls of `xgrad.ops.indexing`. The table checks ordinary points."""
 
 from __future__ import annotations
 

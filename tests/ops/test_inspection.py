@@ -26,14 +26,14 @@ def test_info(xp: Any, backend: str) -> None:
 
 def test_the_default_dtype_is_the_selected_one(xp: Any) -> None:
     xgrad.set_default_dtype("float64")
-    found = xp.__array_namespace_info__().default_dtypes()
-    assert found["real floating"] is xgrad.float64 and found["complex floating"] is xgrad.complex128
+    actual = xp.__array_namespace_info__().default_dtypes()
+    assert actual["real floating"] is xgrad.float64 and actual["complex floating"] is xgrad.complex128
 
 
 def test_dlpack_takes_what_the_standard_has_it_take() -> None:
     wanted = {"stream": None, "max_version": None, "dl_device": None, "copy": None}
-    found = inspect.signature(xgrad.Tensor.__dlpack__).parameters
-    assert {name: found[name].default for name in wanted} == wanted
+    actual = inspect.signature(xgrad.Tensor.__dlpack__).parameters
+    assert {name: actual[name].default for name in wanted} == wanted
     x = xgrad.Tensor([1.0, 2.0])
     assert np.from_dlpack(x, copy=True).tolist() == [1.0, 2.0]
     with pytest.raises(xgrad.GradientError, match="__dlpack__"):

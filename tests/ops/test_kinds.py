@@ -1,7 +1,7 @@
 """Complex numbers in every public function: the right result, or a TypeError that names the function and the dtype.
 
-Nothing in between: a function that was written for real numbers must not compute with complex ones and give nonsense. What takes
-complex numbers is compared with NumPy, with its gradient by differences along both axes of the plane.
+A function that is written for real numbers must not compute nonsense for complex ones. Functions that take complex numbers are
+compared with NumPy, and their gradients with differences along both axes of the complex plane.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _logsumexp(z: Any) -> Any:
     return np.log(np.sum(np.exp(z)))
 
 
-# What takes complex numbers: the function, and the same by NumPy. Of one argument, which is Z.
+# Functions of one argument, Z, that take complex numbers, and NumPy's function.
 TAKE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     **_unary(
         *"abs acos acosh asin asinh atan atanh conj cos cosh cumulative_prod cumulative_sum diff exp exp2 expm1 flip imag log "
@@ -145,7 +145,7 @@ TAKE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "zero_where_not": (lambda z: xgrad.zero_where_not(z, X > 0), lambda z: np.where(X > 0, z, 0)),
 }
 
-# Those whose results say nothing of the numbers, or that move elements about: they are the same for every dtype.
+# Functions whose results do not depend on the values, or that move elements: they are the same for every dtype.
 ALIKE = set(
     "broadcast_arrays meshgrid empty_like new_zeros matrix_transpose moveaxis permute_dims repeat reshape squeeze tile nonzero "
     "unique_all unique_counts unique_inverse take_along_axis logical_or logical_xor convolve_full fft linalg dropout".split()
@@ -182,14 +182,14 @@ def test_complex_numbers_are_refused_under_vmap() -> None:
 
 def differences(f: Callable[[Any], Any], z: np.ndarray, g: np.ndarray) -> np.ndarray:
     """The gradient of ``Re sum(conj(g) f(z))``, by Re z plus i times that by Im z."""
-    h, found = 1e-6, np.zeros_like(z)
+    h, numeric = 1e-6, np.zeros_like(z)
     for i in range(z.size):
         for unit in (1, 1j):
             step = np.zeros_like(z)
             step[i] = h * unit
             up, down = (np.real(np.sum(np.conj(g) * f(z + s * step))) for s in (1, -1))
-            found[i] += unit * (up - down) / (2 * h)
-    return found
+            numeric[i] += unit * (up - down) / (2 * h)
+    return numeric
 
 
 @pytest.mark.parametrize("name", sorted(TAKE))
@@ -284,7 +284,7 @@ def test_the_number_of_a_complex_tensor_is_not_its_real_part(f: Callable[[Any], 
     assert f(xgrad.Tensor(2.0)) == 2
 
 
-# Parameters that are no arrays, and of which NumPy would drop the imaginary part, or whose gradient would be lost.
+# Parameters that are not arrays, whose imaginary part NumPy would drop, or whose gradient would be lost.
 PARAMETERS: dict[str, Callable[[Any], Any]] = {
     "elu": lambda a: xgrad.elu(X, a),
     "leaky_relu": lambda a: xgrad.leaky_relu(X, a),
@@ -306,7 +306,7 @@ def test_parameters_are_real(name: str) -> None:
 @pytest.mark.parametrize("name", ["elu", "leaky_relu"])
 @pytest.mark.parametrize("value", [xgrad.Tensor(0.5, requires_grad=True), xgrad.Tensor([0.5]), np.array([0.5, 0.1, 0.2, 0.3])])
 def test_a_parameter_without_a_gradient_is_a_number(name: str, value: Any) -> None:
-    with pytest.raises(TypeError, match="to be trained, write xgrad.where"):
+    with pytest.raises(TypeError, match="a number that is trained, write xgrad.where"):
         getattr(xgrad, name)(X, value)
     assert np.all(getattr(xgrad, name)(X, np.float32(0.5)).numpy() == getattr(xgrad, name)(X, 0.5).numpy())
 
@@ -314,7 +314,7 @@ def test_a_parameter_without_a_gradient_is_a_number(name: str, value: Any) -> No
 @pytest.mark.parametrize("ids", [Z, X, IDS == 0], ids=["complex", "float", "bool"])
 def test_groups_are_numbered_by_integers(ids: np.ndarray) -> None:
     for f in (xgrad.segment_sum, xgrad.segment_max, xgrad.segment_min):
-        for number in (None, 4):  # a mask of four would select, and not number
+        for number in (None, 4):  # a boolean array would be a mask, not indices
             with pytest.raises(TypeError, match=f.__name__):
                 f(X, ids, number)
     with pytest.raises(TypeError, match="bincount: groups are numbered by integers"):
@@ -345,7 +345,7 @@ AXES = np.array([0.7j, -0.6j, 2.0j, 0.4 + 0j, -0.5 + 0j, -0.0 + 1.5j])
     "name", ["sigmoid", "silu", "expit", "tanh", "sinc", "exp", "sin", "cosh", "sqrt", "log", "expm1", "sign", "abs"]
 )
 def test_values_and_gradients_where_a_part_is_zero(name: str, library: str) -> None:
-    """A formula that takes one branch in the left half of the plane and one in the right must know of the axes too."""
+    """A formula with one branch in the left half plane and one in the right must be right on the axes too."""
     pytest.importorskip(library)
     numpys = {
         "sigmoid": lambda z: 1 / (1 + np.exp(-z)),

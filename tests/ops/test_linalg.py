@@ -1,4 +1,4 @@
-"""What is special about determinants, factorizations and norms: where the textbook's formula divides by zero."""
+"""Determinants, factorizations and norms where the textbook's formula divides by zero."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_pitfall_1_equal_candidates_share_the_gradient_of_a_norm(xp: Any) -> Non
     np.testing.assert_allclose(got, np.eye(2) / 2)
 
 
-@pytest.mark.filterwarnings("ignore:eigh. x has a repeated eigenvalue")  # see below: what cannot be right is finite
+@pytest.mark.filterwarnings("ignore:eigh. x has a repeated eigenvalue")  # derivatives that are not determined are finite
 @pytest.mark.parametrize("a", [np.eye(3), np.diag([2.0, 2.0, 5.0]), np.zeros((3, 3))], ids=["identity", "pair", "zero"])
 def test_pitfall_15_repeated_eigenvalues(xp: Any, a: np.ndarray) -> None:
     def power(x: Tensor, f: Any) -> Tensor:
@@ -211,7 +211,7 @@ def test_errors_say_what_happened(f: Any, message: str) -> None:
         f(xgrad.linalg, xgrad.ones((2, 3)))
 
 
-# The first is not exactly singular to every library's QR; the last is to all.
+# The first is not exactly singular for every library's QR; the last one is.
 SINGULAR_AND_NOT = [[[1.0, 2.0], [2.0, 4.0]], [[2.0, 1.0], [0.0, 3.0]], [[0.0, 0.0], [0.0, 0.0]]]
 
 
@@ -240,12 +240,12 @@ def test_eig_is_complex_with_vectors_of_length_one(xp: Any) -> None:
         with pytest.raises(NotImplementedError, match="eigvals: the library"):
             xp.linalg.eigvals(x)
         return
-    found = xp.linalg.eig(x)
-    assert found._fields == ("eigenvalues", "eigenvectors")
-    assert found.eigenvalues.dtype == found.eigenvectors.dtype == xp.linalg.eigvals(x).dtype == "complex64"
-    np.testing.assert_allclose(np.sort_complex(found.eigenvalues.numpy()), [-2j, 2j], atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(found.eigenvectors.numpy(), axis=0), 1, atol=1e-6)
-    assert xp.linalg.eig(xp.eye(2)).eigenvalues.dtype == "complex64"  # though they are real
+    result = xp.linalg.eig(x)
+    assert result._fields == ("eigenvalues", "eigenvectors")
+    assert result.eigenvalues.dtype == result.eigenvectors.dtype == xp.linalg.eigvals(x).dtype == "complex64"
+    np.testing.assert_allclose(np.sort_complex(result.eigenvalues.numpy()), [-2j, 2j], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(result.eigenvectors.numpy(), axis=0), 1, atol=1e-6)
+    assert xp.linalg.eig(xp.eye(2)).eigenvalues.dtype == "complex64"  # although they are real
     assert xp.linalg.eig(xp.zeros((2, 0, 0))).eigenvectors.shape == (2, 0, 0)
 
 
@@ -317,7 +317,7 @@ def test_what_repeated_values_do_tell_is_not_warned_of() -> None:
 @pytest.mark.parametrize("kind", ["real", "complex"])
 @pytest.mark.parametrize("values", [(2.0, 2.0, 2.0), (3.0, 1.0, 1.0), (2.0, 2.0 + 1e-9, 1.0)], ids=str)
 def test_the_polar_factor_is_right_at_repeated_singular_values(values: tuple[float, ...], kind: str) -> None:
-    """``u vh`` depends smoothly on a regular matrix: Newton's iteration for it, of inverses alone, has the same derivatives."""
+    """``u vh`` depends smoothly on a regular matrix: Newton's iteration for it, by inverses, has the same derivatives."""
     rng = np.random.default_rng(0)
     draw = lambda: rng.normal(size=(3, 3)) + (1j * rng.normal(size=(3, 3)) if kind == "complex" else 0)
     a = (np.linalg.qr(draw())[0] * np.asarray(values)) @ np.linalg.qr(draw())[0]
@@ -333,7 +333,7 @@ def test_the_polar_factor_is_right_at_repeated_singular_values(values: tuple[flo
         return u @ vh
 
     loss = lambda f: lambda x: xgrad.sum(xgrad.real(f(x) * c))
-    close = 1e-5 if 0 < values[1] - values[0] < 1e-8 else 1e-9  # rounding, over the difference
+    close = 1e-5 if 0 < values[1] - values[0] < 1e-8 else 1e-9  # rounding errors, divided by the difference
     np.testing.assert_allclose(xgrad.grad(loss(svd))(a), xgrad.grad(loss(newton))(a), atol=close)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # forward mode does not know that the values are not used
@@ -387,16 +387,16 @@ LSTSQ = {
     "values", [(3.0, 2.0, 0.5), (3.0, 3.0, 0.5), (3.0, 0.5, 0.5), (3.0, 2.0, 1e-3), (3.0, 3.0, 0.0)], ids=str
 )
 @pytest.mark.parametrize("shape", [(3, 3), (5, 3), (3, 4)], ids=str)
-@pytest.mark.parametrize("what", LSTSQ)
+@pytest.mark.parametrize("function", LSTSQ)
 def test_a_tolerance_that_drops_singular_values_has_the_derivatives_of_the_truncated_decomposition(
-    what: str, shape: tuple[int, int], values: tuple[float, ...], kind: str
+    function: str, shape: tuple[int, int], values: tuple[float, ...], kind: str
 ) -> None:
-    ours, numpy = LSTSQ[what]
+    ours, numpy = LSTSQ[function]
     a = with_values(*shape, values, kind)
     rng = np.random.default_rng(1)
     draw = lambda *n: rng.normal(size=n) + (1j * rng.normal(size=n) if kind == "complex" else 0)
     b, t, t2 = draw(shape[0]), draw(*shape), draw(*shape)
-    if values[2] == 0:  # there is a derivative along a change that leaves the rank as it is
+    if values[2] == 0:  # there is a derivative along a change that keeps the rank
         u, _, vh = np.linalg.svd(a)
         p, q = u[:, 2:] @ u[:, 2:].conj().T, vh[2:].conj().T @ vh[2:]
         t, t2 = (x - p @ x @ q for x in (t, t2))
@@ -481,11 +481,11 @@ def test_norms_and_ranks_of_matrices_without_elements(shape: tuple[int, ...]) ->
         assert x.grad is not None and x.grad.shape == shape
     np.testing.assert_array_equal(xgrad.linalg.matrix_rank(Tensor(np.zeros(shape))).numpy(), np.zeros(shape[:-2], int))
     if len(shape) == 2:
-        for found in (
+        for result in (
             np.linalg.lstsq(Tensor(np.zeros(shape)), np.zeros(shape[0])),
             xgrad.scipy.linalg.lstsq(np.zeros(shape), np.zeros(shape[0])),
         ):
-            assert found[0].shape == shape[1:]
+            assert result[0].shape == shape[1:]
     if shape[0] == 0 and len(shape) == 2:
         with pytest.raises(ValueError, match="an empty matrix has no smallest value"):
             xgrad.linalg.matrix_norm(Tensor(np.zeros((shape[0], 0))), ord=-1)
@@ -500,7 +500,7 @@ def test_the_condition_of_singular_matrices_is_numpys(p: Any) -> None:
     t = np.diag([1.0, -1.0])
     np.testing.assert_allclose(inner(got[0], t), slope(lambda a: np.linalg.cond(a, p), stack[0], t), rtol=1e-8)
     np.testing.assert_array_equal(got[1], np.zeros((2, 2)))
-    if p != -2:  # there is none at infinity, and NumPy warns of it
+    if p != -2:  # there is none at infinity, and NumPy warns
         with np.errstate(invalid="ignore"):
             assert not np.isfinite(gradient(lambda x: np.linalg.cond(x, p), Tensor(np.ones((2, 2)), requires_grad=True))).all()
 

@@ -1,4 +1,4 @@
-"""What is special about the products of matrices and vectors."""
+"""Shapes, dtypes and errors of products of matrices and vectors."""
 
 from __future__ import annotations
 

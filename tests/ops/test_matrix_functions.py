@@ -119,23 +119,23 @@ def test_the_derivative_at_the_identity_is_that_of_the_function(way: str, xp: An
     wanted = math.e * np.asarray([[[[1, 0], [0, 0]], [[0, 0.5], [0.5, 0]]], [[[0, 0.5], [0.5, 0]], [[0, 0], [0, 1]]]])
     host = lambda x: x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
     if way == "grad":
-        found = host(xgrad.grad(lambda x: f(x)[0, 1])(one))
+        actual = host(xgrad.grad(lambda x: f(x)[0, 1])(one))
         wanted = wanted[0, 1]
     elif one.backend == "dask":
         pytest.skip("vmap does not run on Dask")
     elif way == "vmap":
-        found = host(xgrad.vmap(xgrad.grad(lambda x: f(x)[0, 1]))(xp.stack([one, one])))
+        actual = host(xgrad.vmap(xgrad.grad(lambda x: f(x)[0, 1]))(xp.stack([one, one])))
         wanted = wanted[None, 0, 1].repeat(2, 0)
     else:
-        found = host(getattr(xgrad, way)(f)(one))
-    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+        actual = host(getattr(xgrad, way)(f)(one))
+    np.testing.assert_allclose(actual, wanted, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["sqrtm", "logm", "fractional_matrix_power"])
 @pytest.mark.parametrize("kind", ["real", "complex"])
 @pytest.mark.parametrize("values", ["distinct", "all equal", "a pair", "close"])
 def test_functions_of_scipy_at_repeated_eigenvalues(name: str, values: str, kind: str) -> None:
-    """By their inverses, of products alone: what a change of the result changes in the argument."""
+    """Derivatives by those of the inverse functions, which are products of matrices."""
     scipy = pytest.importorskip("scipy.linalg")
     p = 1 / 3
     call = functools.partial(getattr(xgrad.scipy.linalg, name), **({"t": p} if name == "fractional_matrix_power" else {}))

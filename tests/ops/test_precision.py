@@ -26,7 +26,7 @@ F = nn.functional
 
 
 def rounded(values: Any, dtype: str, backend: str) -> tuple[Tensor, Any]:
-    """A Tensor of a dtype, and the very numbers that it holds in float64; a skip where the backend has no such dtype."""
+    """A Tensor of a dtype, and its exact values in float64; skips if the backend has no such dtype."""
     b = find_backend(backend)
     try:
         native = b.native_dtype(dtype)
@@ -38,13 +38,13 @@ def rounded(values: Any, dtype: str, backend: str) -> tuple[Tensor, Any]:
 
 def host(x: Any) -> Any:
     x = getattr(x, "_data", x)
-    if isinstance(x, np.generic):  # which a Tensor takes for a Python number
+    if isinstance(x, np.generic):  # a Tensor treats it as a Python number
         return np.asarray(x, "float64")
     return find_backend(xgrad.Tensor(x).backend).to_numpy(x).astype("float64")
 
 
 def numbers(*shape: int, low: float = 0.5, high: float = 1.5) -> Any:
-    """Positive ones, whose sums lose addends if they lose any; the same in every run."""
+    """Positive numbers, the same in every run; an imprecise sum of them loses addends."""
     rng = np.random.default_rng(zlib.crc32(repr(shape).encode()))
     return rng.uniform(low, high, shape)
 
@@ -66,14 +66,14 @@ def check(function: Callable[[Tensor], Tensor], x: Tensor, exact: Any, dtype: st
     """Compare with float64: to some units in the last place of the largest number in the result."""
     y, g = gradient(function, x)
     wanted_y, wanted_g = gradient(function, Tensor(exact))
-    for name, found, wanted in (("value", y, wanted_y), ("gradient", g, wanted_g)):
-        assert found.shape == wanted.shape
+    for name, actual, wanted in (("value", y, wanted_y), ("gradient", g, wanted_g)):
+        assert actual.shape == wanted.shape
         wanted = np.where(np.abs(wanted) > LARGEST[dtype], np.copysign(math.inf, wanted), wanted)
         least = 2.0**-24 if dtype == "float16" else 0.0  # the smallest number that it has
         finite = np.isfinite(wanted)
-        np.testing.assert_array_equal(found[~finite], wanted[~finite], name)
+        np.testing.assert_array_equal(actual[~finite], wanted[~finite], name)
         size = np.max(np.abs(wanted[finite]), initial=0.0)
-        error = np.max(np.abs(found[finite] - wanted[finite]), initial=0.0)
+        error = np.max(np.abs(actual[finite] - wanted[finite]), initial=0.0)
         assert error <= digits * EPS[dtype] * size + least, f"{name}: off by {error / size:.1e} of the largest, {size:.3g}"
 
 
@@ -121,7 +121,7 @@ def test_reductions_along_every_axis(name: str, dtype: str, backend: str) -> Non
         digits = 128.0 if name in ("prod", "nanprod") else 16.0  # each of the factors is rounded
         for axis in (1, (0, 2)) if slow else axes_of(shape):
             if "std" in name and isinstance(axis, int) and shape[axis] < 4:
-                continue  # two numbers may be as good as equal, where the gradient turns round
+                continue  # two numbers may be nearly equal, where the gradient changes sign
             if name in REDUCTIONS:
                 check(lambda x, axis=axis: REDUCTIONS[name](x, axis=axis), x, exact, dtype, digits)
             elif isinstance(axis, int):
@@ -175,7 +175,7 @@ def test_gradients_that_are_sums_of_many(name: str, dtype: str, backend: str) ->
     check(SPREAD[name], x, exact, dtype, 16.0)
 
 
-# The cotangents of what is used many times over are one more sum that the engine makes. Each is computed from a number of ones.
+# The engine also sums the cotangents of an array that is used many times. Each is computed from a number of ones.
 USES: dict[str, Callable[[Tensor, int], Tensor]] = {
     "products": lambda x, n: sum((xgrad.astype(x * (1 / 64), xgrad.float32) for _ in range(n)), xgrad.zeros_like(x)),
     "elements": lambda x, n: xgrad.stack([x[i % 2] for i in range(2 * n)]) * (1 / 64),
@@ -268,7 +268,7 @@ def test_values_half_way_between_large_ones(backend: str) -> None:
     assert xgrad.mean(x).item() == 30000.0
     assert xgrad.std(x).item() == pytest.approx(51961.5, rel=1e-3)
     assert F.l1(x, x - x).item() == 60000.0
-    assert F.mse(x * 0.005, [0.0, 300.0, -300.0, 300.0]).item() == 22496.0  # which stands for 22500
+    assert F.mse(x * 0.005, [0.0, 300.0, -300.0, 300.0]).item() == 22496.0  # 22500, rounded to the dtype
 
 
 # ------------------------------------------------------------------------------------------------- near the ends of a dtype
@@ -291,7 +291,7 @@ NORMS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", NORMS)
 @pytest.mark.parametrize(("dtype", "unit"), ENDS)
 def test_norms_of_numbers_whose_squares_leave_the_dtype(name: str, dtype: str, unit: float, backend: str) -> None:
-    # A norm is homogeneous: that of what is `unit` times as large is as many times as large, and has the same gradient.
+    # A norm is homogeneous: the norm of `unit` times an array is `unit` times its norm, with the same gradient.
     b = find_backend(backend)
     if dtype not in b._native:
         pytest.skip(f"{backend} has no {dtype}")
@@ -311,8 +311,8 @@ def test_norms_of_zero_infinity_and_nan(ord: float, backend: str) -> None:
     for values in ([0.0, 0.0], [math.inf, 1.0], [1e30, math.inf], [-math.inf, 0.0], [math.nan, 1.0], [0.0, 1e-30], [0.0, 1e30]):
         with np.errstate(all="ignore"):
             wanted = np.linalg.norm(np.asarray(values), ord)
-        found = host(xgrad.linalg.vector_norm(Tensor(b.from_numpy(np.asarray(values, "float32"))), ord=ord))
-        np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=f"{values}")
+        actual = host(xgrad.linalg.vector_norm(Tensor(b.from_numpy(np.asarray(values, "float32"))), ord=ord))
+        np.testing.assert_allclose(actual, wanted, rtol=1e-6, err_msg=f"{values}")
 
 
 @pytest.mark.parametrize("ord", [2, 1, 3, 0.5, -1, math.inf, -math.inf, 0])
@@ -328,11 +328,11 @@ def test_norms_of_a_number_and_of_nothing(ord: float, backend: str) -> None:
         assert host(change) == pytest.approx(3 if ord else 0)
     with pytest.raises(ValueError, match="axis 1 does not name"):
         xgrad.linalg.vector_norm(Tensor(b.from_numpy(np.asarray(3.0))), axis=1, ord=ord)
-    if ord >= 0 and backend != "dask":  # dask has no maximum of nothing
+    if ord >= 0 and backend != "dask":  # Dask has no maximum of an empty array
         empty = Tensor(b.from_numpy(np.zeros((2, 0))), requires_grad=True)
         for axis in (None, 1):
             if ord == math.inf and backend not in ("numpy", "strict"):
-                continue  # others have no maximum of nothing
+                continue  # other orders have no maximum of an empty array
             y = xgrad.linalg.vector_norm(empty, axis=axis, ord=ord)
             np.testing.assert_array_equal(host(y.detach()), 0)
             xgrad.sum(y).backward()
@@ -345,8 +345,8 @@ def test_second_derivatives_of_norms_near_the_ends(unit: float, backend: str) ->
     b = find_backend(backend)
     x = np.asarray([3.0, -4.0, 12.0])
     exact = (np.eye(3) - np.outer(x, x) / 169) / 13
-    found = xgrad.hessian(lambda x: xgrad.linalg.vector_norm(x))(Tensor(b.from_numpy((x * unit).astype("float32"))))
-    np.testing.assert_allclose(host(found) * unit, exact, atol=1e-6)
+    actual = xgrad.hessian(lambda x: xgrad.linalg.vector_norm(x))(Tensor(b.from_numpy((x * unit).astype("float32"))))
+    np.testing.assert_allclose(host(actual) * unit, exact, atol=1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "unit"), [*ENDS, ("float16", 60000.0)])

@@ -1,4 +1,4 @@
-"""Awkward points of `xgrad.ops.searching`; the table checks the rest."""
+"""Edge cases of `xgrad.ops.searching`. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import xgrad
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")  # the square root of -1 is the caller's own
+@pytest.mark.filterwarnings("ignore:invalid value")  # the test takes the square root of -1 itself
 def test_pitfall_7_where_differentiates_the_branch_not_taken(xp):
     x = xp.asarray(np.asarray([-1.0, 4.0])).requires_grad_()
     xp.sum(xp.where(x > 0, xp.sqrt(x), 0.0)).backward()
@@ -40,9 +40,9 @@ def test_nonzero_of_0_d_raises(xp):
         xp.nonzero(xp.asarray(1.0))
 
 
-@pytest.mark.parametrize(("shape", "side", "told"), [((2, 2), "left", "one axis"), ((2,), "up", "side")])
-def test_searchsorted_says_what_is_wrong(shape, side, told):
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(("shape", "side", "message"), [((2, 2), "left", "one axis"), ((2,), "up", "side")])
+def test_searchsorted_says_what_is_wrong(shape, side, message):
+    with pytest.raises(ValueError, match=message):
         xgrad.searchsorted(xgrad.ones(shape), xgrad.ones(2), side=side)
 
 

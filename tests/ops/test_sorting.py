@@ -1,4 +1,4 @@
-"""Awkward points of `xgrad.ops.sorting`; the table checks the rest."""
+"""Edge cases of `xgrad.ops.sorting`. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_ties_to_second_order():
     x = xgrad.asarray([3.0, 1.0, 3.0]).requires_grad_()
     y = xgrad.sum(xgrad.sort(x) ** 2)  # sum(x**2), whatever the order
     (d,) = pullback([y], [xgrad.ones_like(y)], create_graph=True).values()
-    found = pullback([xgrad.sum(d * np.asarray([1, 2, 3], dtype=np.float32))], [np.ones((), np.float32)])
-    np.testing.assert_allclose(found[x._node], [4, 4, 4])  # 2 v, with 1 and 3 of the tied elements shared
+    gradients = pullback([xgrad.sum(d * np.asarray([1, 2, 3], dtype=np.float32))], [np.ones((), np.float32)])
+    np.testing.assert_allclose(gradients[x._node], [4, 4, 4])  # 2 v, with 1 and 3 of the tied elements shared
 
 
 def test_argsort_is_stable_in_both_directions(xp):

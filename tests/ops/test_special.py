@@ -1,4 +1,4 @@
-"""What is special about special functions: tails, removable singularities, derivatives by parameters; and SciPy's dispatch."""
+"""Special functions: tails, removable singularities, derivatives by parameters, and SciPy's dispatch."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def leaf(xp: Any, values: Any) -> Any:
 def slopes(xp: Any, f: Any, values: Any, order: int = 2) -> list[Any]:
     """Derivatives of an elementwise function of one array, of orders 1, 2, ..."""
     x = leaf(xp, values)
-    y, found = f(x), []
+    y, actual = f(x), []
     for _ in range(order):
         x.zero_grad()
         xp.sum(y).backward(create_graph=True)
         y = x.grad
-        found.append(y.detach().numpy())
-    return found
+        actual.append(y.detach().numpy())
+    return actual
 
 
 def gradients(xp: Any, f: Any, *values: Any) -> list[Any]:
@@ -103,8 +103,8 @@ def gradients(xp: Any, f: Any, *values: Any) -> list[Any]:
     return [x.grad.numpy() for x in leaves]
 
 
-def check(found: Any, wanted: Any, rtol: float = 1e-12, atol: float = 0.0) -> None:
-    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=atol)
+def check(actual: Any, wanted: Any, rtol: float = 1e-12, atol: float = 0.0) -> None:
+    np.testing.assert_allclose(actual, wanted, rtol=rtol, atol=atol)
 
 
 # ----------------------------------------------------------------------------------------------- derivatives by parameters
@@ -112,9 +112,9 @@ def check(found: Any, wanted: Any, rtol: float = 1e-12, atol: float = 0.0) -> No
 
 def test_gammainc_by_its_parameter(xp: Any) -> None:
     a, x, first, second = (np.asarray(column) for column in zip(*GAMMA))
-    found = [xp.special.gammainc_derivative(xp.asarray(a), xp.asarray(x), n).numpy() for n in (1, 2)]
-    check(found[0], first, 2e-10)
-    check(found[1], second, 1e-8, atol=1e-15)
+    actual = [xp.special.gammainc_derivative(xp.asarray(a), xp.asarray(x), n).numpy() for n in (1, 2)]
+    check(actual[0], first, 2e-10)
+    check(actual[1], second, 1e-8, atol=1e-15)
     check(gradients(xp, lambda a: xp.special.gammainc(a, xp.asarray(x)), a)[0], first, 2e-10)
     check(gradients(xp, lambda a: xp.special.gammaincc(a, xp.asarray(x)), a)[0], -first, 2e-10)
 
@@ -125,10 +125,10 @@ def test_betainc_by_its_parameters(xp: Any) -> None:
     check(xp.special.betainc_derivative(*arrays, 1, 0).numpy(), by_a, 2e-10)
     check(xp.special.betainc_derivative(*arrays, 0, 1).numpy(), by_b, 2e-10)
     check(xp.special.betainc_derivative(*arrays, 2, 0).numpy(), twice, 1e-8)
-    found = gradients(xp, lambda a, b: xp.special.betainc(a, b, xp.asarray(w / (1 + w))), a, b)
-    well = (w > 1e-3) & (w < 1e3)  # where x and 1 - x both tell what w is
-    check(found[0][well], by_a[well], 1e-8)
-    check(found[1][well], by_b[well], 1e-8)
+    actual = gradients(xp, lambda a, b: xp.special.betainc(a, b, xp.asarray(w / (1 + w))), a, b)
+    well = (w > 1e-3) & (w < 1e3)  # both x and 1 - x are precise there
+    check(actual[0][well], by_a[well], 1e-8)
+    check(actual[1][well], by_b[well], 1e-8)
 
 
 def test_betainc_at_its_ends(xp: Any) -> None:
@@ -217,13 +217,13 @@ def test_removable_singularities(xp: Any) -> None:
     cases.append((lambda l: sp.inv_boxcox(xp.asarray(1.0, dtype=l.dtype), l), 0.0, [-math.e / 2, 11 * math.e / 12]))
     cases.append((sp.rgamma, -2.0, [2.0, 4 * 0.5772156649015329 - 6]))
     for f, at, wanted in cases:
-        found = [float(d[0]) for d in slopes(xp, f, [at], len(wanted))]
-        check(found, wanted, 1e-6 if f is cases[5][0] else 1e-11, atol=1e-12)
+        actual = [float(d[0]) for d in slopes(xp, f, [at], len(wanted))]
+        check(actual, wanted, 1e-6 if f is cases[5][0] else 1e-11, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")  # some of these gradients are infinite, those of entr and rel_entr at 0
 def test_zeros_by_definition(xp: Any) -> None:
-    """At 0, 0 no derivative is NaN: docs/conventions.md."""
+    """No derivative is NaN where both arguments are 0; see docs/conventions.md."""
     sp, inf = xp.special, math.inf
     check(gradients(xp, sp.xlogy, [0.0, 0.0, 0.0], [0.0, -1.0, 2.0]), [[0, 0, math.log(2)], [0, 0, 0]])
     check(gradients(xp, sp.xlog1py, [0.0, 0.0], [-1.0, 2.0]), [[0, math.log(3)], [0, 0]])
@@ -270,7 +270,7 @@ def test_logsumexp_with_factors(xp: Any) -> None:
     check(g, 0)
 
 
-# Of the functions that take complex numbers: what they are in mpmath.
+# Functions that take complex numbers, and mpmath's functions.
 COMPLEX: dict[str, Callable[[Any], Any]] = {
     "digamma": lambda z: mpmath.digamma(z),
     "erf": lambda z: mpmath.erf(z),
@@ -293,7 +293,7 @@ COMPLEX: dict[str, Callable[[Any], Any]] = {
 PLANE = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j, -2.6 - 0.7j, 0.2 + 0.1j, -4.5 + 9j, 3.0 - 0.0j])
 
 
-REFUSED = {"log_expit", "erf"}  # which need not be, if they are right
+REFUSED = {"log_expit", "erf"}  # they need not refuse complex numbers if they are right
 
 
 @pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
@@ -347,7 +347,7 @@ def test_nothing_goes_from_a_device_to_the_host_and_back() -> None:
 
 
 def test_formulas_agree_with_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The formulas that stand in for functions that a library lacks, on NumPy, where it lacks none."""
+    """The formulas that replace functions that a library lacks, tested on NumPy, which has them all."""
     scipy, backend = pytest.importorskip("scipy.special"), find_backend("numpy")
     x, p = np.linspace(0.2, 30, 200), np.linspace(0.01, 0.99, 200)
     y, k = x[::-1].copy(), np.floor(np.linspace(0, 4, 200))
@@ -366,8 +366,8 @@ def test_formulas_agree_with_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, arguments in cases.items():
         wanted = getattr(scipy, name)(*arguments)
         monkeypatch.setattr(type(backend), "special", lambda self, asked, name=name: None if asked == name else own(asked))
-        found = getattr(xgrad.special, name)(*map(xgrad.Tensor, arguments)).numpy()
-        np.testing.assert_allclose(found, wanted, rtol=2e-12, atol=1e-13, err_msg=name)
+        actual = getattr(xgrad.special, name)(*map(xgrad.Tensor, arguments)).numpy()
+        np.testing.assert_allclose(actual, wanted, rtol=2e-12, atol=1e-13, err_msg=name)
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -391,11 +391,11 @@ for info in _special_funcs:
         assert hasattr(xgrad.special, name), name
         continue
     row = rows[name]
-    given = row.draw()
-    tensors = [xgrad.Tensor(x, requires_grad=arg.tracked) for x, arg in zip(given, row.args)]
+    arrays = row.draw()
+    tensors = [xgrad.Tensor(x, requires_grad=arg.tracked) for x, arg in zip(arrays, row.args)]
     y = getattr(scipy.special, name)(*tensors)
     assert isinstance(y, xgrad.Tensor), name
-    np.testing.assert_allclose(y.detach().numpy(), info.func(*given), rtol=1e-11, err_msg=name)
+    np.testing.assert_allclose(y.detach().numpy(), info.func(*arrays), rtol=1e-11, err_msg=name)
     y.sum().backward()
     assert all(np.isfinite(t.grad.numpy()).all() for t in tensors if t.requires_grad), name
 print(len(_special_funcs), "functions")

@@ -1,7 +1,7 @@
 """Every special function and its derivatives against mpmath, at extremes and in between, in float64 and float32.
 
-The right values are in `tests/data/special_references.json`; `tests/harness/special_references.py` says how they were found.
-``python -m tests.ops.test_special_accuracy [name ...]`` prints the worst of what there is.
+The right values are in `tests/data/special_references.json`; `tests/harness/special_references.py` computes them.
+``python -m tests.ops.test_special_accuracy [name ...]`` prints the largest errors.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ import xgrad
 DATA = Path(__file__).parents[1] / "data" / "special_references.json"
 TABLE: dict[str, dict[str, list[float | None]]] = json.loads(DATA.read_text())
 TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
-OTHERWISE = {  # what docs/special.md lists as outside of that
-    **{(name, what): 1e-5 for name in ("beta_density", "betainc", "betaincc") for what in ("by 0, 0", "by 1, 1")},
+OTHERWISE = {  # the exceptions that docs/special.md lists
+    **{(name, label): 1e-5 for name in ("beta_density", "betainc", "betaincc") for label in ("by 0, 0", "by 1, 1")},
 }
 INDEFINITE = ("binom", "inv_boxcox", "inv_boxcox1p", "poch")  # second derivatives are NaN where the value overflows
 ELSEWHERE: tuple[str, ...] = ()
 
 
 class Miss(NamedTuple):
-    """How far off a value is, relatively, and where."""
+    """The relative error of a value, and the point."""
 
     error: float
     case: str
-    what: str
+    label: str
     at: tuple[float, ...]
-    found: float
+    actual: float
     wanted: float
 
 
 def split(case: str) -> tuple[str, list[Any]]:
-    """The name of the function, and its arguments that are no arrays."""
+    """The name of the function, and its arguments that are not arrays."""
     name, *of = case.partition(" (")[0].split("-")
     return name, [int(v) if v.isdigit() else v for v in of]
 
@@ -52,31 +52,31 @@ def fits(at: tuple[float, ...], dtype: str) -> bool:
 
 
 def computed(case: str, points: list[tuple[float, ...]], dtype: str, xp: Any = xgrad) -> dict[str, np.ndarray]:
-    """The values at the points, and the first and second derivatives by each argument that there is one by."""
+    """The values at the points, and the first and second derivatives by each differentiable argument."""
     name, of = split(case)
     f = getattr(xp.special, name)
     columns = [np.asarray(column, dtype=dtype) for column in zip(*points)]
     by = differentiable(case)
     y = f(*map(xp.asarray, columns), *of)
     assert str(y.dtype) == f"xgrad.{dtype}" or y.dtype == dtype
-    found = {"value": y.numpy()}
+    actual = {"value": y.numpy()}
     for i in by:
         arrays = [xp.asarray(column) for column in columns]
         x = arrays[i] = arrays[i].requires_grad_()
         xp.sum(f(*arrays, *of)).backward(create_graph=True)
         first = x.grad
-        found[f"by {i}"] = first.detach().numpy()
+        actual[f"by {i}"] = first.detach().numpy()
         if first.requires_grad:
             x.zero_grad()
             xp.sum(first).backward()
-            found[f"by {i}, {i}"] = x.grad.numpy()
+            actual[f"by {i}, {i}"] = x.grad.numpy()
         else:
-            found[f"by {i}, {i}"] = np.zeros(len(points))
-    return found
+            actual[f"by {i}, {i}"] = np.zeros(len(points))
+    return actual
 
 
 def differentiable(case: str) -> list[int]:
-    """The places of the arguments that a function is differentiated by."""
+    """The positions of the arguments that a function is differentiated by."""
     name = split(case)[0]
     arrays = len(next(iter(TABLE[case])).split())
     made = getattr(getattr(xgrad.special, name), "op", None)
@@ -92,7 +92,7 @@ def overflows(case: str, at: tuple[float, ...]) -> bool:
 
 
 def labels(case: str) -> list[str]:
-    """What the numbers of a point are."""
+    """The labels of the numbers of a point."""
     return ["value", *(f"by {i}{end}" for i in differentiable(case) for end in ("", f", {i}"))]
 
 
@@ -101,37 +101,37 @@ def measure(case: str, dtype: str, xp: Any = xgrad) -> list[Miss]:
     points = {tuple(map(float, key.split())): values for key, values in TABLE[case].items()}
     points = {at: values for at, values in points.items() if fits(at, dtype)}
     with np.errstate(all="ignore"):  # some of the right values are infinite
-        found = computed(case, list(points), dtype, xp)
+        actual = computed(case, list(points), dtype, xp)
     return [
-        Miss(error(float(found[what][k]), wanted, values, dtype), case, what, at, float(found[what][k]), wanted)
+        Miss(error(float(actual[label][k]), wanted, values, dtype), case, label, at, float(actual[label][k]), wanted)
         for k, (at, values) in enumerate(points.items())
-        for what, wanted in zip(labels(case), values, strict=True)
+        for label, wanted in zip(labels(case), values, strict=True)
         if wanted is not None
     ]
 
 
-def error(found: float, wanted: float, row: list[float | None], dtype: str) -> float:
-    """The relative error; of a value too large for the dtype 0 or infinite, and the same of one that is too small.
+def error(actual: float, wanted: float, row: list[float | None], dtype: str) -> float:
+    """The relative error; for a right value that is too large or too small for the dtype, 0 or infinite.
 
-    Of an exact 0 it is relative to the largest number of the point.
+    For an exact 0 it is relative to the largest number of the point.
     """
     info = np.finfo(dtype)
     if abs(wanted) > float(info.max) * (1 - 1e-5):
-        return 0.0 if found * math.copysign(1, wanted) > float(info.max) * (1 - 1e-4) else math.inf
+        return 0.0 if actual * math.copysign(1, wanted) > float(info.max) * (1 - 1e-4) else math.inf
     if wanted == 0:
-        return abs(found) / max(min(abs(v), float(info.max)) for v in row if v is not None) if found else 0.0
+        return abs(actual) / max(min(abs(v), float(info.max)) for v in row if v is not None) if actual else 0.0
     if abs(wanted) < float(info.tiny):
-        return 0.0 if abs(found) <= 1.01 * float(info.tiny) else math.inf
-    return abs(found - wanted) / abs(wanted) if math.isfinite(found) else math.inf
+        return 0.0 if abs(actual) <= 1.01 * float(info.tiny) else math.inf
+    return abs(actual - wanted) / abs(wanted) if math.isfinite(actual) else math.inf
 
 
 @pytest.mark.parametrize("case", [case for case in TABLE if case not in ELSEWHERE])
 def test_against_mpmath(case: str) -> None:
     pytest.importorskip("scipy")
     for dtype, tolerance in TOLERANCE.items():
-        wrong = [miss for miss in measure(case, dtype) if not miss.error <= OTHERWISE.get((case, miss.what), tolerance)]
+        wrong = [miss for miss in measure(case, dtype) if not miss.error <= OTHERWISE.get((case, miss.label), tolerance)]
         if case in INDEFINITE:
-            wrong = [miss for miss in wrong if not ("," in miss.what and overflows(case, miss.at))]
+            wrong = [miss for miss in wrong if not ("," in miss.label and overflows(case, miss.at))]
         assert not wrong, "\n".join(f"{dtype}: {miss}" for miss in sorted(wrong, reverse=True)[:10])
 
 
@@ -144,7 +144,7 @@ def calm(case: str, dtype: str) -> list[tuple[float, ...]]:
 
 @pytest.mark.parametrize("case", [case for case in TABLE if case not in ELSEWHERE])
 def test_no_warnings_from_discarded_values(case: str) -> None:
-    """Where values and derivatives are finite, nothing overflows, is divided by zero or invalid on the way to them."""
+    """Where values and derivatives are finite, no inner value overflows, is divided by zero or invalid."""
     pytest.importorskip("scipy")
     for dtype in TOLERANCE:
         if points := calm(case, dtype):
@@ -161,9 +161,9 @@ def test_the_values_are_those_of_mpmath() -> None:
     for case in CASES:
         point = case.points[len(case.points) // 2]
         stored = TABLE[case.id][" ".join(map(repr, point))]
-        found = wanted(replace(case, by=()), point)
+        actual = wanted(replace(case, by=()), point)
         if stored[0] is not None:
-            np.testing.assert_allclose(found[0], stored[0], rtol=1e-14, err_msg=f"{case.id} at {point}")
+            np.testing.assert_allclose(actual[0], stored[0], rtol=1e-14, err_msg=f"{case.id} at {point}")
 
 
 def main(names: list[str]) -> None:
@@ -178,16 +178,16 @@ def main(names: list[str]) -> None:
                 print(f"{case} {dtype}: {type(problem).__name__}: {problem}")
                 continue
             wrong = [m for m in misses if not m.error <= tolerance]
-            for what in labels(case):
-                all_ = [m for m in misses if m.what == what]
-                bad = sorted((m for m in wrong if m.what == what), key=lambda m: -m.error)
+            for label in labels(case):
+                all_ = [m for m in misses if m.label == label]
+                bad = sorted((m for m in wrong if m.label == label), key=lambda m: -m.error)
                 worst = max(all_, key=lambda m: m.error)
                 if bad or "-v" in sys.argv:
-                    print(f"{case:24} {dtype} {what:8} {len(bad):3}/{len(all_)} ", end="")
+                    print(f"{case:24} {dtype} {label:8} {len(bad):3}/{len(all_)} ", end="")
                     shown = (bad or [worst])[: 12 if names else 3]
                     print(
                         "; ".join(
-                            f"{m.error:.1e} at {m.at if len(m.at) > 1 else m.at[0]}: {m.found:.6g} for {m.wanted:.6g}"
+                            f"{m.error:.1e} at {m.at if len(m.at) > 1 else m.at[0]}: {m.actual:.6g} for {m.wanted:.6g}"
                             for m in shown
                         )
                     )

@@ -1,4 +1,4 @@
-"""Awkward points of `xgrad.ops.statistical`; the table checks the rest."""
+"""Edge cases of `xgrad.ops.statistical`. The table checks ordinary points."""
 
 from __future__ import annotations
 

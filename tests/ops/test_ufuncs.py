@@ -1,4 +1,4 @@
-"""Zeros, kinks and NaN of the elementwise functions beyond the standard. Ordinary points are in the table."""
+"""Zeros, kinks and NaN of elementwise functions beyond the standard. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_heaviside_has_a_gradient_for_the_value_at_zero_alone(xp: Any, device: A
     assert x.grad.tolist() == [0.0] * 4 and h.grad.tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
-@pytest.mark.filterwarnings("ignore:overflow")  # the square of the largest number, and twice that number, are the test's own
+@pytest.mark.filterwarnings("ignore:overflow")  # the test computes the square and the double of the largest number
 def test_nan_leaves_no_trace_in_gradients(xp: Any, device: Any) -> None:
     x = xp.asarray(np.array([1.0, math.nan, math.inf, -math.inf]), device=device).requires_grad_()
     y = xp.nan_to_num(x)
@@ -118,7 +118,7 @@ def test_angle_of_real_numbers_and_at_zero(xp: Any, device: Any) -> None:
 @pytest.mark.parametrize("period", [2 * math.pi, 3.0, 360.0])
 def test_unwrap_jumps_as_numpy_does(period: float) -> None:
     rng = np.random.default_rng(0)
-    p = np.round(rng.uniform(-3 * period, 3 * period, (3, 40)) / period * 4) * period / 4  # jumps of just half a period too
+    p = np.round(rng.uniform(-3 * period, 3 * period, (3, 40)) / period * 4) * period / 4  # also jumps of exactly half a period
     np.testing.assert_allclose(xgrad.unwrap(Tensor(p), period=period).numpy(), np.unwrap(p, period=period), atol=1e-9)
     np.testing.assert_allclose(
         xgrad.unwrap(Tensor(p), period * 0.8, 0, period=period).numpy(), np.unwrap(p, period * 0.8, 0, period=period), atol=1e-9

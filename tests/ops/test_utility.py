@@ -1,4 +1,4 @@
-"""Awkward points of `xgrad.ops.utility`; the table checks the rest."""
+"""Edge cases of `xgrad.ops.utility`. The table checks ordinary points."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def test_diff_keeps_the_dtype_and_can_run_out_of_elements(xp):
     assert xp.diff(x, n=4).shape == (0,)
 
 
-@pytest.mark.parametrize(("options", "told"), [({"n": -1}, "n is -1"), ({"axis": 2}, "axis is 2")])
-def test_diff_says_what_is_wrong(options, told):
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(("options", "message"), [({"n": -1}, "n is -1"), ({"axis": 2}, "axis is 2")])
+def test_diff_says_what_is_wrong(options, message):
+    with pytest.raises(ValueError, match=message):
         xgrad.diff(xgrad.ones(3), **options)
 
 

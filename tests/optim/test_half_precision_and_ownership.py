@@ -1,4 +1,4 @@
-"""Steps of parameters of half precision, and whose memory they are written to."""
+"""Steps of parameters of half precision, and which memory a step writes into."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_steps_are_those_of_float64(rule: str, dtype: str, size: float, backend:
         before = host(p)
         p.grad, exact.grad = g, exact_g
         optimizer.step()
-        exact.data[:] = before  # so that the rounding of one step is not that of the next
+        exact.data[:] = before  # so that rounding errors do not add up
         reference.step()
         np.testing.assert_allclose(host(p), exact.data, rtol={"bfloat16": 2.0**-8, "float16": 2.0**-11}.get(dtype, 1e-5))
         assert p.dtype.name == dtype
@@ -76,7 +76,7 @@ def test_the_state_is_saved_and_goes_on_in_float32(dtype: str, backend: str) -> 
         np.testing.assert_array_equal(value.numpy(), saved["state"][name].numpy())
     one.step(), other.step()
     np.testing.assert_array_equal(host(p), host(q))
-    # What an earlier version saved is of the dtype of the parameter.
+    # An earlier version saved the state in the dtype of the parameter.
     saved["state"] = {name: xgrad.astype(value, dtype) for name, value in saved["state"].items()}
     other.load_state_dict(saved)
     other.step()
@@ -112,7 +112,7 @@ def test_the_norm_of_gradients_is_that_of_the_widest_dtype() -> None:
     np.testing.assert_allclose(q.grad.data, [0.6, 0.8])
 
 
-# ---------------------------------------------------------------------------------------------------------- whose memory
+# --------------------------------------------------------------------------------------------------------- which memory
 
 MAKERS: dict[str, Any] = {
     "Tensor(array)": lambda a: Tensor(a, requires_grad=True),
@@ -130,10 +130,10 @@ MAKERS: dict[str, Any] = {
 
 
 def module(**tensors: Any) -> Any:
-    made = xgrad.nn.Module()
+    result = xgrad.nn.Module()
     for name, x in tensors.items():
-        setattr(made, name, x)
-    return made
+        setattr(result, name, x)
+    return result
 
 
 def assigned(a: Any) -> Tensor:
@@ -143,18 +143,18 @@ def assigned(a: Any) -> Tensor:
 
 
 def loaded(a: Any) -> Any:
-    made = module(weight=Tensor(np.ones_like(a), requires_grad=True))
-    made.load_state_dict({"weight": a})
-    return made.weight
+    result = module(weight=Tensor(np.ones_like(a), requires_grad=True))
+    result.load_state_dict({"weight": a})
+    return result.weight
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("maker", MAKERS)
 def test_an_optimizer_writes_into_no_array_of_the_user(maker: str, rule: str) -> None:
-    given = np.asarray([1.0, -2.0])
+    array = np.asarray([1.0, -2.0])
     runs = []
     for _ in range(2):
-        p = MAKERS[maker](given)
+        p = MAKERS[maker](array)
         optimizer = RULES[rule]([p])
         for _ in range(3):
             optimizer.zero_grad()
@@ -164,8 +164,8 @@ def test_an_optimizer_writes_into_no_array_of_the_user(maker: str, rule: str) ->
             optimizer.step()
             np.testing.assert_array_equal(gradient, kept)
         runs.append(p.data.copy())
-        np.testing.assert_array_equal(given, [1.0, -2.0])
-    assert not np.array_equal(runs[0], np.broadcast_to(given, runs[0].shape))
+        np.testing.assert_array_equal(array, [1.0, -2.0])
+    assert not np.array_equal(runs[0], np.broadcast_to(array, runs[0].shape))
     np.testing.assert_array_equal(*runs)
 
 
@@ -173,18 +173,18 @@ def test_an_array_assigned_between_steps_stays_as_it_was(backend: str) -> None:
     b = find_backend(backend)
     p = Tensor(b.from_numpy(np.asarray([1.0, 2.0])), requires_grad=True)
     optimizer = optim.SGD([p], lr=0.5)
-    given = b.from_numpy(np.asarray([5.0, 6.0]))
+    array = b.from_numpy(np.asarray([5.0, 6.0]))
     for _ in range(2):
-        p.data = given
+        p.data = array
         p.grad = xgrad.ones_like(p.detach())
         optimizer.step()
-        np.testing.assert_array_equal(b.to_numpy(given), [5.0, 6.0])
+        np.testing.assert_array_equal(b.to_numpy(array), [5.0, 6.0])
         np.testing.assert_array_equal(host(p), [4.5, 5.5])
 
 
 def test_two_parameters_made_of_one_array_move_by_themselves() -> None:
-    given = np.asarray([1.0, 2.0])
-    p, q = Tensor(given, requires_grad=True), Tensor(given, requires_grad=True)
+    array = np.asarray([1.0, 2.0])
+    p, q = Tensor(array, requires_grad=True), Tensor(array, requires_grad=True)
     optimizer = optim.SGD([p, q], lr=1.0)
     p.grad, q.grad = Tensor(np.asarray([1.0, 1.0])), Tensor(np.asarray([0.5, 0.0]))
     optimizer.step()
@@ -193,13 +193,13 @@ def test_two_parameters_made_of_one_array_move_by_themselves() -> None:
 
 
 def test_a_tensor_shares_its_array_until_an_optimizer_takes_it() -> None:
-    given = np.asarray([1.0, 2.0])
-    p = Tensor(given, requires_grad=True)
-    assert p.data is given
+    array = np.asarray([1.0, 2.0])
+    p = Tensor(array, requires_grad=True)
+    assert p.data is array
     optimizer = optim.SGD([p], lr=1.0)
     mine = p.data
-    assert mine is not given
-    for _ in range(3):  # and from then on it is written in place
+    assert mine is not array
+    for _ in range(3):  # from now on it is written in place
         p.grad = Tensor(np.ones(2))
         optimizer.step()
         assert p.data is mine
@@ -218,17 +218,17 @@ def test_a_graph_recorded_before_an_optimizer_took_the_parameter_keeps_its_value
     np.testing.assert_array_equal(p.data, [-1.0, -2.0])
 
 
-def test_states_are_handed_in_and_out_as_copies() -> None:
+def test_states_are_loaded_and_saved_as_copies() -> None:
     p = Tensor(np.asarray([1.0, 2.0]), requires_grad=True)
     optimizer = optim.SGD([p], lr=1.0, momentum=0.5)
     p.grad = Tensor(np.ones(2))
     optimizer.step()
-    given = {"groups": [{}], "steps": {"0": 1}, "state": {"0.momentum": np.asarray([1.0, 1.0])}}
-    optimizer.load_state_dict(given)
-    taken = optimizer.state_dict()
+    loaded_state = {"groups": [{}], "steps": {"0": 1}, "state": {"0.momentum": np.asarray([1.0, 1.0])}}
+    optimizer.load_state_dict(loaded_state)
+    saved_state = optimizer.state_dict()
     optimizer.step()
-    np.testing.assert_array_equal(given["state"]["0.momentum"], [1.0, 1.0])
-    np.testing.assert_array_equal(taken["state"]["0.momentum"].data, [1.0, 1.0])
+    np.testing.assert_array_equal(loaded_state["state"]["0.momentum"], [1.0, 1.0])
+    np.testing.assert_array_equal(saved_state["state"]["0.momentum"].data, [1.0, 1.0])
 
 
 def test_nan_and_infinite_gradients_of_half_precision_stay_so(backend: str) -> None:

@@ -1,4 +1,4 @@
-"""Each optimizer against PyTorch's, step by step; in place and not; saved and continued."""
+"""Each optimizer against PyTorch, step by step, in place and not, saved and continued."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def saved(make=optim.Adam, values=([1.0, 2.0], [3.0]), **options):
 
 
 def altered(**changes):
-    """What makes other states of Adam's by replacing entries of its parts."""
+    """A saved state of Adam with some entries of its parts replaced."""
     state = saved()
     for name, part in changes.items():
         state[name] = {**state[name], **part} if isinstance(part, dict) else part
@@ -195,7 +195,7 @@ def in_adam():
     return optim.Adam([parameter([1.0, 2.0]), parameter([3.0])])
 
 
-MISFITS = {  # a state, the optimizer that it does not fit, and what is said
+MISFITS = {  # a state, an optimizer that it does not fit, and the error
     "Adam's in SGD": (saved, lambda p: optim.SGD(p, momentum=0.9), "of the rule adam, but the optimizer follows sgd"),
     "SGD's in Adam": (lambda: saved(optim.SGD, momentum=0.9), optim.Adam, "of the rule sgd, but the optimizer follows adam"),
     "Adam's in AdamW": (saved, optim.AdamW, "of the rule adam, but the optimizer follows adamw"),
@@ -233,8 +233,8 @@ MISFITS = {  # a state, the optimizer that it does not fit, and what is said
     "less than no step": (lambda: altered(steps={"0": -1}), optim.Adam, "parameter 0 has made -1 steps"),
     "an option out of range": (lambda: altered(groups=[{"lr": -1.0}]), optim.Adam, "an option of the state is out of range"),
     "an option that nobody knows": (lambda: altered(groups=[{"rho": 1.0}]), optim.Adam, r"options of the state \(rho\)"),
-    "groups of another kind": (lambda: altered(groups=[1]), optim.Adam, "groups are a list of dicts"),
-    "steps of another kind": (lambda: altered(steps=[1]), optim.Adam, "groups are a list of dicts"),
+    "groups of another type": (lambda: altered(groups=[1]), optim.Adam, "groups are a list of dicts"),
+    "steps of another type": (lambda: altered(steps=[1]), optim.Adam, "groups are a list of dicts"),
     "parts missing": (lambda: {"state": {}}, optim.Adam, "no state of an optimizer"),
     "no state": (list, optim.Adam, "no state of an optimizer"),
 }

@@ -1,4 +1,4 @@
-"""Learning rates that change, and gradients that are clipped, against PyTorch."""
+"""Schedules of learning rates, and clipping of gradients, against PyTorch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ torch = pytest.importorskip("torch")
 
 
 def rates(scheduler: Any, steps: int) -> list[float]:
-    """What a scheduler of PyTorch sets, of an optimizer whose learning rate is 0.1."""
+    """The learning rates that a scheduler of PyTorch sets, starting from 0.1."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    made, found = scheduler(optimizer), []
+    schedule, result = scheduler(optimizer), []
     for _ in range(steps):
-        found.append(optimizer.param_groups[0]["lr"])
+        result.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        made.step()
-    return found
+        schedule.step()
+    return result
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_warmup_rises_to_the_rate_and_joins_the_decay() -> None:
         (lambda: clip_grad_value([], float("nan")), "must be positive"),
     ],
 )
-def test_what_bad_input_gets(make: Any, message: str) -> None:
+def test_bad_arguments(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
 

@@ -1,4 +1,4 @@
-"""The table that drives the suite: one row per op. `tests/test_table.py` says what is checked of each.
+"""The table of test cases: at least one row per op. `tests/test_table.py` checks each row.
 
 Each chapter of `xgrad.ops` has a module here with ``ROWS: list[Row]``. To test a new op, add a row.
 """

@@ -1,4 +1,4 @@
-"""Rows for `xgrad.ops.calculus`."""
+"""Rows for `xgrad.ops.beyond.calculus`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ X = Arg((2, 3))
 
 
 def other(xp, x):
-    """A device that `x` is not on."""
+    """A device other than that of `x`."""
     return next(device for device in xp.__array_namespace_info__().devices() if device != x.device)
 
 

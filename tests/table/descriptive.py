@@ -1,4 +1,4 @@
-"""Rows for `xgrad.ops.descriptive`."""
+"""Rows for `xgrad.ops.beyond.descriptive`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METHODS = (
 
 
 def simple(name: str, label: str, arg: Arg = CUBE, torch: Callable[..., Any] | None = None, **options: Any) -> Row:
-    """A function that is called like NumPy's."""
+    """A row for a function that is called like NumPy's."""
     theirs = {("ddof" if k == "correction" else k): v for k, v in options.items()}
     return Row(
         name, lambda xp, x: getattr(xp, name)(x, **options), (arg,), torch=torch,

@@ -1,4 +1,4 @@
-"""Rows for `xgrad.ops.extra`."""
+"""Rows for `xgrad.ops.neural`, `einsum`, `pad`, `scatter_add` and `new_zeros`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows for `xgrad.ops.grouping`."""
+"""Rows for `xgrad.ops.beyond.grouping`."""
 
 from __future__ import annotations
 

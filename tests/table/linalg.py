@@ -1,6 +1,6 @@
 """Rows for `xgrad.ops.linalg`.
 
-Where factors are determined only up to a sign or phase, a row is about what is not: absolute values, projections.
+Where factors are determined only up to a sign or phase, rows compare absolute values or projections.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _eigh(xp: Any, a: Any) -> Any:
     return w, xp.abs(v) ** 2, (v * xp.sin(w)[..., None, :]) @ _h(xp, v)
 
 
-def _eig(xp: Any, a: Any) -> Any:  # nothing that depends on the order or on phases
+def _eig(xp: Any, a: Any) -> Any:  # independent of the order and of phases
     w, v = xp.linalg.eig(a)
     power = (v * xp.sin(w)[..., None, :]) @ xp.linalg.inv(v)
     return xp.sum(w * w * w, axis=-1), xp.sum(xp.abs(v) ** 2 * xp.imag(w * w)[..., None, :] + xp.abs(v) ** 3, axis=-1), power
@@ -113,7 +113,7 @@ def _with_values(m: int, n: int, values: tuple[float, ...], kind: str = "float",
     return Arg((m, n), kind=kind, values=tuple(map(tuple, ((x + x.conj().T) / 2 if hermitian else x).tolist())))
 
 
-# Kept by a tolerance of 0.3 are two values, and those dropped are not zero. Equal ones are checked in tests/ops/test_linalg.py:
+# A tolerance of 0.3 keeps two values and drops others that are not zero. Equal values are checked in tests/ops/test_linalg.py:
 # PyTorch's derivatives are wrong there.
 _TRUNCATED = {
     "square": (_with_values(3, 3, (3.0, 2.0, 0.5)),),

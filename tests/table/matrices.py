@@ -1,4 +1,4 @@
-"""Rows for `xgrad.ops.matrices`."""
+"""Rows for `xgrad.ops.beyond.matrices`."""
 
 from __future__ import annotations
 

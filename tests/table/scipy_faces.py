@@ -11,7 +11,7 @@ from . import Arg, Row
 
 
 def _row(path: str, *args: Arg, label: str = "", name: str = "scipy", call: Any = None, **more: Any) -> Row:
-    """A row about ``xgrad.scipy.<path>``; `call` says how to call it or SciPy's function, by default with the arrays alone."""
+    """A row for ``xgrad.scipy.<path>``; `call` calls it or SciPy's function, by default with only the arrays."""
     module, _, function = path.partition(".")
     call = call or (lambda f, *x: f(*x))
 

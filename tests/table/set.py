@@ -11,7 +11,7 @@ FEW = Arg((2, 3), values=((2.0, 1.0, 2.0), (3.0, 2.0, 1.0)))
 
 
 def distinct(name: str, arg: Arg, label: str, k: int | None = None) -> Row:
-    """Of a tuple, its k-th part; of that only the values carry a gradient."""
+    """A row for the k-th part of the resulting tuple; only the values are differentiable."""
     def f(xp: Any, x: Any) -> Any:
         found = getattr(xp, name)(x)
         return found if k is None else found[k]

@@ -19,7 +19,7 @@ FEW, MANY = _arg(0, 4, kind="int"), _arg(4, 9, kind="int")
 
 
 def _row(name: str, *args: Arg, torch: Any = None, of: tuple[Any, ...] = (), **more: Any) -> Row:
-    """A row about ``xp.special.name``; `of` are more arguments, that are no arrays."""
+    """A row for ``xp.special.name``; `of` are further arguments that are not arrays."""
 
     def scipy(np: Any, *x: Any) -> Any:
         import scipy.special
@@ -43,7 +43,7 @@ MINUTES_ON_DASK = {
     "chdtrc", "chdtri", "ellipkm1_derivative", "fdtr", "fdtrc", "fdtri", "gammainc_derivative", "gammaincc", "gammainccinv",
     "gammaincinv", "gdtr", "gdtrc", "inv_boxcox1p", "poch", "stdtr", "stdtrit", "zeta", "zetac",
 }  # fmt: skip
-OWN = ("_derivative", "_density", "_ratio", "_quotient", "_scaled", "_difference")  # what SciPy does not have
+OWN = ("_derivative", "_density", "_ratio", "_quotient", "_scaled", "_difference")  # functions that SciPy does not have
 
 
 def _boxcox(t: Any, log: Any, lmbda: Any) -> Any:

@@ -110,7 +110,9 @@ def _pulled(node: Node, g: Any, within: Collection[Node] | None, linked: bool) -
     for parent, rule in item_rules(op, node.parents, xp, g, saved) if op.sequence else zip(node.parents, op.rules):
         if parent is not None and (within is None or parent in within):
             d = (rule if op.is_own else watched(op.name, rule))(xp, g, saved)
-            yield parent, fit(xp, d if conj is None else conj(d), parent)
+            d = d if conj is None else conj(d)
+            fits = d._data.shape == parent.shape and d._data.dtype == parent.dtype
+            yield parent, d if fits else fit(xp, d, parent)
 
 
 def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collection[Node] | None, free: bool) -> dict[Node, Any]:

@@ -144,7 +144,7 @@ def _filled(xp: Any, node: Node, changes: dict[Node, Any], one: Any) -> list[Any
 
 def _fit(xp: Any, d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """`d` with the dtype and shape of the output whose change it is."""
-    d = cast(xp, d, dtype)
+    d = d if d.dtype == dtype else cast(xp, d, dtype)
     return d if d.shape == shape else xp.broadcast_to(d, shape)
 
 

@@ -39,7 +39,9 @@ def kind_of(xp: Any, dtype: Any) -> str:
 
 def is_complex(xp: Any, x: Any) -> bool:
     """Whether `x`, an array or a Python scalar, is complex."""
-    return kind_of(xp, getattr(x, "dtype", x.__class__)) == "complex floating"
+    dtype, known = getattr(x, "dtype", x.__class__), _kinds.get(xp)
+    kind = None if known is None else known.get(dtype)  # looked up here, since a call takes longer
+    return (kind_of(xp, dtype) if kind is None else kind) == "complex floating"
 
 
 @overload

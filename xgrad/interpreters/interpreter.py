@@ -2,7 +2,7 @@
 
 To the engine an interpreter's arrays are raw arrays of a backend of their own, whose `level` is the interpreter's place in the
 stack. In a call with arrays of several levels, those of lower levels are lifted to the highest one, and the op runs there. The
-members of `Backend` that the engine uses for this are `level`, `cls`, `graph_inside`, `lift`, `run` and `detach`.
+members of `Backend` for this are `level`, `cls`, `graph_inside`, `lift`, `lower`, `run` and `detach`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor, wrap
 from .operators import with_operators
 
-__all__ = ["Interpreter", "LiftedBackend", "base_of", "lifted"]
+__all__ = ["Interpreter", "LiftedBackend", "base_of", "in_graph", "lifted"]
 
 
 class Interpreter:
@@ -38,8 +38,8 @@ class Interpreter:
 class LiftedBackend(Backend):
     """The backend of an interpreter's arrays of one library, at one level.
 
-    A subclass defines `array_class` and `lift`, and the namespace: `import_namespace`, as a plug-in, or `namespace`. What it
-    does not define is asked of the library.
+    A subclass defines `array_class`, `lift` and `lower`, and the namespace: with `import_namespace`, as a plug-in, or with
+    `namespace`.
 
     Parameters
     ----------
@@ -124,3 +124,13 @@ def lifted(x: Tensor) -> Tensor:
         return x
     backend = active[-1].backend(base_of(x._data))
     return wrap(backend.lift(x), None if backend.graph_inside else x._node)
+
+
+def in_graph(x: Tensor) -> bool:
+    """Whether `x` has a node, or a Tensor inside of it has one, at any level."""
+    while x._node is None:
+        backend: Backend = raw_namespace(x._data).__backend__
+        if not backend.level:
+            return False
+        x = backend.lower(x._data)
+    return True

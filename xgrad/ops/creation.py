@@ -717,7 +717,7 @@ def new_zeros(xp: Any, x: ArrayLike, /, shape: tuple[int, ...], *, dtype: Any = 
     """Zeros of any shape on the device of `x`, of its dtype unless another is given.
 
     >>> import xgrad
-    >>> new_zeros(xgrad.ones(2), (1, 3))
+    >>> xgrad.new_zeros(xgrad.ones(2), (1, 3))
     Tensor([[0., 0., 0.]])
     """
     return xp.zeros(shape, dtype=x.dtype if dtype is None else dtype, device=xp.__backend__.device(x))

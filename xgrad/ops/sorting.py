@@ -1,4 +1,4 @@
-"""Sorting: `sort` and `argsort`."""
+"""Functions that sort the elements of an array."""
 
 from __future__ import annotations
 

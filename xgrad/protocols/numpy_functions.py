@@ -9,9 +9,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..graph.names import public, xg
+from ..graph.names import public
 from . import numpy_elementwise, numpy_indexing, numpy_linear_algebra, numpy_reductions, numpy_shapes  # noqa: F401
-from .numpy_names import refusal, standard_name
+from .numpy_names import name_in_xgrad, refusal
 from .numpy_table import FUNCTIONS
 
 __all__ = ["FUNCTIONS", "array_function"]
@@ -43,7 +43,7 @@ def array_function(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     try:
         inspect.signature(run).bind(*args, **kwargs)
     except TypeError as error:
-        alternative = standard_name(name)
-        hint = f"; xgrad.{alternative} has the standard's arguments" if hasattr(xg, alternative) else ""
+        alternative = name_in_xgrad(name)
+        hint = f"; xgrad.{alternative} has the standard's arguments" if alternative else ""
         raise TypeError(f"{label} on xgrad tensors: {error}{hint}") from None
     return run(*args, **kwargs)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..graph.names import xg
 
-__all__ = ["refusal", "standard_name"]
+__all__ = ["name_in_xgrad", "refusal", "standard_name"]
 
 _NAMES = {
     "absolute": "abs", "fabs": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh",
@@ -14,14 +14,23 @@ _NAMES = {
     "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift", "power": "pow", "rint": "round",
     "true_divide": "divide", "mod": "remainder", "concatenate": "concat", "around": "round", "amax": "max", "amin": "min",
     "bitwise_not": "bitwise_invert", "cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "transpose": "permute_dims",
-    "norm": "linalg.vector_norm", "row_stack": "concat", "degrees": "rad2deg",
+    "linalg.norm": "linalg.vector_norm", "row_stack": "concat", "degrees": "rad2deg",
     "radians": "deg2rad", "float_power": "pow", "hstack": "concat", "vstack": "concat",
 }  # fmt: skip
 
 
 def standard_name(name: str) -> str:
-    """The name in xgrad of NumPy's function `name`; most are the same."""
+    """The standard's name of NumPy's function `name`; most are the same."""
     return _NAMES.get(name, name)
+
+
+def name_in_xgrad(name: str) -> str | None:
+    """The name of the function in xgrad that corresponds to NumPy's function `name`, if there is one."""
+    name = standard_name(name)
+    function: Any = xg
+    for part in name.split("."):
+        function = getattr(function, part, None)
+    return name if callable(function) else None
 
 
 def refusal(label: str, name: str) -> TypeError:
@@ -34,12 +43,8 @@ def refusal(label: str, name: str) -> TypeError:
     name : str
         Its name less ``numpy.``, to look for in xgrad; empty if there is nothing to look for.
     """
-    name = standard_name(name)
-    function: Any = xg
-    for part in name.split("."):
-        function = getattr(function, part, None)
-    if name and callable(function):
-        return TypeError(f"{label} does not take xgrad tensors; use xgrad.{name}")
+    if alternative := name_in_xgrad(name):
+        return TypeError(f"{label} does not take xgrad tensors; use xgrad.{alternative}")
     return TypeError(
         f"{label} does not take xgrad tensors, and xgrad has no such function; pass x.detach().numpy() if no gradient is wanted"
     )

@@ -35,6 +35,7 @@ _COMPOSED: dict[str, Callable[..., Any]] = {
 """Ufuncs that are not one elementwise op."""
 
 
+@functools.cache
 def _counterpart(ufunc_name: str) -> tuple[str, Callable[..., Any]] | None:
     """The name in xgrad and the function that does the work of a ufunc, if there is one."""
     if ufunc_name in _COMPOSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..engine.define import op
@@ -76,15 +77,20 @@ def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full") -> Tensor:
     full = [a + b - 1 for a, b in zip(x.shape, y.shape)]
     if not x.size or not y.size:
         return xp.zeros((0,) * x.ndim, dtype=x.dtype, device=x.device)  # type: ignore[no-any-return]
-    axes = tuple(range(x.ndim))
-    if xp.isdtype(x.dtype, "complex floating"):
-        z = xp.fft.ifftn(xp.fft.fftn(x, s=full, axes=axes) * xp.fft.fftn(y, s=full, axes=axes), s=full, axes=axes)
-    else:
-        z = xp.fft.irfftn(xp.fft.rfftn(x, s=full, axes=axes) * xp.fft.rfftn(y, s=full, axes=axes), s=full, axes=axes)
+    z = _full_convolution(xp, x, y, full, tuple(range(x.ndim)))
     if mode == "full":
-        return z  # type: ignore[no-any-return]
+        return z
     sizes = x.shape if mode == "same" else [a - b + 1 for a, b in zip(x.shape, y.shape)]
-    return z[tuple(slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(full, sizes))]  # type: ignore[no-any-return]
+    return z[tuple(slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(full, sizes))]
+
+
+def _full_convolution(xp: Any, x: Tensor, y: Tensor, sizes: Sequence[int], axes: tuple[int, ...]) -> Tensor:
+    """The convolution along `axes`, in which the result has these sizes, by Fourier transforms; other axes broadcast."""
+    forward, back = xp.fft.rfftn, xp.fft.irfftn
+    if xp.isdtype(x.dtype, "complex floating"):
+        forward, back = xp.fft.fftn, xp.fft.ifftn
+    product = forward(x, s=sizes, axes=axes) * forward(y, s=sizes, axes=axes)
+    return back(product, s=sizes, axes=axes)  # type: ignore[no-any-return]
 
 
 def correlate(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto") -> Tensor:
@@ -469,16 +475,8 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, axis: int = 
     x = xp.moveaxis(x, axis, -1)
     spread = xp.pad(x[..., None], ((0, 0),) * x.ndim + ((0, up - 1),))
     spread = xp.reshape(spread, (*x.shape[:-1], x.shape[-1] * up))[..., : (x.shape[-1] - 1) * up + 1]
-    y = _along_last(xp, h, spread)[..., ::down]
+    y = _full_convolution(xp, h, spread, [h.shape[0] + spread.shape[-1] - 1], (-1,))[..., ::down]
     return xp.moveaxis(y, -1, axis)  # type: ignore[no-any-return]
-
-
-def _along_last(xp: Any, h: Tensor, x: Tensor) -> Tensor:
-    """The full convolution of the vector `h` with `x` along the last axis."""
-    n = h.shape[0] + x.shape[-1] - 1
-    if xp.isdtype(x.dtype, "complex floating"):
-        return xp.fft.ifft(xp.fft.fft(h, n=n) * xp.fft.fft(x, n=n), n=n)  # type: ignore[no-any-return]
-    return xp.fft.irfft(xp.fft.rfft(h, n=n) * xp.fft.rfft(x, n=n), n=n)  # type: ignore[no-any-return]
 
 
 def resample_poly(x: ArrayLike, up: int, down: int, axis: int = 0, window: Any = ("kaiser", 5.0)) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias
 
 from ..backend.dtypes import Array
 from ..backend.find import backend_of, is_numpy_scalar
@@ -83,21 +83,23 @@ class Tensor(Operators, Functions, Writing):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` left here: a Tensor of this shape and dtype, or None."""
-        if self._node is None:
+        node: Any = self._node
+        if node is None:
             return None
-        if self.is_leaf:
-            return cast(Leaf, self._node).grad
-        return None if self._node.notes is None else self._node.notes.grad
+        if isinstance(node, Leaf):
+            return node.grad
+        return None if node.notes is None else node.notes.grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if self._node is None or not self.is_leaf:
+        node = self._node
+        if not isinstance(node, Leaf):
             raise GradientError("x.grad = v: only a leaf that requires grad has a gradient to set")
         if value is not None:
             value = value if isinstance(value, Tensor) else Tensor(value)
             if value.shape != self.shape or value.dtype != self.dtype:
                 raise ValueError(f"x.grad = v: v is {value.shape} {value.dtype.name}, but x is {self.shape} {self.dtype.name}")
-        cast(Leaf, self._node).grad = value
+        node.grad = value
 
 
 public(Tensor)

@@ -85,8 +85,12 @@ class Call:
         # `f` gets Tensor objects of its own: when it writes to one, that object moves to another node.
         inputs = dict(zip(argnums, self.rebuild([wrap(x._data, x._node) for x in self.tensors])))
         outside = mode.get()
-        with recording(outside or True):
-            result = f(*(inputs.get(i, x) for i, x in enumerate(args)), **options)
+        new_args = [inputs.get(i, x) for i, x in enumerate(args)]
+        if outside:
+            result = f(*new_args, **options)
+        else:
+            with recording(True):
+                result = f(*new_args, **options)
         aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:

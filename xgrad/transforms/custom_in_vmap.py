@@ -13,8 +13,9 @@ from typing import Any
 from .. import ops
 from ..backend.find import inexact, raw_namespace
 from ..graph.recording import interpreters
-from ..interpreters.batch.arrays import Batched, in_graph
+from ..interpreters.batch.arrays import Batched
 from ..interpreters.batch.payloads import with_batch
+from ..interpreters.interpreter import in_graph
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
 from .call import nested
@@ -39,7 +40,8 @@ def lift_to_same_level(args: Sequence[Any]) -> tuple[Any, ...]:
 
 def has_inner_graph(args: Sequence[Any]) -> bool:
     """Whether the payload of a batched Tensor among the arguments is part of a graph."""
-    return any(isinstance(x, Tensor) and in_graph(wrap(x._data)) for arg in args for x in flatten(arg)[0])
+    arrays = (x._data for arg in args for x in flatten(arg)[0] if isinstance(x, Tensor))
+    return any(isinstance(x, Batched) and in_graph(x.payload) for x in arrays)
 
 
 class CallOnBatch:

@@ -14,7 +14,7 @@ from ...errors import NoValue
 from ...tensor.tensor import Tensor
 from ..interpreter import LiftedBackend
 
-__all__ = ["Axis", "Batched", "in_graph"]
+__all__ = ["Axis", "Batched"]
 
 
 class Axis(Protocol):
@@ -79,8 +79,3 @@ class Batched:
         raise NoValue
 
     __bool__ = __int__ = __float__ = __complex__ = __index__ = __array__ = __dlpack__ = _no_value
-
-
-def in_graph(x: Tensor) -> bool:
-    """Whether `x` has a node, or is a batched array whose payload has a graph."""
-    return x._node is not None or (isinstance(x._data, Batched) and in_graph(x._data.payload))

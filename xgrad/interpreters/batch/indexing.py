@@ -127,7 +127,7 @@ def write(name: str, backend: LiftedBackend, x: Any, key: Any, value: Any, /) ->
         target = backend.cls(with_batch(x, batch), batch)
         parts = key if isinstance(key, tuple) else (key,)
         ndim = x.ndim - sum(part.__class__ is int for part in parts) + sum(part is None for part in parts)  # of x[key]
-        value = keys.with_ndim(backend.xp, value, ndim)
+        value = _fitting(backend, value, ndim)
         return like(target, write_to(target.payload, _grid_of_payload(target, key), value.payload))
     k = Key(backend, x, key)
     batch = common_batch([x, value, *k.arrays])
@@ -135,12 +135,18 @@ def write(name: str, backend: LiftedBackend, x: Any, key: Any, value: Any, /) ->
     if not k.arrays:
         return write(name, backend, target, tuple(k.grid), value)
     grid = target if k.whole else like(target, ops.getitem(target.payload, _grid_of_payload(target, k.grid)))
-    value = keys.with_ndim(backend.xp, value, k.ndim + grid.ndim - len(k.axes))
-    value = like(value, ops.moveaxis(value.payload, payload_axes(k.in_place(), value), payload_axes(_first(k.ndim), value)))
+    value = _fitting(backend, value, k.ndim + grid.ndim - len(k.axes))
+    if value.ndim:
+        value = like(value, ops.moveaxis(value.payload, payload_axes(k.in_place(), value), payload_axes(_first(k.ndim), value)))
     written = k.back(grid, write_to(k.front(grid), k.indices(grid), value.payload))
     if not k.whole:
         written = ops.setitem(target.payload, _grid_of_payload(target, k.grid), written)
     return like(target, written)
+
+
+def _fitting(backend: LiftedBackend, value: Batched, ndim: int) -> Any:
+    """`value` with `ndim` axes; a number that is the same for every example is not changed, since it broadcasts."""
+    return keys.with_ndim(backend.xp, value, ndim) if value.ndim or value.batch is not None else value
 
 
 @rule("take_along_axis")

@@ -23,9 +23,9 @@ from ...graph.declare import Op
 from ...graph.names import registry
 from ...graph.recording import mode, recording
 from ...tensor.tensor import ArrayLike, Tensor, wrap
-from ..interpreter import LiftedBackend
+from ..interpreter import LiftedBackend, in_graph
 from . import indexing  # noqa: F401  (registers the rules of indexing and searching)
-from .arrays import Axis, Batched, in_graph
+from .arrays import Axis, Batched
 from .functions import elementwise
 from .payloads import RULES, with_batch
 

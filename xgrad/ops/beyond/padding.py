@@ -1,4 +1,4 @@
-"""The function `pad`, which adds elements around an array."""
+"""The function `pad`, which adds elements at the ends of axes."""
 
 from __future__ import annotations
 

@@ -20,14 +20,11 @@ from ..parts.keys import operand, places, raw_key, value_for
 __all__ = ["scatter_add", "at", "scatter_max", "scatter_min", "scatter_multiply"]
 
 
-def _raw_key(key: Any) -> Any:
+def _unwrapped(key: Any) -> Any:
+    """`key` with the arrays of its Tensors."""
     if isinstance(key, tuple):
-        return tuple(_raw_key(k) for k in key)
+        return tuple(_unwrapped(part) for part in key)
     return key._data if isinstance(key, Tensor) else key
-
-
-def _item(xp: Any, x: Any, key: Any) -> Any:
-    return x[_raw_key(key)] if isinstance(x, Tensor) else xp.get_item(x, _raw_key(key))
 
 
 @op(passes_through=True)
@@ -53,13 +50,13 @@ def scatter_add(xp: Any, x: ArrayLike, key: Any, value: ArrayLike, /) -> Tensor:
     >>> scatter_add(xgrad.zeros(3), xgrad.Tensor([0, 0, 1]), xgrad.Tensor([1.0, 10.0, 100.0]))
     Tensor([ 11., 100.,   0.])
     """
-    return xp.scatter_add(x, _raw_key(key), value if value.dtype == x.dtype else xp.astype(value, x.dtype))
+    return xp.scatter_add(x, _unwrapped(key), value if value.dtype == x.dtype else xp.astype(value, x.dtype))
 
 
-scatter_add.vjp(x=lambda g: g, value=lambda xp, g, key: _item(xp, g, key))
+scatter_add.vjp(x=lambda g: g, value=lambda xp, g, key: xp.getitem(g, _unwrapped(key)))
 scatter_add.jvp(
     x=lambda t: t,
-    value=lambda xp, t, x_shape, key: xp.scatter_add(xp.new_zeros(t, x_shape), _raw_key(key), t),
+    value=lambda xp, t, x_shape, key: xp.scatter_add(xp.new_zeros(t, x_shape), _unwrapped(key), t),
 )
 
 

@@ -1,4 +1,4 @@
-"""Determinants, and the cofactors that their derivatives are made of."""
+"""Determinants, and the cofactors that their derivatives use."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What several chapters of ops share."""
+"""Helpers that several chapters of ops share."""

@@ -1,4 +1,4 @@
-"""Special functions of logarithms, exponentials and powers: entropies, losses, Box-Cox transformations, degrees.
+"""Special functions composed of logarithms, exponentials and powers: entropies, losses, Box-Cox transformations, degrees.
 
 Values and derivatives of any order are precise also where the textbook's formula is 0 / 0. For this, ``(exp(x) - 1) / x``,
 ``log(1 + x) / x`` and their derivatives are ops.
