@@ -6,230 +6,28 @@ graph of the gradient is needed: a rule made of xgrad's functions has derivative
 
 from __future__ import annotations
 
-import functools
-import inspect
-import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import random
-from ..backend.dtypes import dtype_of
-from ..backend.find import backend_of, inexact, is_numpy_scalar, raw_namespace
-from ..engine.call import class_of, record
+from ..backend.find import raw_namespace
+from ..engine.call import record
 from ..engine.watch import changed, followed, is_once, look, nearby, replayed, sealed
 from ..errors import GradientError
-from ..graph.declare import Op
-from ..graph.recording import interpreters, mode, recording
+from ..graph.recording import mode, recording
 from ..tensor.tensor import Tensor, wrap
 from ..tree import Structure, flatten
-from .call import dtype_name, fresh_input, is_number, nested, pull, type_name, zeros
-from .custom_in_vmap import CallOnBatch, has_inner_graph, lift_to_same_level
-from .transformed import importable_name
+from .call import fresh_input, pull, type_name
+from .custom_function import Arguments, CustomFunction, as_tensors, checked, has_derivative, zero_tangent
+from .custom_in_vmap import CallOnBatch
 
 __all__ = ["custom_jvp", "custom_vjp"]
-
-
-class _Custom:
-    """A function with a rule of its own: the base of `custom_vjp` and `custom_jvp`."""
-
-    def __init__(self, f: Callable[..., Any], decorator: str) -> None:
-        functools.update_wrapper(self, f)
-        self.f, self.name = f, getattr(f, "__name__", "the function")
-        try:
-            self.signature: inspect.Signature | None = inspect.signature(f)
-        except (TypeError, ValueError):  # some functions written in C have none
-            self.signature = None
-        for p in self.signature.parameters.values() if self.signature else ():
-            if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD):
-                raise TypeError(
-                    f"{decorator}: {self.name} has the keyword-only parameter {p.name!r}, which a rule cannot take; let it be "
-                    "given by position too"
-                )
-        self.op: Op[..., Any] = Op(lambda xp, *arrays, call: arrays)
-        self.op.name = self.name
-        self.op.vjp(arrays=lambda g, arrays, y, call: call.pull(g, arrays, y))
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}>"
-
-    def __reduce__(self) -> Any:
-        return importable_name(self) or (type(self), (self.f,), self.rules())
-
-    def rules(self) -> dict[str, Any]:
-        """The rules that were declared, by name, for pickling."""
-        raise NotImplementedError
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        if self.signature is not None:
-            bound = self.signature.bind(*args, **options)
-            bound.apply_defaults()
-            args = bound.args
-        elif options:
-            raise TypeError(f"{self.name}: give all arguments by position")
-        if not mode.get():
-            return self.unrecorded(args)
-        if interpreters.get():
-            args = lift_to_same_level(args)
-        arguments = Arguments(args)
-        if arguments.tracked:
-            return self.record(arguments)
-        return CallOnBatch(self, args)() if interpreters.get() and has_inner_graph(args) else self.unrecorded(args)
-
-    def unrecorded(self, args: Sequence[Any]) -> Any:
-        """The result of the function, of the types that a recorded call returns: Tensors if an argument is one."""
-        result = self.f(*args)
-        tensors = [x for arg in args for x in flatten(arg)[0] if isinstance(x, Tensor)]
-        if not tensors:
-            return result
-        leaves, structure = flatten(result)
-        cls = class_of(tensors)
-        return structure.unflatten([self.tensor(y, tensors[0], cls) for y in leaves])
-
-    def tensor(self, y: Any, like: Tensor, cls: type[Tensor] = Tensor) -> Any:
-        """`y` as a Tensor if it is an array or a floating NumPy scalar; else `y`."""
-        y = self.number(y, like)
-        return wrap(y, None, cls) if not isinstance(y, Tensor) and backend_of(y) is not None else y
-
-    def number(self, y: Any, like: Tensor) -> Any:
-        """`y` as a Tensor on the backend and device of `like` if it is a floating NumPy scalar; else `y`."""
-        if not is_numpy_scalar(y) or y.dtype.kind not in "fc":
-            return y
-        backend = raw_namespace(like._data).__backend__
-        return wrap(backend.from_python(y.item(), dtype_of(y.dtype), like.device))
-
-    def record(self, arguments: Arguments) -> Any:
-        """The result of a call, recorded as one node."""
-        raise NotImplementedError
-
-    def declare_on_batch(self, on_batch: Any, call: CallOnBatch) -> None:
-        """Declare the rules of `on_batch`, the function that runs `self` on payloads: those of `call`."""
-        raise NotImplementedError
-
-    def outputs(self, arguments: Arguments, ys: Sequence[Tensor], at: Sequence[int]) -> list[Any]:
-        """The raw arrays of the floating results; within `vmap`, payloads in a graph get their rule there too."""
-        args = arguments.rebuild(arguments.detached())
-        if not interpreters.get() or not has_inner_graph(args):
-            return [ys[k]._data for k in at]
-        leaves = flatten(CallOnBatch(self, args)())[0]
-        return [leaves[k]._data for k in at]
-
-    def results(self, source: str, result: Any, like: Tensor) -> tuple[list[Any], Structure, list[int]]:
-        """The leaves of `result`, with Tensors for arrays, its structure, and the indices of the floating leaves.
-
-        `source` is the name, in messages, of the function that returned it.
-        """
-        leaves, structure = flatten(result)
-        at = []
-        for k, y in enumerate(leaves):
-            y = self.tensor(y, like)
-            if isinstance(y, (float, complex)):
-                raise TypeError(
-                    f"{self.name}: {source} returned the {type_name(y)} {y}, which carries no gradient; return a Tensor, for "
-                    "example xgrad.asarray(y)"
-                )
-            leaves[k] = y
-            if isinstance(y, Tensor) and inexact(y._data):
-                at.append(k)
-        self.refuse_captured(source, leaves)
-        if not at:
-            raise TypeError(f"{self.name}: {source} returned no floating Tensor or array, so it has no derivative")
-        return leaves, structure, at
-
-    def refuse_captured(self, source: str, leaves: Sequence[Any]) -> None:
-        """Raise if one of `leaves`, which `source` returned, depends on a captured tensor."""
-        for y in leaves:
-            if isinstance(y, Tensor) and y._node is not None:
-                raise GradientError(
-                    f"{self.name}: {source} used a tensor that requires grad and is not among the arguments "
-                    f"({y._node.name} at {y._node.line}); its gradient would be lost: make it an argument, or use "
-                    "xgrad.stop_gradient"
-                )
-
-
-class Arguments:
-    """The arguments of a call, flattened. `tracked` are the indices of the Tensors that are part of a graph."""
-
-    def __init__(self, args: Sequence[Any]) -> None:
-        parts = [flatten(arg) for arg in args]
-        self.structures = [structure for _, structure in parts]
-        self.leaves = [leaf for leaves, _ in parts for leaf in leaves]
-        self.names = [f"argument {i}{path}" for i, structure in enumerate(self.structures) for path in structure.paths]
-        self.tracked = [k for k, x in enumerate(self.leaves) if isinstance(x, Tensor) and x._node is not None]
-        self.nodes = [self.leaves[k]._node for k in self.tracked]
-        self.cls = class_of(self.leaves)
-        self.arrays = [self.leaves[k]._data for k in self.tracked]
-        for k in self.tracked:
-            self.leaves[k] = None  # the node saves those that the rule needs
-
-    def detached(self) -> list[Any]:
-        """The leaves, with new Tensors without a graph."""
-        return self.filled([wrap(array) for array in self.arrays])
-
-    def filled(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """The leaves, with `tensors` in place of the tracked ones."""
-        leaves = [wrap(x._data) if isinstance(x, Tensor) else x for x in self.leaves]
-        for k, x in zip(self.tracked, tensors):
-            leaves[k] = x
-        return leaves
-
-    def rebuild(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments, made of `leaves`."""
-        return tuple(nested(self.structures, leaves))
-
-
-def _tensors(arrays: Sequence[Any]) -> list[Tensor]:
-    """Raw arrays or Tensors as new Tensor objects; Tensors keep their node."""
-    return [wrap(x._data, x._node) if isinstance(x, Tensor) else wrap(x) for x in arrays]
-
-
-def _checked(name: str, role: str, v: Any, of: str, shape: Any, dtype: Any, record: bool) -> Tensor:
-    """The cotangent or tangent `v` that a user's rule returned, as a Tensor; raises if its shape or dtype is wrong."""
-    data = v._data if isinstance(v, Tensor) else v
-    if shape == () and (is_number(v) or type(v) is int):
-        raise TypeError(f"{name}: {role} of {of} is the {type_name(v)} {v}; return a Tensor, such as xgrad.zeros_like(x)")
-    if not isinstance(v, Tensor) and backend_of(v) is None:
-        raise TypeError(f"{name}: {role} of {of} is a {type_name(v)}, but must be a Tensor")
-    if tuple(data.shape) != tuple(shape):
-        raise ValueError(
-            f"{name}: {role} of {of} has shape {tuple(data.shape)}, but {of} has shape {tuple(shape)}; they must be equal"
-        )
-    if data.dtype != dtype:
-        expected = str(dtype).rpartition(".")[2]
-        raise TypeError(
-            f"{name}: {role} of {of} is of dtype {dtype_name(data)}, but {of} is of dtype {expected}; they must be equal"
-        )
-    if record and not isinstance(v, Tensor):
-        raise GradientError(
-            f"{name}: {role} of {of} is a raw array, which no further derivative can see through; compute it from Tensors "
-            "with xgrad's functions"
-        )
-    return v if isinstance(v, Tensor) else wrap(v)
-
-
-def _has_derivative(x: Any) -> bool:
-    """Whether the residual `x` is a floating array or Tensor, which may depend on the arguments."""
-    if isinstance(x, Tensor):
-        return inexact(x._data)
-    return not is_numpy_scalar(x) and backend_of(x) is not None and inexact(x)
-
-
-def _zero_tangent(x: Any) -> Any:
-    """The tangent of an argument that is held fixed: zeros, or None if it is not floating."""
-    if is_number(x):
-        return 0.0
-    data = x._data if isinstance(x, Tensor) else x
-    if not hasattr(data, "dtype") or (not isinstance(x, Tensor) and backend_of(x) is None) or not inexact(data):
-        return None
-    return zeros(x if isinstance(x, Tensor) else wrap(data))
 
 
 # ------------------------------------------------------------------------------------------------------------ custom_vjp
 
 
-class custom_vjp(_Custom):  # noqa: N801  (a decorator)
+class custom_vjp(CustomFunction):  # noqa: N801  (a decorator)
     """A function whose pullback you write yourself: ``f.defvjp(fwd, bwd)``.
 
     Use it where the derivative of the function's own ops is unstable or costly, where the function runs code that xgrad cannot
@@ -361,12 +159,12 @@ class _Backward:
         for i in (*self.from_arguments, *self.from_outputs):
             self.leaves[i] = None  # saved by the node
         self.once = is_once(function.bwd)
-        self.reruns = not self.once and any(map(_has_derivative, self.leaves))
+        self.reruns = not self.once and any(map(has_derivative, self.leaves))
 
     def pull(self, g: Sequence[Any], arrays: Sequence[Any], y: Sequence[Any] | None) -> list[Any]:
         record = isinstance(g[0], Tensor)
         if not record or not mode.get():
-            return self._pulled(_tensors(g), self._residuals(arrays, y, record), record)
+            return self._pulled(as_tensors(g), self._residuals(arrays, y, record), record)
         if self.once:
             detach: Callable[[Any], Any] = lambda v: None if v is None else wrap(v._data)
             with recording(False):
@@ -391,23 +189,23 @@ class _Backward:
         """The leaves of the residuals for `bwd`; with `record`, in their places in the graph."""
         leaves = list(self.leaves)
         if record and self.reruns:
-            leaves = self._rerun(_tensors(arrays))
+            leaves = self._rerun(as_tensors(arrays))
             if mode.get():
                 self._check_constants(leaves, arrays)
         for i, k in self.from_arguments.items():
-            leaves[i] = _tensors([arrays[k]])[0]
+            leaves[i] = as_tensors([arrays[k]])[0]
         for i, k in self.from_outputs.items():
-            leaves[i] = _tensors([(y or ())[k]])[0]
+            leaves[i] = as_tensors([(y or ())[k]])[0]
         return leaves
 
     def _check_constants(self, leaves: Sequence[Any], arrays: Sequence[Any]) -> None:
         """Raise if a residual that is not part of the graph changes with the arguments."""
-        fixed = [i for i, x in enumerate(leaves) if _has_derivative(x) and not (isinstance(x, Tensor) and x._node is not None)]
+        fixed = [i for i, x in enumerate(leaves) if has_derivative(x) and not (isinstance(x, Tensor) and x._node is not None)]
         if not any(leaves[i] is not self.leaves[i] for i in fixed):
             return
         try:
             with recording(False):
-                moved = self._rerun([nearby(x) for x in _tensors(arrays)])
+                moved = self._rerun([nearby(x) for x in as_tensors(arrays)])
         except Exception:  # fwd may not be defined there
             return
         for i in fixed:
@@ -442,7 +240,7 @@ class _Backward:
                 out.append(xp.new_zeros(like, node.shape, dtype=node.dtype))
             else:
                 part = self.function.number(parts[k], g[0])
-                v = _checked(name, "bwd's cotangent", part, self.arguments.names[k], node.shape, node.dtype, record)
+                v = checked(name, "bwd's cotangent", part, self.arguments.names[k], node.shape, node.dtype, record)
                 out.append(v if record else v._data)
         return out
 
@@ -460,7 +258,7 @@ class _Backward:
 # ------------------------------------------------------------------------------------------------------------ custom_jvp
 
 
-class custom_jvp(_Custom):  # noqa: N801  (a decorator)
+class custom_jvp(CustomFunction):  # noqa: N801  (a decorator)
     """A function whose tangent you write yourself: ``@f.defjvp``. Reverse mode is its transpose.
 
     Parameters
@@ -541,8 +339,8 @@ class custom_jvp(_Custom):  # noqa: N801  (a decorator)
         on_batch.defjvp(call.push)
 
     def zero_tangent(self, x: Any) -> Any:
-        """See `_zero_tangent`."""
-        return _zero_tangent(x)
+        """The tangent of an argument that is held fixed."""
+        return zero_tangent(x)
 
 
 class _Transposed:
@@ -557,19 +355,19 @@ class _Transposed:
     def pull(self, g: Sequence[Any], arrays: Sequence[Any], y: None) -> list[Any]:
         record, name = isinstance(g[0], Tensor), self.function.name
         once = is_once(self.function.rule)
-        primals = [wrap(x._data) for x in _tensors(arrays)] if once else _tensors(arrays)
+        primals = [wrap(x._data) for x in as_tensors(arrays)] if once else as_tensors(arrays)
         # Any tangents would do: the rule is linear in them. With zeros, `look` could not see a rule that loses them.
         ts = [fresh_input(name, "", wrap(raw_namespace(x._data).ones_like(x._data))) for x in primals]
         with recording(mode.get() or True):
             changes = self._checked_tangents(primals, [wrap(t._data, t._node) for t in ts], record and not once)
-        cotangents = pull(changes, _tensors(g), ts, retain=False, record=record and not once)
+        cotangents = pull(changes, as_tensors(g), ts, retain=False, record=record and not once)
         if once and record:
             return sealed(name, cotangents, [*g, *arrays])
         return [v if record else v._data for v in cotangents]
 
     def push(self, t: Sequence[Any], arrays: Sequence[Any]) -> tuple[Any, ...]:
         record = isinstance(t[0], Tensor)
-        primals, tangents = _tensors(arrays), _tensors(t)
+        primals, tangents = as_tensors(arrays), as_tensors(t)
         if not record or not mode.get():
             with random.replaying(self.state):
                 changes = self._tangents(primals, tangents, record)
@@ -599,7 +397,7 @@ class _Transposed:
         """The tangents of the floating results that the user's rule returns."""
         arguments, name = self.arguments, self.function.name
         leaves = arguments.filled(primals)
-        directions = [_zero_tangent(x) for x in leaves]
+        directions = [zero_tangent(x) for x in leaves]
         for k, t in zip(arguments.tracked, tangents):
             directions[k] = t
         assert self.function.rule is not None
@@ -613,5 +411,5 @@ class _Transposed:
                 out.append(wrap(raw_namespace(primals[0]._data).zeros(shape, dtype=dtype)))
             else:
                 of = f"the result{self.structure.paths[k]}"
-                out.append(_checked(name, "the tangent", self.function.number(parts[k], primals[0]), of, shape, dtype, record))
+                out.append(checked(name, "the tangent", self.function.number(parts[k], primals[0]), of, shape, dtype, record))
         return out
