@@ -16,7 +16,6 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from xgrad.tensor.methods import Methods
 
 import xgrad
 from xgrad import Tensor
