@@ -1,6 +1,6 @@
-"""What can be run here: ``python -m nox -l`` lists it, ``python -m nox -s tests`` runs one.
+"""The sessions of nox: ``python -m nox -l`` lists them, ``python -m nox -s tests`` runs one.
 
-Each session makes its environment when it is first run, and uses it again. What stands after ``--`` is passed on.
+A session creates its environment at its first run and reuses it later. Arguments after ``--`` are passed on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ CPU_BACKENDS = ("numpy", "strict", "torch", "jax", "dask")
 EXTRAS = {"numpy": "", "strict": "strict", "torch": "torch", "jax": "jax", "dask": "dask"}
 SUITE = ("https://github.com/data-apis/array-api-tests", "55fcc60179efa2680ddd6cd926ddf17b83530e2b")
 ENVIRONMENT = {"JAX_ENABLE_X64": "1", "MPLBACKEND": "Agg"}
+SPREAD = ("--numprocesses=auto", "--dist=worksteal")  # one process for each core
+# One thread in each of these processes. JAX compiles thousands of small functions, most of which run once.
+QUICK = {"OMP_NUM_THREADS": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
 
 def group(name: str) -> list[str]:
@@ -33,7 +36,7 @@ def group(name: str) -> list[str]:
 
 
 def torch_is_there(session: nox.Session) -> bool:
-    """Install PyTorch, before anything that would take another version of it; say so if there is no build of it."""
+    """Install PyTorch first, so that no other package installs another version. Warn and return False if there is no build."""
     try:
         session.install(TORCH)
     except nox.command.CommandFailed:
@@ -43,26 +46,25 @@ def torch_is_there(session: nox.Session) -> bool:
 
 
 def install(session: nox.Session, extras: str, *packages: str) -> None:
-    """Install xgrad, as the folder that it is in, with some extras, and other packages."""
+    """Install xgrad from this folder in editable mode, with extras, and other packages."""
     session.install("-e", f".[{extras}]" if extras else ".", *packages)
 
 
 @nox.session(tags=["test"])
 def tests(session: nox.Session) -> None:
-    """Everything, on every backend that can run here, in one environment."""
+    """All tests, on every backend that can run here, in one environment. `tests-jax` lets JAX optimize."""
     extras = ["strict", "jax", "dask", "einsum", "tree", "train"]
     if torch_is_there(session):
         extras.append("torch")
     install(session, ",".join(extras), *group("tests"))
-    spread = ("--numprocesses=auto", "--dist=worksteal")  # one process for each core
-    session.run("python", "-m", "pytest", *spread, *session.posargs, env=ENVIRONMENT)
+    session.run("python", "-m", "pytest", *SPREAD, *session.posargs, env=ENVIRONMENT | QUICK)
 
 
 def register(name: str) -> None:
     @nox.session(name=f"tests-{name}", tags=["test", "backend"])
     def tests_on(session: nox.Session) -> None:
-        there = torch_is_there(session)
-        if name == "torch" and not there:
+        has_torch = torch_is_there(session)
+        if name == "torch" and not has_torch:
             session.skip(f"{TORCH} cannot be installed for this Python")
         install(session, EXTRAS[name], *group("tests"))
         session.run("python", "-m", "pytest", "tests", "--backend", name, *session.posargs, env=ENVIRONMENT)
@@ -83,16 +85,16 @@ def oldest(requirement: str) -> str:
 
 @nox.session(name="tests-oldest")
 def tests_oldest(session: nox.Session) -> None:
-    """The suite on the oldest versions that pyproject.toml allows, but for PyTorch, the reference; without JAX."""
+    """The suite on the oldest versions that pyproject.toml allows, except for PyTorch, the reference; without JAX."""
     torch_is_there(session)
     extras = GROUPS["project"]["optional-dependencies"]
-    wanted = [*GROUPS["project"]["dependencies"], *extras["strict"], *extras["dask"], *extras["einsum"], *extras["tree"]]
-    session.install(*dict.fromkeys(oldest(requirement) for requirement in [*wanted, *group("tests")]))
+    requirements = [*GROUPS["project"]["dependencies"], *extras["strict"], *extras["dask"], *extras["einsum"], *extras["tree"]]
+    session.install(*dict.fromkeys(oldest(requirement) for requirement in [*requirements, *group("tests")]))
     session.install("--no-deps", "-e", ".")
     session.run("python", "-m", "pytest", *session.posargs, env=ENVIRONMENT)
 
 
-KERNELS = {  # what NumPy, OpenBLAS, PyTorch, MKL and XLA are told so that they run as on older processors
+KERNELS = {  # settings of NumPy, OpenBLAS, PyTorch, MKL and XLA that select the kernels of older processors
     "baseline": ("", "Nehalem", "default", "SSE4_2"),
     "avx2": ("512|V4", "Haswell", "avx2", "AVX2"),
 }
@@ -117,8 +119,7 @@ def tests_other_cpus(session: nox.Session, kernels: str) -> None:
         "MKL_ENABLE_INSTRUCTIONS": isa,
         "XLA_FLAGS": f"--xla_cpu_max_isa={isa}",
     }
-    spread = ("--numprocesses=auto", "--dist=worksteal")
-    session.run("python", "-m", "pytest", *spread, *session.posargs, env=ENVIRONMENT | environment)
+    session.run("python", "-m", "pytest", *SPREAD, *session.posargs, env=ENVIRONMENT | environment)
 
 
 def cuda() -> tuple[str | None, str]:
@@ -127,10 +128,10 @@ def cuda() -> tuple[str | None, str]:
     if program is None:
         return None, "there is no GPU here: NVIDIA's driver (nvidia-smi) is not installed"
     done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=60)
-    found = re.search(r"CUDA[\w ]*Version:\s*(\d+)", done.stdout)
-    if done.returncode != 0 or found is None:
+    version = re.search(r"CUDA[\w ]*Version:\s*(\d+)", done.stdout)
+    if done.returncode != 0 or version is None:
         return None, f"there is no GPU that can be used here: nvidia-smi says {(done.stderr or done.stdout).strip()[:200]!r}"
-    return ("cuda13" if int(found[1]) >= 13 else "cuda12"), ""
+    return ("cuda13" if int(version[1]) >= 13 else "cuda12"), ""
 
 
 @nox.session(name="tests-cupy", tags=["backend"])
@@ -146,9 +147,9 @@ def tests_cupy(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Write docs/coverage.md: what the table of tests checks of each name of the standard on each backend."""
+    """Write docs/coverage.md: the checks of each name of the standard on each backend."""
     if not torch_is_there(session):
-        session.skip("the page tells what was compared with PyTorch")
+        session.skip("the page says which results were compared with PyTorch")
     install(session, "strict,jax,dask,torch,einsum,tree,train", *group("tests"))
     table = ("tests/test_table.py", "--thorough", "--coverage-page", "docs/coverage.md")
     session.run("python", "-m", "pytest", *table, "--numprocesses=auto", *session.posargs, env=ENVIRONMENT)
@@ -164,7 +165,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, by mypy in its strict mode and, where users meet them, by pyright."""
+    """Types, by mypy in its strict mode, and by pyright for the public interface."""
     install(session, "", *group("types"))
     session.run("mypy", *session.posargs)
     session.run("pyright")
@@ -172,7 +173,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def scipy(session: nox.Session) -> None:
-    """Write docs/scipy.md anew: SciPy's functions on tensors, and its own tests pointed at xgrad (minutes)."""
+    """Write docs/scipy.md: SciPy's functions on tensors, and SciPy's own tests run on xgrad (minutes)."""
     install(session, "train", *group("tests"))
     session.run("python", "-m", "tests.scipy.page", *(session.posargs or ["--suites"]), env={"PYTHONPATH": "."})
 
@@ -233,9 +234,9 @@ def conformance(session: nox.Session) -> None:
     suite, reason = suite_of(session)
     if suite is None:
         session.skip(reason)
-    there = torch_is_there(session)
-    install(session, "strict,torch" if there else "strict", *group("conformance"))
-    backends = [] if there or "--backend" in session.posargs else ["--backend", "numpy", "--backend", "strict"]
+    has_torch = torch_is_there(session)
+    install(session, "strict,torch" if has_torch else "strict", *group("conformance"))
+    backends = [] if has_torch or "--backend" in session.posargs else ["--backend", "numpy", "--backend", "strict"]
     environment = ENVIRONMENT | {"ARRAY_API_TESTS_DIR": str(suite)}
     session.run("python", "-m", "tests.conformance", *backends, *session.posargs, env=environment)
 

@@ -11,6 +11,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import random
 import types
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--backend", action="append", metavar="NAME", help="run on this backend alone; repeatable (default: every usable one)"
     )
-    parser.addoption("--thorough", action="store_true", help="run the whole table on slow libraries too, instead of a part of it")
-    parser.addoption("--coverage-page", metavar="FILE", help="write what the table has checked of each name of the standard")
+    parser.addoption("--thorough", action="store_true", help="run every test on slow libraries too, instead of a part of them")
+    parser.addoption("--coverage-page", metavar="FILE", help="write which checks of the table each name of the standard passed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,29 +48,51 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
             lines.append(f"  {status.name:8} not usable: {status.reason}")
         else:
             part = (
-                f"; part of the table: {SLOW[status.name]}" if status.name in SLOW and not config.getoption("--thorough") else ""
+                f"; a part of the tests: {SLOW[status.name]}"
+                if status.name in SLOW and not config.getoption("--thorough")
+                else ""
             )
             lines.append(f"  {status.name:8} {status.version}{part if status.name in chosen(config) else ' (not selected)'}")
     return ["xgrad backends:", *lines]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out of the table, on slow libraries, nine of ten tests; but none of the standard's functions in float64."""
+    """On slow libraries, leave out part of the tests, always the same part; ``--thorough`` runs all of them.
+
+    Of the table, the tests of the standard's functions in float64 are kept, and a tenth of the others. Of each other test
+    with more than `MANY` cases on one backend, a third of the cases is kept, but all of `tests/backends`.
+    """
     if config.getoption("--thorough"):
         return
-    left_out = [item for item in items if not _essential(item) and zlib.crc32(item.nodeid.encode()) % 10]
+    cases = Counter(_test_on_backend(item) for item in items)
+    left_out = {item for item in items if zlib.crc32(item.nodeid.encode()) % _one_in(item, cases)}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
-def _essential(item: pytest.Item) -> bool:
+MANY = 20
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
     call = getattr(item, "callspec", None)
-    if call is None or "row" not in call.params or call.params.get("backend") not in SLOW:
-        return True
-    if item.originalname == "test_vmap_is_a_loop":  # type: ignore[attr-defined]
-        return False
-    return call.params["row"].partition("-")[0] in standard.ALL and call.params.get("dtype") == "float64"
+    return {} if call is None else call.params
+
+
+def _test_on_backend(item: pytest.Item) -> tuple[str, Any]:
+    """A test without its parameters, and its backend."""
+    return item.nodeid.partition("[")[0], _parameters(item).get("backend")
+
+
+def _one_in(item: pytest.Item, cases: Counter[tuple[str, Any]]) -> int:
+    """Of how many tests like `item` one is run."""
+    parameters = _parameters(item)
+    if parameters.get("backend") not in SLOW:
+        return 1
+    if "row" not in parameters:
+        return 3 if cases[_test_on_backend(item)] > MANY and not item.nodeid.startswith("tests/backends/") else 1
+    standards = parameters["row"].partition("-")[0] in standard.ALL and parameters.get("dtype") == "float64"
+    return 1 if standards and item.originalname != "test_vmap_is_a_loop" else 10  # type: ignore[attr-defined]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -97,7 +120,7 @@ def device(backend: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _unchanged() -> Iterator[None]:
-    """Seeds before each test; the selected backend and the default data type put back after it."""
+    """Seed before each test; restore the selected backend and the default dtype after it."""
     random.seed(0)
     np.random.seed(0)
     selected, dtype = xgrad.get_backend(), xgrad.get_default_dtype()

@@ -1,4 +1,4 @@
-"""Write docs/forward-mode.md: by what each op has forward mode. ``python -m tests.pages.forward_page``; a test compares."""
+"""Write docs/forward-mode.md, the forward rules of each op: ``python -m tests.pages.forward_page``."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from xgrad.graph.names import registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "forward-mode.md"
 
-HEAD = """# Forward mode: by what each op has it
+HEAD = """# Forward mode: the rules of each op
 
-Written by `python -m tests.pages.forward_page`, not by hand; a test compares it with the ops that there are.
+Written by `python -m tests.pages.forward_page`, not by hand; a test compares it with the ops.
 
-`jvp`, `linearize`, `hvp` and `jacfwd` push tangents through the graph that a call left. How a change of an argument changes
-the output is, argument by argument:
+`jvp`, `linearize`, `hvp` and `jacfwd` push tangents through the graph that a call recorded. For each argument, one of
+these rules turns a tangent of the argument into a tangent of the output:
 
-* **elementwise**: the rule for the way back, which is diagonal and so its own transpose;
-* **linear**: the op itself, of the change;
+* **elementwise**: the rule of reverse mode. It is diagonal, and so its own transpose;
+* **linear**: the op itself, applied to the tangent;
 * **direct**: a rule of its own;
-* **transposed twice**: the pullback of the pullback, on that one node. It takes no declaration, and
-  several times as long (three times in a net, ten times in a chain of small ops).
+* **transposed twice**: the pullback of the pullback, on that one node. It needs no declaration, and
+  takes several times as long (three times in a net, ten times in a chain of small ops).
 
-An op that is **composed** has forward mode through the ops that it is made of; the derivative of others is **zero** wherever
-it exists, or there is **none**. A rule of forward mode uses what the graph keeps for the way back, and nothing else.
+An op that is **composed** has forward mode through the ops that it calls; the derivative of others is **zero** wherever
+it exists, or there is **none**. A rule of forward mode uses only arrays that the graph saves for reverse mode.
 
 For each row of the table of tests, on every backend, `<u, J v> = <J' u, v>` holds for random `u` and `v` to 1e-10 in float64,
 the rules agree with the pullback of the pullback, and second derivatives agree forward over backward, backward over forward
@@ -43,19 +43,22 @@ def library() -> dict[str, Op]:
 
 
 def ways(op: Op) -> dict[str, list[str]]:
-    """The arguments that can be differentiated, by the way of forward mode."""
-    found = defaultdict(list)
+    """The differentiable arguments, by their kind of forward rule."""
+    arguments = defaultdict(list)
     for i, rule, push in zip(op.arrays, op.rules, op.pushes):
         if rule is not None:
-            found["transposed twice" if push is None else push.way].append(op.names[i])
-    return found
+            arguments["transposed twice" if push is None else push.way].append(op.names[i])
+    return arguments
 
 
-def told(op: Op) -> str:
+def cell(op: Op) -> str:
+    """The entry of an op in the table."""
     if op.derivative != "rules":
         return {"composite": "composed", "zero": "zero", "none": "none"}[op.derivative]
-    found = ways(op)
-    return next(iter(found)) if len(found) == 1 else ", ".join(f"{way} in {', '.join(names)}" for way, names in found.items())
+    arguments = ways(op)
+    if len(arguments) == 1:
+        return next(iter(arguments))
+    return ", ".join(f"{way} in {', '.join(names)}" for way, names in arguments.items())
 
 
 def page() -> str:
@@ -75,7 +78,7 @@ def page() -> str:
     ]
     chapters = defaultdict(list)
     for name, op in ops.items():
-        chapters[op.source.__module__.removeprefix("xgrad.").removeprefix("ops.")].append(f"| `{name}` | {told(op)} |")
+        chapters[op.source.__module__.removeprefix("xgrad.").removeprefix("ops.")].append(f"| `{name}` | {cell(op)} |")
     for chapter, rows in sorted(chapters.items()):
         lines += ["", f"## {chapter}", "", "| op | forward mode |", "|---|---|", *rows]
     return "\n".join(lines) + "\n"

@@ -21,18 +21,18 @@ ELSEWHERE = {"": "numpy", "linalg.": "numpy.linalg", "fft.": "numpy.fft"}
 
 
 def dispatched() -> dict[str, Any]:
-    """NumPy's public functions that hand their work over to their arguments, by name less ``numpy.``."""
-    kinds = (type(np.sum), np.ufunc)
+    """NumPy's public functions that dispatch on their arguments, by name without ``numpy.``."""
+    dispatching = (type(np.sum), np.ufunc)
     return {
         part + name: getattr(module, name)
         for part, module in PARTS.items()
         for name in sorted(dir(module))
-        if not name.startswith("_") and isinstance(getattr(module, name), kinds)
+        if not name.startswith("_") and isinstance(getattr(module, name), dispatching)
     }
 
 
 def covered() -> list[str]:
-    """Those of them that Tensors take."""
+    """The names of those that Tensors implement."""
     return [name for name, f in dispatched().items() if (takes_ufunc(f) if isinstance(f, np.ufunc) else name in FUNCTIONS)]
 
 

@@ -1,7 +1,7 @@
 """Write docs/special.md: where each special function and its derivatives come from. ``python -m tests.pages.special_page``.
 
-A test compares the page with the functions that there are. Which of a library's functions are used is found out by calling
-each, with SciPy out of reach; CuPy, which needs a GPU for that, is played by NumPy with the functions that CuPy has.
+A test compares the page with the functions. Each function is called with SciPy disabled, to find the library that computes
+it. CuPy needs a GPU for that, so NumPy takes its place, with the functions that CuPy has.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "special.md"
 
 HEAD = """# Special functions
 
-Written by `python -m tests.pages.special_page`, not by hand; a test compares it with the functions that there are.
+Written by `python -m tests.pages.special_page`, not by hand; a test compares it with the functions.
 
 `xgrad.special`, and `xp.special` of each backend's namespace, has the functions that SciPy dispatches on, under SciPy's names and
 signatures: with `SCIPY_ARRAY_API=1`, `scipy.special.gammaln(x)` of a Tensor is `xgrad.special.gammaln(x)`.
@@ -104,7 +104,7 @@ LIBRARIES = ("scipy", "cupy", "torch", "jax")
 
 @contextmanager
 def without_scipy(library: str) -> Iterator[str]:
-    """The backend on which to try a library's own functions alone."""
+    """The backend on which to call a library's own functions, with SciPy disabled in this block."""
     if library == "cupy":
         cupy, numpy = find_backend("cupy"), find_backend("numpy")
         own = numpy.special
@@ -118,7 +118,7 @@ def without_scipy(library: str) -> Iterator[str]:
 
 
 def source(row: Row, library: str) -> str:
-    """Where the value of a row's function comes from, and its derivatives."""
+    """The source of the value and the derivatives of a row's function: own, formula, CPU or no."""
     with without_scipy(library) as backend:
         plugin, xp = find_backend(backend), xgrad.namespace(backend)
         tensors = [xgrad.Tensor(plugin.from_numpy(x), requires_grad=arg.tracked) for x, arg in zip(row.draw(), row.args)]
@@ -134,14 +134,14 @@ def source(row: Row, library: str) -> str:
 
 
 def arguments(name: str) -> str:
-    """The arguments by which a function is differentiable."""
-    made: Op[..., Any] | None = getattr(getattr(xgrad.special, name), "op", None)
-    if made is None or made.derivative == "composite":
+    """The arguments with respect to which a function is differentiable."""
+    op: Op[..., Any] | None = getattr(getattr(xgrad.special, name), "op", None)
+    if op is None or op.derivative == "composite":
         return "all"
-    found = [made.names[i] for i, rule in zip(made.arrays, made.rules) if rule is not None]
-    if made.derivative == "zero":
+    names = [op.names[i] for i, rule in zip(op.arrays, op.rules) if rule is not None]
+    if op.derivative == "zero":
         return "zero"
-    return "all" if len(found) == len(made.arrays) else ", ".join(f"`{n}`" for n in found)
+    return "all" if len(names) == len(op.arrays) else ", ".join(f"`{n}`" for n in names)
 
 
 def page() -> str:
