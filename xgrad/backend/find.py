@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "backend_of", "find_backend", "backends_by_type", "lifted_namespaces", "device_of", "inexact", "is_numpy_scalar",
-    "known_names", "namespaces", "raw_namespace", "weak_types",
+    "known_names", "library_array", "namespaces", "raw_namespace", "weak_types",
 ]  # fmt: skip
 
 
@@ -148,6 +148,16 @@ def device_of(x: Array) -> Any:
     """The device that `x`, a raw array or a Tensor, lives on."""
     x = getattr(x, "_data", x)
     return raw_namespace(x).__backend__.device(x)
+
+
+def library_array(x: Any) -> Array:
+    """The array of a library in `x`, a raw array or a Tensor, below any number of levels of interpreters."""
+    while True:
+        x = getattr(x, "_data", x)
+        backend: Backend = raw_namespace(x).__backend__
+        if not backend.level:
+            return x
+        x = backend.lower(x)
 
 
 def inexact(x: Array) -> bool:

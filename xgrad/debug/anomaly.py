@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..backend.find import backend_of, inexact, raw_namespace
+from ..backend.find import backend_of, inexact, is_numpy_scalar, library_array, raw_namespace
 from ..graph.declare import Op
 from ..graph.node import Input, Leaf, Node
 from ..graph.recording import Recorder, watching
-from ..interpreters.batch.arrays import Batched
-from ..tensor.tensor import Tensor
 
 __all__ = ["detect_anomaly"]
 
@@ -163,9 +161,8 @@ def _state(x: Any) -> str:
 
 def _array(x: Any) -> Any:
     """The raw array in a Tensor; within `vmap`, that of the whole batch."""
-    while isinstance(x, (Tensor, Batched)):
-        x = x._data if isinstance(x, Tensor) else x.payload
-    return x
+    x = getattr(x, "_data", x)
+    return library_array(x) if hasattr(x, "dtype") and not is_numpy_scalar(x) else x
 
 
 def _host(x: Any) -> Any:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..backend.find import backend_of, inexact, raw_namespace
+from ..backend.find import backend_of, inexact, library_array, raw_namespace
 from ..errors import GradientError
 from ..graph import memory
 from ..graph.declare import Op
@@ -204,16 +204,8 @@ def _any(x: Any) -> bool:
     """Whether a number in `x` is not zero."""
     if not hasattr(x, "dtype"):
         return False
-    data = _plain(x)
+    data = library_array(x)
     return bool(raw_namespace(data).any(data != 0))
-
-
-def _plain(x: Any) -> Any:
-    """The array of a library in `x`, under any number of levels of interpreters."""
-    data = x._data if isinstance(x, Tensor) else x
-    while (backend := raw_namespace(data).__backend__).level:
-        data = backend.lower(data)._data
-    return data
 
 
 def nearby(x: Tensor) -> Tensor:
@@ -228,7 +220,7 @@ def changed(v: Any, w: Any) -> bool:
     """Whether `w`, the value for a perturbed argument, differs from `v`: by more than rounding, and by less than a jump."""
     if not hasattr(v, "dtype") or not hasattr(w, "dtype"):
         return isinstance(v, (float, complex)) and isinstance(w, (float, complex)) and 0 < abs(w - v) <= 1e-3 * (abs(v) + abs(w))
-    one, other = _plain(v), _plain(w)
+    one, other = library_array(v), library_array(w)
     if one.shape != other.shape or not inexact(one) or math.prod(one.shape) == 0:
         return False
     xp = raw_namespace(one)

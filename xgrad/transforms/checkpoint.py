@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import random
 from ..backend.dtypes import dtype_of
-from ..backend.find import inexact, raw_namespace
+from ..backend.find import inexact, library_array, raw_namespace
 from ..engine.backward import pullback
 from ..engine.call import class_of, record
 from ..engine.forward import pushforward
@@ -221,8 +221,7 @@ class Fingerprint:
     __slots__ = ("parts",)
 
     def __init__(self, x: Any) -> None:
-        while (backend := raw_namespace(x).__backend__).level:
-            x = backend.lower(x)._data
+        x = library_array(x)
         xp = raw_namespace(x)
         flat = xp.reshape(x, (-1,))
         if xp.isdtype(x.dtype, "complex floating"):
