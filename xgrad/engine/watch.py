@@ -23,8 +23,8 @@ from ..tensor.tensor import Tensor, wrap
 from .call import record
 
 __all__ = [
-    "changed", "followed", "is_once", "look", "look_at_hook", "nearby", "once_differentiable", "replayed", "sealed",
-    "visit", "watched",
+    "as_inputs", "check_hook", "check_rule", "differs", "is_once", "once_differentiable", "perturbed", "visit", "watched",
+    "with_same_draws", "without_derivative",
 ]  # fmt: skip
 
 
@@ -89,7 +89,7 @@ _ONCE.vjp(arrays=lambda g, message: _no_further(message))
 _ONCE.jvp(arrays=lambda t, message: _no_further(message))
 
 
-def sealed(name: str, results: Sequence[Any], arguments: Iterable[Any]) -> list[Any]:
+def without_derivative(name: str, results: Sequence[Any], arguments: Iterable[Any]) -> list[Any]:
     """The results of a once-differentiable rule, as functions of the tensors among `arguments` whose derivative raises."""
     parents = [x._node for x in arguments if isinstance(x, Tensor) and x._node is not None]
     at = [k for k, v in enumerate(results) if v is not None]
@@ -106,7 +106,7 @@ def sealed(name: str, results: Sequence[Any], arguments: Iterable[Any]) -> list[
     return out
 
 
-def followed(gs: Sequence[Any]) -> list[Tensor]:
+def as_inputs(gs: Sequence[Any]) -> list[Tensor]:
     """Cotangents or tangents as Tensors with new nodes, each a child of the node that it had."""
     tensors = [g if isinstance(g, Tensor) else wrap(g) for g in gs]
     if not mode.get():
@@ -114,7 +114,7 @@ def followed(gs: Sequence[Any]) -> list[Tensor]:
     return [wrap(g._data, Input(g._node, g._data.shape, g._data.dtype)) if inexact(g._data) else g for g in tensors]
 
 
-def look(
+def check_rule(
     name: str,
     results: Sequence[Any],
     names: Sequence[str],
@@ -133,7 +133,7 @@ def look(
     results, names : sequence
         The results of the rule, Tensors or None, and their names for error messages.
     starts, start : sequence of Tensor, str
-        The cotangents or tangents that the rule was called with, as `followed` returned them, and their name. A rule is linear
+        The cotangents or tangents that the rule was called with, as `as_inputs` returned them, and their name. A rule is linear
         in them, so a result that does not depend on them must be zero.
     kept : sequence of Tensor
         Its other arguments that are in the graph. A result that does not lead to one must not change with it.
@@ -150,7 +150,7 @@ def look(
         with recording(False):
             ones = [wrap(raw_namespace(g._data).ones_like(g._data)) for g in starts]
             try:
-                return list(again(ones, [nearby(y) if y is moved else wrap(y._data) for y in kept]))
+                return list(again(ones, [perturbed(y) if y is moved else wrap(y._data) for y in kept]))
             except Exception:
                 return None
 
@@ -169,7 +169,7 @@ def look(
             continue
         values, moved = values or nearby_values(None), nearby_values(x)
         for i in apart:
-            if values is not None and moved is not None and changed(values[i], moved[i]):
+            if values is not None and moved is not None and differs(values[i], moved[i]):
                 raise GradientError(
                     f"{name}: {names[i]} changes with number {k} of the tensors that the rule was given, but does not "
                     "lead there, so that the derivative of it would be wrong: something in the rule leaves the graph, such as "
@@ -177,12 +177,12 @@ def look(
                 )
 
 
-def look_at_hook(name: str, result: Any, seen: Tensor, hook: Callable[[Tensor], Any]) -> None:
+def check_hook(name: str, result: Any, seen: Tensor, hook: Callable[[Tensor], Any]) -> None:
     """Raise if the result of a hook depends on its argument but is not in its graph. It may be a constant."""
     if isinstance(result, Tensor) and _reaches(result, [seen]):
         return
     with recording(False):
-        if changed(result, hook(nearby(seen))):
+        if differs(result, hook(perturbed(seen))):
             raise GradientError(
                 f"{name} returned what depends on the cotangent that it was given, but is not in its graph, so that a second "
                 "derivative would be wrong; compute it with xgrad's functions, without detach(), numpy() or float()"
@@ -208,7 +208,7 @@ def _any(x: Any) -> bool:
     return bool(raw_namespace(data).any(data != 0))
 
 
-def nearby(x: Tensor) -> Tensor:
+def perturbed(x: Tensor) -> Tensor:
     """A tensor that differs from `x` by the square root of the rounding error."""
     xp = x.__array_namespace__()
     plain = wrap(x._data)
@@ -216,7 +216,7 @@ def nearby(x: Tensor) -> Tensor:
     return moved
 
 
-def changed(v: Any, w: Any) -> bool:
+def differs(v: Any, w: Any) -> bool:
     """Whether `w`, the value for a perturbed argument, differs from `v`: by more than rounding, and by less than a jump."""
     if not hasattr(v, "dtype") or not hasattr(w, "dtype"):
         return isinstance(v, (float, complex)) and isinstance(w, (float, complex)) and 0 < abs(w - v) <= 1e-3 * (abs(v) + abs(w))
@@ -231,7 +231,7 @@ def changed(v: Any, w: Any) -> bool:
     return bool(xp.any(xp.logical_and(off > 64 * eps * xp.max(size), off <= eps**0.25 * size)))
 
 
-def replayed(f: Callable[..., Any]) -> Callable[..., Any]:
+def with_same_draws(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, which draws the same random numbers in each call: those that would be drawn now."""
     state = xg.random.get_state()
 
@@ -266,7 +266,7 @@ def _hooked(hooks: dict[int, Callable[[Tensor], Any]], g: Any) -> Any:
     for hook in list(hooks.values()):
         name = f"the hook {getattr(hook, '__name__', repr(hook))}"
         recorded = isinstance(g, Tensor) and bool(mode.get())
-        seen = followed([g])[0] if recorded else g if isinstance(g, Tensor) else wrap(g)
+        seen = as_inputs([g])[0] if recorded else g if isinstance(g, Tensor) else wrap(g)
         new = hook(seen)
         if new is None:
             continue
@@ -279,7 +279,7 @@ def _hooked(hooks: dict[int, Callable[[Tensor], Any]], g: Any) -> Any:
                 "return one of the same shape and dtype"
             )
         if recorded:
-            look_at_hook(name, new, seen, hook)
+            check_hook(name, new, seen, hook)
         g = data if not isinstance(g, Tensor) else new if isinstance(new, Tensor) else wrap(new)
     return g
 
@@ -300,11 +300,11 @@ def watched(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
         if once:
             with recording(False):
                 result = rule(xp, like_g(_cut(gs)), _cut(saved), *i)
-            parts = sealed(name, _listed(result), [*gs, *_tensors_in(saved)])
+            parts = without_derivative(name, _listed(result), [*gs, *_tensors_in(saved)])
             return type(result)(parts) if isinstance(result, (tuple, list)) else parts[0]
-        starts = followed(gs)
+        starts = as_inputs(gs)
         kept = [x for x in _tensors_in(saved) if x._node is not None and inexact(x._data)]
-        call = replayed(lambda vs, xs: _listed(rule(xp, like_g(vs), _with(saved, kept, xs), *i)))
+        call = with_same_draws(lambda vs, xs: _listed(rule(xp, like_g(vs), _with(saved, kept, xs), *i)))
         result = rule(xp, like_g(starts), saved, *i)
         parts = _listed(result)
         raw = [v for v in parts if v is not None and not isinstance(v, Tensor)]
@@ -313,7 +313,7 @@ def watched(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
                 f"{name}: a rule of it returned a {type(raw[0]).__name__}, which no further derivative can see through; {advice}"
             )
         names = ["what a rule of it returned"] * len(parts)
-        look(name, parts, names, starts, "the cotangent or tangent", kept, call, advice)
+        check_rule(name, parts, names, starts, "the cotangent or tangent", kept, call, advice)
         return result
 
     return run

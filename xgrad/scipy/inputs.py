@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from .. import ops
 from ..backend.dtypes import get_default_dtype
+from ..solve.scipy_modules import scipy_module
 from ..tensor.tensor import Tensor
 
 __all__ = ["constant", "floating", "on_host", "run", "scipy_module", "slices"]
@@ -57,14 +57,6 @@ def on_host(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
     backend = xp.__backend__
     result = function(*map(backend.to_numpy, arrays))
     return xp.astype(backend.from_numpy(result, backend.device(arrays[0])), arrays[0].dtype, copy=False)
-
-
-def scipy_module(name: str, caller: str) -> Any:
-    """SciPy's module `name`, imported for the function `caller`, which needs its compiled code."""
-    try:
-        return importlib.import_module(f"scipy.{name}")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{caller} needs SciPy: python -m pip install scipy") from error
 
 
 def run(xp: Any, function: Any, *args: Any, **kwargs: Any) -> Any:

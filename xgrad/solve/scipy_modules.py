@@ -19,4 +19,4 @@ def scipy_module(name: str, caller: str) -> Any:
     try:
         return importlib.import_module(f"scipy.{name}")
     except ImportError:
-        raise ImportError(f"{caller}: it needs SciPy, which is not installed: pip install scipy") from None
+        raise ImportError(f"{caller}: it needs SciPy, which is not installed: python -m pip install scipy") from None

@@ -12,7 +12,7 @@ from typing import Any
 from .. import random
 from ..backend.find import raw_namespace
 from ..engine.call import record
-from ..engine.watch import changed, followed, is_once, look, nearby, replayed, sealed
+from ..engine.watch import as_inputs, check_rule, differs, is_once, perturbed, with_same_draws, without_derivative
 from ..errors import GradientError
 from ..graph.recording import mode, recording
 from ..tensor.tensor import Tensor, wrap
@@ -170,13 +170,15 @@ class _Backward:
             with recording(False):
                 residuals = self._residuals([*map(detach, arrays)], [*map(detach, y)] if y else None, False)
                 cotangents = self._pulled([wrap(v._data) for v in g], residuals, False)
-            return sealed(self.function.name, cotangents, [*g, *arrays, *(y or ())])
-        starts, leaves = followed(g), self._residuals(arrays, y, True)
+            return without_derivative(self.function.name, cotangents, [*g, *arrays, *(y or ())])
+        starts, leaves = as_inputs(g), self._residuals(arrays, y, True)
         linked = {i: x for i, x in enumerate(leaves) if isinstance(x, Tensor) and x._node is not None}
-        again = replayed(lambda gs, xs: self._pulled(gs, [*map(dict(zip(linked, xs)).get, range(len(leaves)), leaves)], True))
+        again = with_same_draws(
+            lambda gs, xs: self._pulled(gs, [*map(dict(zip(linked, xs)).get, range(len(leaves)), leaves)], True)
+        )
         cotangents = self._pulled(starts, leaves, True)
         names = [f"bwd's cotangent of {self.arguments.names[k]}" for k in self.arguments.tracked]
-        look(self.function.name, cotangents, names, starts, "the cotangent", list(linked.values()), again, self._advice())
+        check_rule(self.function.name, cotangents, names, starts, "the cotangent", list(linked.values()), again, self._advice())
         return cotangents
 
     def _advice(self) -> str:
@@ -205,11 +207,11 @@ class _Backward:
             return
         try:
             with recording(False):
-                moved = self._rerun([nearby(x) for x in as_tensors(arrays)])
+                moved = self._rerun([perturbed(x) for x in as_tensors(arrays)])
         except Exception:  # fwd may not be defined there
             return
         for i in fixed:
-            if changed(leaves[i], moved[i]):
+            if differs(leaves[i], moved[i]):
                 raise GradientError(
                     f"{self.function.name}: the residual{self.residuals.paths[i]} that fwd returned changes with the arguments, "
                     f"but is no Tensor of their graph, so that a second derivative would be wrong; {self._advice()}"
@@ -356,13 +358,13 @@ class _Transposed:
         record, name = isinstance(g[0], Tensor), self.function.name
         once = is_once(self.function.rule)
         primals = [wrap(x._data) for x in as_tensors(arrays)] if once else as_tensors(arrays)
-        # Any tangents would do: the rule is linear in them. With zeros, `look` could not see a rule that loses them.
+        # Any tangents would do: the rule is linear in them. With zeros, `check_rule` could not see a rule that loses them.
         ts = [fresh_input(name, "", wrap(raw_namespace(x._data).ones_like(x._data))) for x in primals]
         with recording(mode.get() or True):
             changes = self._checked_tangents(primals, [wrap(t._data, t._node) for t in ts], record and not once)
         cotangents = pull(changes, as_tensors(g), ts, retain=False, record=record and not once)
         if once and record:
-            return sealed(name, cotangents, [*g, *arrays])
+            return without_derivative(name, cotangents, [*g, *arrays])
         return [v if record else v._data for v in cotangents]
 
     def push(self, t: Sequence[Any], arrays: Sequence[Any]) -> tuple[Any, ...]:
@@ -374,9 +376,9 @@ class _Transposed:
         elif is_once(self.function.rule):
             with recording(False), random.replaying(self.state):
                 changes = self._tangents([wrap(x._data) for x in primals], [wrap(x._data) for x in tangents], False)
-            changes = sealed(self.function.name, changes, [*primals, *tangents])
+            changes = without_derivative(self.function.name, changes, [*primals, *tangents])
         else:
-            changes = self._checked_tangents(primals, followed(tangents), True)
+            changes = self._checked_tangents(primals, as_inputs(tangents), True)
         return tuple(v if record else v._data for v in changes)
 
     def _checked_tangents(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
@@ -390,7 +392,9 @@ class _Transposed:
         names = [f"the tangent of the result{self.structure.paths[k]}" for k in self.at]
         linked = list(primals) if all(x._node is not None for x in primals) else []
         advice = "compute with xgrad's functions, from which reverse mode and further derivatives follow"
-        look(self.function.name, changes, names, tangents, "the tangents", linked, push if linked else lambda ts, _: [], advice)
+        check_rule(
+            self.function.name, changes, names, tangents, "the tangents", linked, push if linked else lambda ts, _: [], advice
+        )
         return changes
 
     def _tangents(self, primals: Sequence[Tensor], tangents: Sequence[Tensor], record: bool) -> list[Tensor]:
