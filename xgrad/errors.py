@@ -11,8 +11,8 @@ __all__ = ["NoValue", "NotBatchable", "GradientError", "ImaginaryLost", "KindErr
 class NotBatchable(NotImplementedError):
     """An op, or what the user does with a value, needs more than what is the same for every example of a batch."""
 
-    def __init__(self, what: str, why: str) -> None:
-        super().__init__(f"vmap: {what} cannot be batched: {why}")
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"vmap: {name} cannot be batched: {reason}")
 
 
 class NoValue(NotBatchable):

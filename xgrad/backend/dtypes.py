@@ -133,11 +133,11 @@ def set_default_dtype(dtype: object, /) -> None:
     _default_dtype = default
 
 
-def check_fits(what: str, have: Any, wanted: Any) -> None:
+def check_fits(name: str, have: Any, wanted: Any) -> None:
     """Raise if numbers of the data type `have`, converted to the data type `wanted`, would lose their imaginary parts."""
     have, wanted = dtype_of(have), dtype_of(wanted)
     if have.kind == "complex floating" and wanted.kind != "complex floating":
         raise ImaginaryLost(
-            f"{what}: {wanted.name} cannot hold numbers of {have.name}, and would drop their imaginary parts; "
+            f"{name}: {wanted.name} cannot hold numbers of {have.name}, and would drop their imaginary parts; "
             "take xgrad.real(x) or xgrad.imag(x) first"
         )

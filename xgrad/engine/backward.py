@@ -333,7 +333,7 @@ _depositing = threading.RLock()  # of one thread again: a finalizer that runs me
 
 def deposit(leaves: dict[Any, Any]) -> None:
     """Add cotangents to the `grad` of their leaves, each in memory of its own."""
-    taken: set[int] = set()
+    handed_out: set[int] = set()
     with _depositing:  # another thread must not write between the reading and the writing of a gradient
         for leaf, g in leaves.items():
             old = leaf.grad
@@ -344,8 +344,8 @@ def deposit(leaves: dict[Any, Any]) -> None:
                 leaf.grad = wrap(old._data + g)
             else:
                 backend: Backend = raw_namespace(g).__backend__
-                owned = backend.owns_memory(g) and id(g) not in taken
-                taken.add(id(g))
+                owned = backend.owns_memory(g) and id(g) not in handed_out
+                handed_out.add(id(g))
                 leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))
     for leaf in leaves:
         owner = leaf.owner()

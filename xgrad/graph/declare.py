@@ -234,9 +234,9 @@ class Op(Generic[P, R]):
         return rule_adapter(title, rule, named, self.slots, g), named
 
     def _not_called(self, *own: str) -> None:
-        if taken := set(own).intersection(self.names):
+        if reserved := set(own).intersection(self.names):
             raise TypeError(
-                f"{self.name}: its argument {min(taken)!r} has a name that means something else in rules (g is the cotangent, "
+                f"{self.name}: its argument {min(reserved)!r} has a name that means something else in rules (g is the cotangent, "
                 "y the output, xp the namespace, t a change, i the number of an item); rename it"
             )
 

@@ -28,12 +28,12 @@ _REMAINDER = ("%", "%=")
 
 def is_explicit(frame: types.FrameType) -> bool:
     """Whether the code in `frame` asks for a number: by ``float(x)``, ``complex(x)``, a function of `math`, or ``"%f" % x``."""
-    what = _instruction(frame.f_code, frame.f_lasti)
-    if what == "format":
+    called = _instruction(frame.f_code, frame.f_lasti)
+    if called == "format":
         return True
     if frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
         return False
-    function = _look_up(frame, what) if isinstance(what, tuple) else None
+    function = _look_up(frame, called) if isinstance(called, tuple) else None
     return function in _CONVERSIONS or (isinstance(function, types.BuiltinFunctionType) and function.__module__ in _MODULES)
 
 

@@ -62,17 +62,17 @@ class Leaving(Gradients):
         """The values as nested lists of Python scalars."""
         return raw_namespace(self._data).__backend__.to_numpy(self._data).tolist()
 
-    def _refuse(self, what: str) -> None:
+    def _refuse(self, action: str) -> None:
         if self._node is not None:
             raise GradientError(
-                f"{what}: this tensor requires grad, and the array would leave its graph silently; use x.detach().numpy()"
+                f"{action}: this tensor requires grad, and the array would leave its graph silently; use x.detach().numpy()"
             )
 
-    def _check_number(self, what: str) -> None:
+    def _check_number(self, action: str) -> None:
         # NumPy's a[i] = x calls float(x) from C: what it stores would have no gradient.
         if self._node is not None and is_grad_enabled() and not is_explicit(sys._getframe(2)):
             raise GradientError(
-                f"{what}: this tensor requires grad, and the number would leave its graph silently: an assignment into an array, "
+                f"{action}: this tensor requires grad, and the number would leave its graph silently: an assignment into an array, "
                 "or a library that computes with numbers, asked for it. To keep the gradient, build the array with "
                 "xgrad.stack([...]), or write into a = xgrad.zeros(...); for the number alone use x.item()"
             )
