@@ -1,4 +1,4 @@
-"""What users are told when something is wrong."""
+"""Exceptions of xgrad, and errors of array libraries in xgrad's terms."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["NoValue", "NotBatchable", "GradientError", "ImaginaryLost", "KindErr
 
 
 class NotBatchable(NotImplementedError):
-    """An op, or what the user does with a value, needs more than what is the same for every example of a batch."""
+    """An op, or a use of a value, is not possible for a whole batch at once."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"vmap: {name} cannot be batched: {reason}")
 
 
 class NoValue(NotBatchable):
-    """A value was to be taken out, of which there is one for each example."""
+    """The value of a batched array was asked for, which is another one for each example."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -27,15 +27,15 @@ class NoValue(NotBatchable):
 
 
 class GradientError(RuntimeError):
-    """A gradient was asked for that does not exist, or that would be wrong."""
+    """A gradient does not exist, or would be wrong."""
 
 
 class KindError(TypeError):
-    """An array is of a kind of numbers that the function does not take; the message says all that there is to say."""
+    """An array has a kind of dtype that the function does not take. Its message is complete."""
 
 
 class NotAnArray(TypeError):
-    """An argument that should be an array is none; operators turn this into NotImplemented."""
+    """An argument is not an array. Operators turn this into NotImplemented."""
 
     def __init__(self, x: object) -> None:
         if hasattr(x, "requires_grad") and hasattr(x, "_data"):  # a Tensor, where a rule or an op was called on arrays
@@ -49,11 +49,11 @@ class NotAnArray(TypeError):
 
 
 class ImaginaryLost(TypeError):
-    """Complex numbers were to become real ones, which would drop their imaginary parts."""
+    """A conversion from complex to real numbers would drop imaginary parts."""
 
 
 def raise_explained(error: Exception, op: Any, items: Sequence[Any]) -> NoReturn:
-    """Raise the error for what a library refused: its own, or one in xgrad's terms where the reason is known.
+    """Raise the error of a library, or one in xgrad's terms where the reason is known.
 
     The parameters are those of `_explain`.
     """
@@ -62,7 +62,7 @@ def raise_explained(error: Exception, op: Any, items: Sequence[Any]) -> NoReturn
         if explained is error:
             raise explained
         raise explained from error
-    finally:  # an error holds the frames that it passed: one that held it in turn would keep all operands alive
+    finally:  # an error holds its frames; a frame that holds the error would keep all operands alive
         del explained, error
 
 
@@ -76,7 +76,7 @@ def _explain(error: Exception, op: Any, items: Sequence[Any]) -> Exception:
     op : Op
         What was called.
     items : sequence of arrays, scalars or None
-        What its array arguments were given.
+        Its array arguments.
     """
     name, names = op.name, [op.names[i] for i in op.arrays]
     if isinstance(error, KindError):

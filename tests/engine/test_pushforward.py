@@ -76,13 +76,13 @@ def test_a_rule_may_name_only_what_is_kept(scratch: Any) -> None:
     with pytest.raises(TypeError, match=r"half: forward mode is declared for 'x', but .* are \[\]; declare that first"):
         half.linear("x")
     half.vjp(x=lambda g: g / 2)
-    with pytest.raises(TypeError, match="half: forward mode in 'x' needs x, which its rule for the way back does not keep"):
+    with pytest.raises(TypeError, match="half: forward mode in 'x' needs x, but the reverse rule does not save it"):
         half.jvp(x=lambda t, x: t / 2)
     with pytest.raises(TypeError, match="needs y,"):
         half.jvp(x=lambda t, y: t / 2)
     with pytest.raises(TypeError, match=r"a rule names \['g'\]; it may name xp, t and x, y, x_shape"):
         half.jvp(x=lambda g: g / 2)
-    with pytest.raises(TypeError, match=r"declared for 'z', but the arguments with a rule for the way back are \['x'\]"):
+    with pytest.raises(TypeError, match=r"declared for 'z', but the arguments with a reverse rule are \['x'\]"):
         half.elementwise("z")
     half.jvp(x=lambda t, x_shape: t / 2)
 

@@ -1,9 +1,9 @@
 """Forward mode: a walk from the oldest node to the newest, the mirror of `backward.pullback`.
 
-The graph that a call left, with the arrays that it saved for the way back, is all that forward mode needs: each op says
-how a change of an argument changes its output (`Op.jvp`, `Op.elementwise`, `Op.linear`), and changes add up where the
-graph joins. An op that says nothing has forward mode too: its rules for the way back are linear in the cotangent, so that
-their own pullback, on this one node, is the transpose of the transpose.
+Forward mode needs only the graph and the arrays that it saved for reverse mode. The forward rule of an op (`Op.jvp`,
+`Op.elementwise`, `Op.linear`) gives the change of its output, and changes add up where the graph joins. For an op without one,
+the reverse rule is used twice: it is linear in the cotangent, so its own pullback, on this one node, is the transpose of the
+transpose.
 
 Complex numbers count as pairs of real ones: ``<u, J v> = <J' u, v>`` with the inner product ``Re sum(conj(a) b)``.
 """
@@ -149,7 +149,7 @@ def _fit(xp: Any, d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def _transposed_twice(node: Node, changes: dict[Node, Any], create_graph: bool, linked: bool) -> Any:
-    """The change of the output of `node` by the rules for the way back: by the pullback of their pullback.
+    """The change of the output of `node` by the reverse rules: by the pullback of their pullback.
 
     A copy of the node, with parents of its own, takes the first walk no further than it must go.
     """

@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 def check_forward(forward: Any) -> None:
-    """An error if `forward` is nothing that an op can be made of."""
+    """Raise if no op can be made of `forward`."""
     name = getattr(forward, "__name__", None)
     if not callable(forward) or not isinstance(name, str) or not name.isidentifier():
         raise TypeError(f"an op is made of a function with a name, not of {forward!r:.60}: write def name(xp, x, /): ...")
@@ -45,7 +45,7 @@ Derivative = Literal["undeclared", "rules", "zero", "none", "composite"]
 
 
 class Push(NamedTuple):
-    """How an op is pushed forward in one of its array arguments."""
+    """The forward rule of one array argument of an op."""
 
     way: Literal["direct", "elementwise", "linear"]
     rule: Callable[..., Any]
@@ -116,10 +116,10 @@ class Op(Generic[P, R]):
         self._declare("rules", rules)
 
     def holomorphic(self, **rules: Callable[..., Any]) -> None:
-        """Declare the rules of a function that is complex-differentiable as calculus has them, ``g f'(x)``.
+        """Declare the rules of a complex-differentiable function as calculus has them, ``g f'(x)``.
 
-        The gradient of a complex argument is ``g conj(f'(x))``, which is ``conj(conj(g) f'(x))``: the engine conjugates
-        before and after, so that the rule needs not.
+        The gradient of a complex argument is ``g conj(f'(x))``, which is ``conj(conj(g) f'(x))``. The engine conjugates before
+        and after the rule.
         """
         self._declare("rules", rules)
         self.conjugates = True
@@ -132,34 +132,34 @@ class Op(Generic[P, R]):
         """Declare that the result carries no gradient (booleans, indices)."""
         self.derivative = "none"
 
-    # Forward mode, declared after the rules for the way back.
+    # Forward mode, declared after the reverse rules.
 
     def jvp(self, **rules: Callable[..., Any]) -> None:
-        """Declare what a change ``t`` of an argument changes in the output, for one argument or several.
+        """Declare forward rules: the change of the output, given the change ``t`` of one argument.
 
-        What the arguments make is added up, broadcast to the output's shape and cast to its dtype, by its real part where
-        that is real. Of arrays, a rule may name those that the same argument's rule for the way back names, since no
-        others are kept; of an op on a sequence, it gets ``t`` as a list, with zeros for what does not change; for an op of
-        several outputs, it returns a tuple, with None for an output that does not change.
+        The engine adds the changes for all arguments, broadcasts the sum to the output's shape and casts it to its dtype (a real
+        output takes the real part). A forward rule may use only arrays that the reverse rule of its argument saves. For an op on
+        a sequence, ``t`` is a list, with zeros for items that do not change. For an op with several outputs, the rule returns a
+        tuple, with None for an output that does not change.
         """
         self._not_called("t")
         for name, rule in rules.items():
             self._push(name, "direct", *self._adapted(rule, name, "t"))
 
     def elementwise(self, *names: str) -> None:
-        """Declare that each element of the output depends on one element of each argument, or just of those named.
+        """Declare that each element of the output depends on one element of each argument, or of those named.
 
-        The derivative is diagonal then, its own transpose: the rules for the way back are those for forward mode too. (Where
-        complex numbers come in, that is so for ``holomorphic`` rules, and for others where the real derivative is
-        symmetric.)
+        The derivative is then diagonal, which is its own transpose, so the reverse rules are the forward rules too. (With complex
+        numbers this holds for ``holomorphic`` rules, and for others where the real derivative is symmetric.)
         """
         for name in names or self._differentiable():
             self._push(name, "elementwise", self.rules[self._place(name)], [])
 
     def linear(self, *names: str) -> None:
-        """Declare the op linear in each of its arguments, or just in those named, while the others are held fixed.
+        """Declare the op linear in each of its arguments, or in those named, while the others are held fixed.
 
-        The change of the output is the op itself, of the change. A sum is *not* this: it is linear in its arguments together.
+        The change of the output is the op applied to the change. A sum of arguments is *not* linear in this sense: it is linear
+        in all of them together.
         """
         for name in names or self._differentiable():
             rule = linear_rule(f"forward rule of {self.name} for {name}", self._apply, self.names, name)
@@ -174,7 +174,7 @@ class Op(Generic[P, R]):
     def _place(self, name: str) -> int:
         if name not in self._differentiable():
             raise TypeError(
-                f"{self.name}: forward mode is declared for {name!r}, but the arguments with a rule for the way back are "
+                f"{self.name}: forward mode is declared for {name!r}, but the arguments with a reverse rule are "
                 f"{self._differentiable()}; declare that first, with .vjp(...)"
             )
         return self.arrays.index(self.names.index(name))
@@ -187,8 +187,8 @@ class Op(Generic[P, R]):
         needs = frozenset(self.slots.index(n) for n in named if n in self.slots)
         if missing := [self.slots[i] for i in needs - self.needs[k] if i in self.arrays or self.slots[i] == "y"]:
             raise TypeError(
-                f"{self.name}: forward mode in {name!r} needs {' and '.join(sorted(missing))}, which its rule for the way back "
-                "does not keep; name no other arrays than that does"
+                f"{self.name}: forward mode in {name!r} needs {' and '.join(sorted(missing))}, but the "
+                "reverse rule does not save it; use only arrays that the reverse rule names"
             )
         self.needs[k] |= needs
         self.pushes[k] = Push(way, rule)
@@ -197,8 +197,8 @@ class Op(Generic[P, R]):
     def view(self, write: Callable[..., Any], unless: Callable[..., bool] | None = None) -> None:
         """Declare the result a view of its first argument.
 
-        ``write(xp, x, v, *parameters)`` is `x` after `v` was written to the view; where ``unless(y, x, *parameters)``
-        holds of the arrays, the result was a copy after all.
+        ``write(xp, x, v, *parameters)`` returns `x` after writing `v` to the view. If ``unless(y, x, *parameters)`` is true of
+        the arrays, the result is a copy and no view.
         """
         self.write, self.unless = write, unless
 
@@ -241,7 +241,7 @@ class Op(Generic[P, R]):
             )
 
     def saver(self, tracked: tuple[bool, ...]) -> Callable[..., tuple[Any, ...]]:
-        """A function of all parameters and the output that returns what to save of them, one entry per slot.
+        """A function of all parameters and the output that returns the values to save, one entry per slot.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Gradients of a Tensor: which it has, who sees them, and where they end."""
+"""Gradients of a Tensor: `backward`, hooks, leaves and detaching."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Gradients(Facts):
         return self._node is None or isinstance(self._node, Leaf)
 
     def requires_grad_(self, value: bool = True, /) -> Self:
-        """Make this tensor a leaf whose gradient `backward` leaves in `grad` (or no longer).
+        """Make this tensor a leaf, whose gradient `backward` stores in `grad`; with False, undo that.
 
         Raises
         ------
@@ -80,19 +80,19 @@ class Gradients(Facts):
         xg.backward(self, gradient, retain_graph, create_graph)
 
     def zero_grad(self) -> None:
-        """Forget the gradient."""
+        """Set the gradient to None."""
         if self._node is not None and self.is_leaf:
             self._node.grad = None
 
     def retain_grad(self) -> None:
-        """Have `backward` leave a gradient here too, though this tensor is no leaf."""
+        """Make `backward` store a gradient here too, although this tensor is not a leaf."""
         if self._node is None:
             raise GradientError("retain_grad: this tensor does not require grad")
         if not self.is_leaf:
             self._node.note().retain = True
 
     def register_hook(self, hook: Callable[[Self], Any], /) -> Any:
-        """Have `hook` called with the gradient of this tensor each time that a backward pass has found it.
+        """Call `hook` with the gradient of this tensor in each backward pass.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Gradients(Facts):
         return xg.register_hook(self._node, "hooks", hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Self], Any], /) -> Any:
-        """Have `hook` called with this leaf each time that `backward` has added to its `grad`.
+        """Call `hook` with this leaf each time that `backward` has added to its `grad`.
 
         Parameters
         ----------

@@ -20,7 +20,7 @@ __all__ = ["Leaving"]
 
 
 class Leaving(Gradients):
-    """What takes values out of a graph; an array that requires grad does not leave it silently."""
+    """Methods that take values out of a graph. An array that requires grad does not leave it silently."""
 
     __slots__: tuple[str, ...] = ()
 
@@ -37,7 +37,7 @@ class Leaving(Gradients):
         if isinstance(value, xg.Tensor):
             value._refuse("x.data = v")
             value = value._data
-        if value is self._data:  # `x.data -= ...` wrote in place and now hands the same array back
+        if value is self._data:  # `x.data -= ...` wrote in place and assigns the same array
             memory.mark(value, memory.next_age())
             return
         if hasattr(value, "shape") and hasattr(value, "dtype"):
@@ -62,17 +62,17 @@ class Leaving(Gradients):
         """The values as nested lists of Python scalars."""
         return raw_namespace(self._data).__backend__.to_numpy(self._data).tolist()
 
-    def _refuse(self, action: str) -> None:
+    def _refuse(self, name: str) -> None:
         if self._node is not None:
             raise GradientError(
-                f"{action}: this tensor requires grad, and the array would leave its graph silently; use x.detach().numpy()"
+                f"{name}: this tensor requires grad, and the array would leave its graph silently; use x.detach().numpy()"
             )
 
-    def _check_number(self, action: str) -> None:
+    def _check_number(self, name: str) -> None:
         # NumPy's a[i] = x calls float(x) from C: what it stores would have no gradient.
         if self._node is not None and is_grad_enabled() and not is_explicit(sys._getframe(2)):
             raise GradientError(
-                f"{action}: this tensor requires grad, and the number would leave its graph silently: an assignment into an array, "
+                f"{name}: this tensor requires grad, and the number would leave its graph silently: an assignment into an array, "
                 "or a library that computes with numbers, asked for it. To keep the gradient, build the array with "
                 "xgrad.stack([...]), or write into a = xgrad.zeros(...); for the number alone use x.item()"
             )

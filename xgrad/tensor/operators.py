@@ -11,7 +11,7 @@ __all__ = ["Operators"]
 
 
 def _pair(name: str, x1: Any, x2: Any) -> Any:
-    """The function `name` of two operands; NotImplemented if one is of a type that has to take its turn."""
+    """The function `name` of two operands; NotImplemented if xgrad does not know the type of one."""
     try:
         return getattr(xg, name)(x1, x2)
     except NotAnArray:
@@ -150,7 +150,7 @@ class Operators:
             return self._unlike(other, True)
 
     def _unlike(self, other: Any, differs: bool) -> Any:
-        # What is no array and has no opinion of its own, such as None and strings, equals no element.
+        # An object that is no array and has no __eq__ of its own, such as None or a string, equals no element.
         kind: Any = type(other)
         if kind.__module__ != "builtins" and kind.__eq__ is not object.__eq__:
             return NotImplemented

@@ -58,8 +58,8 @@ class Writing(Leaving):
     def __irshift__(self, other: Any, /) -> Self:
         return self._rebind(">>=", xg.bitwise_right_shift(self, other))
 
-    def _rebind(self, operation: str, new: Any) -> Self:
-        """Become `new`, as an in-place operation does, and take base and views along."""
+    def _rebind(self, name: str, new: Any) -> Self:
+        """Take the value and the node of `new`, as an in-place operation does, and update the base and its views."""
         old, array, node = self._data, new._data, self._node
         plain = self._view is None and (node is None or (new._node is not None and not self.is_leaf))
         if plain and array.shape == old.shape and array.dtype == old.dtype:  # the usual case: nothing stands in the way
@@ -67,21 +67,17 @@ class Writing(Leaving):
             self._node = new._node
             return self
         if new._data.shape != self._data.shape:
-            raise ValueError(
-                f"{operation}: the result has shape {new.shape}, which does not fit into a tensor of shape {self.shape}"
-            )
+            raise ValueError(f"{name}: the result has shape {new.shape}, which does not fit into a tensor of shape {self.shape}")
         if new.dtype != self.dtype:
             order = ("bool", "unsigned integer", "signed integer", "real floating", "complex floating")
             if order.index(new.dtype.kind) > order.index(self.dtype.kind):
-                raise TypeError(
-                    f"{operation}: the result is {new.dtype.name}, which does not fit into a tensor of {self.dtype.name}"
-                )
+                raise TypeError(f"{name}: the result is {new.dtype.name}, which does not fit into a tensor of {self.dtype.name}")
             new = xg.astype(new, self.dtype)
         for one in (self, self if self._view is None or self._view.base is None else self._view.base):
             if one._node is not None and one.is_leaf:
                 if is_grad_enabled():
                     raise GradientError(
-                        f"{operation}: a leaf that requires grad cannot be written to while calls are recorded, since its gradient "
+                        f"{name}: a leaf that requires grad cannot be written to while calls are recorded, since its gradient "
                         "would be lost; write under xgrad.no_grad(), or into a result such as x * 1"
                     )
                 new = xg.wrap(new._data)
