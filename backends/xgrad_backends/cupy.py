@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import array_api_compat.cupy
@@ -22,13 +22,17 @@ class Plugin(Backend):
     def import_namespace(self) -> Any:
         return array_api_compat.cupy
 
+    def amend(self) -> Mapping[str, Any]:
+        # array-api-compat's sign and clip write through masks, for which the host waits for the device.
+        return {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "linalg.solve": _solve}
+
     def problem(self) -> str | None:
         if not cupy.is_available():
             return "CuPy finds no CUDA device; it needs an NVIDIA GPU and its driver (see what nvidia-smi says)"
         try:
             x = cupy.ones((2, 2), dtype="float32")
             cupy.asnumpy(cupy.exp(x) @ x)  # compiles a kernel and calls cuBLAS
-        except (RuntimeError, ImportError, OSError) as error:
+        except (RuntimeError, ImportError, OSError, cupy.cuda.compiler.CompileException) as error:
             return f"a CUDA device was found, but not all of the CUDA toolkit ({error}); install it with: {INSTALL['cupy']}"
         return None
 
@@ -73,7 +77,10 @@ class Plugin(Backend):
         return out
 
     def special(self, name: str) -> Callable[..., Any] | None:
-        return getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)
+        function: Any = getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)
+        if name == "yn":  # it has no loop in float32
+            return lambda n, x: function(n, x).astype(x.dtype, copy=False)
+        return function
 
     def synchronize(self) -> None:
         cupy.cuda.get_current_stream().synchronize()
@@ -83,3 +90,27 @@ class Plugin(Backend):
 
     def peak_memory(self) -> int | None:
         return int(cupy.get_default_memory_pool().total_bytes())  # an upper bound: the pool keeps memory that was freed
+
+
+def _sign(x: Any, /) -> Any:
+    if x.dtype.kind == "c":
+        size = cupy.abs(x)
+        return cupy.where(size == 0, x, x / cupy.where(size == 0, 1, size))
+    return cupy.where(x == x, cupy.sign(x), x) if x.dtype.kind == "f" else cupy.sign(x)  # CuPy's own sign of NaN is 0
+
+
+def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    y = x if min is None else cupy.maximum(x, min)
+    y = y if max is None else cupy.minimum(y, max)
+    return x.copy() if y is x else y.astype(x.dtype, copy=False)
+
+
+def _zero_where_not(x: Any, condition: Any, /) -> Any:
+    return cupy.where(condition, x, x.dtype.type(0))
+
+
+def _solve(x1: Any, x2: Any, /) -> Any:
+    if x2.ndim > 1 and x1.shape[:-2] != x2.shape[:-2]:  # cupy.linalg.solve does not broadcast
+        batch = cupy.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+        x1, x2 = cupy.broadcast_to(x1, (*batch, *x1.shape[-2:])), cupy.broadcast_to(x2, (*batch, *x2.shape[-2:]))
+    return cupy.linalg.solve(x1, x2)

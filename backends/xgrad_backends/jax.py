@@ -45,6 +45,9 @@ class Plugin(Backend):
         return jax.lax.complex(*jax.numpy.broadcast_arrays(re, im))
 
     def set_item(self, x: Any, key: Any, value: Any) -> Any:
+        if value.ndim and value.shape[0] == 1 and value.ndim > (ndim := x[key].ndim):  # JAX drops no leading axes
+            while value.ndim > ndim and value.shape[0] == 1:
+                value = value[0]
         return x.at[key].set(value)
 
     def scatter_add(self, x: Any, key: Any, value: Any) -> Any:

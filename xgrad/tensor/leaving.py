@@ -129,7 +129,10 @@ class Leaving(Gradients):
         return complex(self._data)
 
     def __index__(self) -> int:
-        return cast(SupportsIndex, raw_namespace(self._data).__backend__.as_array(self._data)).__index__()
+        array = raw_namespace(self._data).__backend__.as_array(self._data)
+        if not hasattr(array, "__index__") and self.shape == () and self.dtype.kind.endswith("integer"):
+            return int(array)  # arrays of CuPy are no indices
+        return cast(SupportsIndex, array).__index__()
 
     def __format__(self, spec: str) -> str:
         if spec and self.size == 1:
