@@ -216,7 +216,8 @@ class _Products:
         largest = max((x.size for x in (*self.call.tensors, *self.call.results)), default=1)
         roots = [y._node for y in self.call.results if y._node is not None]
         for node in ancestors(roots, frozenset(self.call.nodes)):
-            largest = max(largest, *(math.prod(shape) for shape, _ in node.outputs))
+            for shape, _ in node.outputs:
+                largest = max(largest, math.prod(shape))
         return max(1, LIMIT // (8 * max(largest, 1)))
 
 
