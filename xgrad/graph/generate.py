@@ -22,8 +22,10 @@ def by_position(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
     passed = [
         ("*" if p.kind is p.VAR_POSITIONAL else f"{p.name}=" if p.kind is p.KEYWORD_ONLY else "") + p.name for p in parameters
     ]
-    source = f"lambda {', '.join(p.name for p in parameters)}: _forward({', '.join(passed)})"
-    return _compiled(source, f"forward of {name}", _forward=forward)
+    names = [p.name for p in parameters]
+    own = _prefix(names)
+    source = f"lambda {', '.join(names)}: {own}forward({', '.join(passed)})"
+    return _compiled(source, f"forward of {name}", **{f"{own}forward": forward})
 
 
 def rule_adapter(title: str, rule: Callable[..., Any], names: Sequence[str], slots: Sequence[str], g: str) -> Callable[..., Any]:
@@ -53,15 +55,18 @@ def saver(
     Slots are the parameters `names`, the output ``y``, and the shapes of `arrays`, the positions of the array arguments with
     whether they are tracked. An array that is not tracked is a constant that its owner may write to: it goes through `keep`.
     """
-    entries = [*names, "y", *((f"[_shape(v) for v in {names[i]}]" if sequence else f"_shape({names[i]})") for i in arrays)]
+    own = _prefix(names)
+    shape = f"[{own}shape(v) for v in %s]" if sequence else f"{own}shape(%s)"
+    entries = [*names, "y", *(shape % names[i] for i in arrays)]
     for i, tracked in arrays.items():
         if not tracked:
-            entries[i] = f"{names[i]} if {names[i]}.__class__ in _numbers else _keep({names[i]})"
+            entries[i] = f"{names[i]} if {names[i]}.__class__ in {own}numbers else {own}keep({names[i]})"
     if key_at is not None:
-        entries[key_at] = f"_keep_key({names[key_at]})"
+        entries[key_at] = f"{own}keep_key({names[key_at]})"
     kept = "".join(f"{entry if k in needed else None}, " for k, entry in enumerate(entries))
-    scope = {"_shape": _shape, "_keep": keep, "_keep_key": keep_key, "_numbers": frozenset({float, int})}
-    return _compiled(f"lambda {', '.join(names)}, y: ({kept})", title, **scope)
+    scope = {"shape": _shape, "keep": keep, "keep_key": keep_key, "numbers": frozenset({float, int})}
+    source = f"lambda {', '.join(names)}, y: ({kept})"
+    return _compiled(source, title, **{own + helper: value for helper, value in scope.items()})
 
 
 def with_signature(forward: Callable[..., Any], call: Callable[..., Any], exact: bool) -> Any:
@@ -74,15 +79,25 @@ def with_signature(forward: Callable[..., Any], call: Callable[..., Any], exact:
     parameters = list(signature.parameters.values())[1:]
     function: Any = call
     if not exact or not all(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters):
-        named = [p if p.default is p.empty else p.replace(default=_Named(f"_default_{p.name}")) for p in parameters]
+        names = [p.name for p in parameters]
+        own = _prefix(names)
+        named = [p if p.default is p.empty else p.replace(default=_Named(f"{own}default_{p.name}")) for p in parameters]
         bare = str(inspect.Signature([p.replace(annotation=p.empty) for p in named]))
-        defaults = {f"_default_{p.name}": p.default for p in parameters}
-        source = f"def {name}{bare}: return _call({', '.join(p.name for p in parameters)})\n"
-        function = _defined(source, f"call of {name}", name, _call=call, **defaults)
+        source = f"def {name}{bare}: return {own}call({', '.join(names)})\n"
+        defaults = {f"{own}default_{p.name}": p.default for p in parameters}
+        function = _defined(source, f"call of {name}", name, **{f"{own}call": call}, **defaults)
     function.__name__ = function.__qualname__ = name
     function.__doc__, function.__module__ = forward.__doc__, forward.__module__
     function.__signature__ = signature.replace(parameters=parameters)
     return function
+
+
+def _prefix(names: Sequence[str]) -> str:
+    """What the names of helpers begin with, so that none is the name of a parameter."""
+    prefix = "_"
+    while any(name.startswith(prefix) for name in names):
+        prefix += "_"
+    return prefix
 
 
 class _Named:
