@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .dtypes import Array, check_fits, complex64, complex128, dtype_name, dtype_of, float64, get_default_dtype
 
-__all__ = ["from_python", "from_scalar", "in_order", "may_repeat", "runs", "scatter_add", "wider_dtype"]
+__all__ = ["from_python", "from_scalar", "in_order", "may_repeat", "on_host", "runs", "scatter_add", "wider_dtype"]
 
 
 def may_repeat(key: Any) -> bool:
@@ -72,21 +72,28 @@ def scatter_add(backend: Any, x: Array, key: Any, value: Array) -> Array:
     return x + xp.reshape(xp.astype(total, x.dtype), x.shape)
 
 
+def on_host(x: Any) -> Any:
+    """Numbers, nested to any depth, as a NumPy array; what else is in `x` gives it a dtype that is no number's."""
+    import numpy
+
+    try:
+        return numpy.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
+
+
 def from_python(backend: Any, x: Any, dtype: Any, device: Any) -> Array:
     """An array of Python numbers, nested to any depth; floats get the default data type."""
     if x.__class__ is float and dtype is None:
         return backend.xp.asarray(x, dtype=backend.native_dtype(get_default_dtype()), device=device)
-    import numpy
-
-    try:
-        host = numpy.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
+    host = on_host(x)
     if host.dtype.kind not in "biufc":
         raise TypeError(f"cannot make an array of {type(x).__name__} {x!r:.80}: it does not hold numbers")
     if host.dtype.kind == "c" and dtype is not None:
         check_fits(f"{x!r:.60}", host.dtype, dtype)
     if dtype is not None and host.dtype.kind == "f" and dtype_of(dtype).kind.endswith("integer"):
+        import numpy
+
         host = numpy.asarray(x, dtype=dtype_of(dtype).dtype)  # integers beyond int64 may have met smaller ones in float64
     if dtype is None:
         if host.dtype == "float64":

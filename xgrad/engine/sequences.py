@@ -6,6 +6,7 @@ import contextlib
 from typing import Any
 
 from ..backend.find import is_numpy_scalar
+from ..backend.portable import on_host
 from ..backend.select import current_backend
 from ..graph.declare import Op
 from ..graph.kinds import is_complex
@@ -57,12 +58,7 @@ def host_numbers(sequence: Any) -> Any:
     TypeError
         If it does not hold numbers alone.
     """
-    import numpy
-
-    try:
-        host = numpy.asarray(sequence)
-    except ValueError as error:
-        raise ValueError(f"nested sequences must be rectangular, but this one is ragged: {error}") from None
+    host = on_host(sequence)
     if host.dtype.kind not in "biufc":
         raise TypeError(f"expected numbers, but {type(sequence).__name__} {sequence!r:.80} holds other things")
     return host

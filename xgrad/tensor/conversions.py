@@ -13,6 +13,7 @@ import functools
 import itertools
 import sys
 import types
+from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["is_explicit"]
@@ -55,39 +56,34 @@ def _by_place_in_the_source(instructions: list[dis.Instruction]) -> tuple[str, .
     start = None if place is None else (place.lineno, place.col_offset)
     if start is None or None in start:
         return None
-    names: list[str] = []
-    for one in reversed(instructions[:-1]):
-        if one.positions is None or (one.positions.lineno, one.positions.col_offset) != start or one.opname in _BETWEEN:
-            continue
-        if (name := _name(one)) is None:
-            return None
-        names.append(name)
-        if not _is_attribute(one):
-            return tuple(reversed(names))
-    return None
+    before = reversed(instructions[:-1])
+    return _dotted_name(one for one in before if one.positions and (one.positions.lineno, one.positions.col_offset) == start)
 
 
 def _by_the_stack(instructions: list[dis.Instruction]) -> tuple[str, ...] | None:
     # Where the place is not known: the function lies below the arguments on the stack, if no jump stands between.
     above = instructions[-1].arg or 0
+    before = itertools.dropwhile(lambda one: one.opname in _BETWEEN, reversed(instructions[:-1]))
+    while above > 0:
+        one = next(before, None)
+        if one is None or one.opcode in dis.hasjrel or one.opcode in dis.hasjabs or one.is_jump_target:
+            return None
+        above -= dis.stack_effect(one.opcode, one.arg)
+    return _dotted_name(before)
+
+
+def _dotted_name(backwards: Iterable[dis.Instruction]) -> tuple[str, ...] | None:
+    """The parts of the name whose instructions come first, last part first."""
     names: list[str] = []
-    before = list(itertools.dropwhile(lambda one: one.opname in _BETWEEN, reversed(instructions[:-1])))
-    for one in before:
-        if above > 0:
-            if one.opcode in dis.hasjrel or one.opcode in dis.hasjabs or one.is_jump_target:
-                return None
-            above -= dis.stack_effect(one.opcode, one.arg)
-        elif one.opname not in _BETWEEN:
-            if (name := _name(one)) is None:
-                return None
-            names.append(name)
-            if not _is_attribute(one):
-                return tuple(reversed(names))
+    for one in backwards:
+        if one.opname in _BETWEEN:
+            continue
+        if (name := _name(one)) is None:
+            return None
+        names.append(name)
+        if one.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
+            return tuple(reversed(names))
     return None
-
-
-def _is_attribute(one: dis.Instruction) -> bool:
-    return one.opname in ("LOAD_ATTR", "LOAD_METHOD")
 
 
 def _name(one: dis.Instruction) -> str | None:
