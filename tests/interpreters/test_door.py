@@ -78,15 +78,6 @@ class CountingBackend(LiftedBackend):
         inner = _raw(x.payload)
         return raw_namespace(inner).__backend__.to_numpy(inner)
 
-    def get_item(self, x: Any, key: Any) -> Any:
-        return self.xp.get_item(x, key)
-
-    def set_item(self, x: Any, key: Any, value: Any) -> Any:
-        return self.xp.set_item(x, key, value)
-
-    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
-        return self.xp.scatter_add(x, key, value)
-
 
 # ------------------------------------------------------------------------- Tensors inside, and so the graph, as in vmap
 

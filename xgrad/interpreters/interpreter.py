@@ -110,6 +110,17 @@ class LiftedBackend(Backend):
     def from_scalar(self, x: Any, like: Any) -> Any:
         return super().from_scalar(x, None if like is None else self.lift(like))
 
+    # Access to elements is a function of the namespace, like any other.
+
+    def get_item(self, x: Any, key: Any) -> Any:
+        return self.xp.get_item(x, key)
+
+    def set_item(self, x: Any, key: Any, value: Any) -> Any:
+        return self.xp.set_item(x, key, value)
+
+    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
+        return self.xp.scatter_add(x, key, value)
+
 
 def base_of(x: Any) -> Backend:
     """The library of a raw array of any level."""

@@ -96,12 +96,3 @@ class BatchBackend(LiftedBackend):
 
     def special(self, name: str) -> Callable[..., Any] | None:
         return functions.elementwise(self, registry[name]) if name in registry else None  # the op asks the library itself
-
-    def get_item(self, x: Any, key: Any) -> Any:
-        return self.xp.get_item(x, key)
-
-    def set_item(self, x: Any, key: Any, value: Any) -> Any:
-        return self.xp.set_item(x, key, value)
-
-    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
-        return self.xp.scatter_add(x, key, value)
