@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .rule import Rule, check_options
+from .rule import Rule, check_options, decayed
 
 __all__ = ["adam", "adamw"]
 
@@ -93,8 +93,7 @@ def _kernel(
 ) -> tuple[Any, ...]:
     if shrink is not None:
         p *= shrink
-    if weight_decay is not None:
-        g = g + weight_decay * p
+    g = decayed(g, p, weight_decay)
     m *= beta1
     m += gain1 * g
     v *= beta2

@@ -17,7 +17,7 @@ from ...backend.dtypes import Array
 from ...backend.find import raw_namespace
 from ...backend.precision import half, widened
 
-__all__ = ["Rule", "check_options"]
+__all__ = ["Rule", "check_options", "decayed"]
 
 
 class Rule(NamedTuple):
@@ -103,3 +103,8 @@ def check_options(name: str, **options: float) -> None:
     for option, value in options.items():
         if not value >= 0:
             raise ValueError(f"{name}: {option} must not be negative, and is {value}")
+
+
+def decayed(g: Array, p: Array, weight_decay: float | None) -> Array:
+    """The gradient `g` with that of the penalty ½·weight_decay·‖p‖² added; `g` itself if there is none."""
+    return g if weight_decay is None else g + weight_decay * p

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rule import Rule, check_options
+from .rule import Rule, check_options, decayed
 
 __all__ = ["sgd"]
 
@@ -49,8 +49,7 @@ def _numbers(step: int, *, lr: float, momentum: float, dampening: float, nestero
 
 
 def _plain(xp: Any, p: Any, g: Any, *, lr: float, weight_decay: float | None = None) -> tuple[Any, ...]:
-    if weight_decay is not None:
-        g = g + weight_decay * p
+    g = decayed(g, p, weight_decay)
     p -= lr * g
     return (p,)
 
@@ -58,8 +57,7 @@ def _plain(xp: Any, p: Any, g: Any, *, lr: float, weight_decay: float | None = N
 def _momentum(
     xp: Any, p: Any, g: Any, b: Any, *, lr: float, momentum: float, gain: float, weight_decay: float | None = None
 ) -> tuple[Any, ...]:
-    if weight_decay is not None:
-        g = g + weight_decay * p
+    g = decayed(g, p, weight_decay)
     b *= momentum
     b += gain * g
     p -= lr * b
@@ -69,8 +67,7 @@ def _momentum(
 def _nesterov(
     xp: Any, p: Any, g: Any, b: Any, *, lr: float, momentum: float, gain: float, weight_decay: float | None = None
 ) -> tuple[Any, ...]:
-    if weight_decay is not None:
-        g = g + weight_decay * p
+    g = decayed(g, p, weight_decay)
     b *= momentum
     b += gain * g
     p -= lr * (g + momentum * b)
