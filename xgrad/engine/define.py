@@ -72,12 +72,12 @@ def _make(forward: Callable[..., Any], options: dict[str, Any]) -> Any:
     check_forward(forward)
     new: Op[..., Any] = Op(forward, **options)
     enter(new)
-    new.call = general_call(new)
+    new.call = general = general_call(new)
     if new.returns != "several" and not new.sequence and not new.optional:
         if new.arrays == [0]:
-            new.call = one_array(new)
+            new.call = one_array(new, general)
         elif new.arrays == [0, 1] and len(new.names) == 2:
-            new.call = two_arrays(new)
+            new.call = two_arrays(new, general)
     return _published(new)
 
 

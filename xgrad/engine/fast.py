@@ -17,17 +17,17 @@ from ..graph.node import Node
 from ..graph.recording import interpreters, mode
 from ..tensor.tensor import Tensor, wrap
 from .arguments import in_key
-from .call import finish, general_call
+from .call import finish
 
 __all__ = ["one_array", "two_arrays"]
 
 FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False, True)
 
 
-def one_array(op: Op[..., Any]) -> Callable[..., Any]:
-    """The function that calls an op of one array and other parameters."""
-    forward, general, at, savers = op.forward, general_call(op), op.dtype_at, op.savers
-    new, mode_now, lifted, space_of = Tensor.__new__, mode.get, _lifted(op), namespaces.get
+def one_array(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that calls an op of one array and other parameters; `general` is its general call."""
+    forward, at, savers = op.forward, op.dtype_at, op.savers
+    new, mode_now, lifted, space_of = Tensor.__new__, mode.get, _lifted(op, general), namespaces.get
     keyed, unsure = op.key_at is not None, op.returns != "one"
 
     def run(x: Any, /, *parameters: Any) -> Any:
@@ -61,10 +61,10 @@ def one_array(op: Op[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def two_arrays(op: Op[..., Any]) -> Callable[..., Any]:
-    """The function that calls an op of two arrays."""
-    forward, general, scalars = op.forward, general_call(op), {float, int} if op.scalars else set()
-    new, savers, mode_now, lifted, space_of = Tensor.__new__, op.savers, mode.get, _lifted(op), namespaces.get
+def two_arrays(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that calls an op of two arrays; `general` is its general call."""
+    forward, scalars = op.forward, {float, int} if op.scalars else set()
+    new, savers, mode_now, lifted, space_of = Tensor.__new__, op.savers, mode.get, _lifted(op, general), namespaces.get
     unsure = op.returns != "one"
 
     def run(x1: Any, x2: Any, /) -> Any:
@@ -110,9 +110,9 @@ def two_arrays(op: Op[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _lifted(op: Op[..., Any]) -> Callable[..., Any]:
+def _lifted(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
     """The function that makes unrecorded calls on arrays of an interpreter; it hands all others to the general call."""
-    general, count, scalars = general_call(op), len(op.arrays), {float, int} if op.scalars else set()
+    count, scalars = len(op.arrays), {float, int} if op.scalars else set()
 
     def run(*arguments: Any) -> Any:
         backend: Any = None
