@@ -164,20 +164,13 @@ def run(
         gradients = [leaves.get(t._node) for t in to]
         return [d if d is None or isinstance(d, xgrad.Tensor) else xgrad.tensor.tensor.wrap(d) for d in gradients]
 
-    def check_facts(gradients: Sequence[Any], of: Sequence[xgrad.Tensor]) -> None:
-        for d, t in zip(gradients, of):
-            if d is not None:
-                assert d.dtype == t.dtype, f"a gradient is {d.dtype} but its tensor {t.dtype}"
-                assert d.shape == t.shape, f"a gradient has shape {d.shape} but its tensor {t.shape}"
-                assert d.backend == t.backend and d.device == t.device, f"a gradient is on {d.backend} {d.device}"
-
     def filled(gradients: Sequence[Any], of: Sequence[xgrad.Tensor]) -> list[Any]:
         return [np.zeros(t.shape) if d is None else d for d, t in zip(gradients, of)]
 
     us, others = draw(0, outputs), draw(9, outputs)
     g = tensors(us)
     first = pull(outputs, g, inputs, False)
-    check_facts(first, inputs)
+    forward.check_facts("gradient", first, inputs)
 
     # Forward mode is the transpose of reverse mode, and a rule is linear in the cotangent.
     vs: list[Any] = []
@@ -187,21 +180,21 @@ def run(
     if not partly:
         vs = [forward.random_like(x, [7, k]) for k, x in enumerate(inputs)]
         tangents = forward.push(inputs, vs, outputs, graph=False)
-        forward.check_tangents(tangents, outputs)
+        forward.check_facts("tangent", tangents, outputs)
         other = filled(pull(outputs, tensors(others), inputs, False), inputs)
         both = filled(pull(outputs, tensors([np.asarray(2 * a - 3 * b) for a, b in zip(us, others)]), inputs, False), inputs)
 
     # Higher orders, by the rules on Tensors: also with respect to the cotangent itself.
     variables = [*inputs, *(c.requires_grad_() for c in g)] if order > 1 else inputs
     gradients = pull(outputs, g, inputs, True) if order > 1 else []
-    check_facts(gradients, inputs)
+    forward.check_facts("gradient", gradients, inputs)
     recorded = filled(gradients, inputs)
     higher = []
     for level in range(2, order + 1):
         # A gradient that is zero by definition is None: an untracked tensor of its shape takes its place.
         of = [t.detach() if d is None else d for d, t in zip(gradients, inputs if level == 2 else variables)]
         gradients = pull(of, tensors(draw(level, of)), variables, level < order)
-        check_facts(gradients, variables)
+        forward.check_facts("gradient", gradients, variables)
         higher.append(filled(gradients, variables))
 
     values, gradient, vs, tangents, other, both, recorded, *higher = forward.read(

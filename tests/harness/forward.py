@@ -80,13 +80,13 @@ def check_equal(left: Sequence[tuple[Any, Any]], right: Sequence[tuple[Any, Any]
         assert abs(a - b) <= tolerance * (size_a + size_b), f"{text}: {a!r} and {b!r}"
 
 
-def check_tangents(tangents: Sequence[Any], outputs: Sequence[xgrad.Tensor]) -> None:
-    """Each tangent has the dtype, shape, backend and device of its tensor."""
-    for d, y in zip(tangents, outputs):
+def check_facts(word: str, derivatives: Sequence[Any], of: Sequence[xgrad.Tensor]) -> None:
+    """Each derivative, of the kind that `word` names, has the dtype, shape, backend and device of its tensor."""
+    for d, t in zip(derivatives, of):
         if d is not None:
-            assert d.dtype == y.dtype, f"a tangent is {d.dtype} but its tensor {y.dtype}"
-            assert d.shape == y.shape, f"a tangent has shape {d.shape} but its tensor {y.shape}"
-            assert d.backend == y.backend and d.device == y.device, f"a tangent is on {d.backend} {d.device}"
+            assert d.dtype == t.dtype, f"a {word} is {d.dtype} but its tensor {t.dtype}"
+            assert d.shape == t.shape, f"a {word} has shape {d.shape} but its tensor {t.shape}"
+            assert d.backend == t.backend and d.device == t.device, f"a {word} is on {d.backend} {d.device}"
 
 
 def check_rules(inputs: Sequence[xgrad.Tensor], results: Sequence[Any]) -> None:
