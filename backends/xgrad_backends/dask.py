@@ -35,6 +35,7 @@ class Plugin(Backend):
         more = {"eye": _eye, "from_dlpack": _from_dlpack, "repeat": _repeat, "searchsorted": _searchsorted}
         more |= {
             "reshape": _reshape,
+            "take": _take_whole,
             "take_along_axis": _take_along_axis,
             "linalg.matrix_norm": _matrix_norm,
             "linalg.pinv": _pinv,
@@ -80,7 +81,7 @@ class Plugin(Backend):
         one = len(arrays) == 1 and arrays[0].ndim == 1 and alone
         one = one and not (x.dtype.kind == "c" and arrays[0].dtype.kind in "iu")  # there dask casts complex numbers to indices
         if plain and (one or not arrays):
-            return _known(x[key], "the shape of x[mask]")
+            return _known(x[tuple(map(_one_on_host, _parts(key)))], "the shape of x[mask]")
         if any(part.dtype.kind == "b" for part in arrays):
             return _known(x[key], "the shape of x[mask]")
         at = self.flat_positions(x, key)
@@ -125,6 +126,12 @@ class Plugin(Backend):
 
 def _host(part: Any) -> Any:
     return part.compute() if isinstance(part, dask.array.Array) else part
+
+
+def _one_on_host(part: Any) -> Any:
+    """An index array of one element, read to the host: by such an array Dask 2026.8 declares the shape of the whole axis."""
+    one = isinstance(part, dask.array.Array) and part.shape == (1,) and part.dtype.kind in "iu"
+    return part.compute() if one else part
 
 
 def _parts(key: Any) -> tuple[Any, ...]:
@@ -299,6 +306,12 @@ def _cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     x1, x2 = dask.array.broadcast_arrays(x1, x2)
     a, b = (dask.array.moveaxis(x, axis, -1) for x in (x1, x2))
     return dask.array.moveaxis(a[..., i] * b[..., j] - a[..., j] * b[..., i], -1, axis)
+
+
+def _take_whole(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+    if axis is None:
+        x, axis = _reshape(x, (-1,)), 0
+    return dask.array.take(x, _one_on_host(indices), axis=axis)
 
 
 def _take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:

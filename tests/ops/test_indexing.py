@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,20 @@ def test_keys_of_tensors_and_numpy_scalars(xp: Any) -> None:
     np.testing.assert_array_equal(x[np.int64(1), :, np.int32(2)].numpy(), HOST[1, :, 2])
     np.testing.assert_array_equal(x[:, xp.asarray([0, 2])].numpy(), HOST[:, [0, 2]])
     np.testing.assert_array_equal(x[: np.int64(1)].numpy(), HOST[:1])
+
+
+def test_index_arrays_of_every_length_read_as_many_elements(xp: Any) -> None:
+    for n, length in itertools.product((1, 2, 3), repeat=2):
+        x, k = xp.arange(float(n)), xp.zeros(length, dtype=xp.int64)
+        for read in (
+            x[k],
+            xp.take(x, k),
+            xp.take(x, k, axis=0),
+            x.at[k].get(),
+            xp.stack([x, x])[1, k],
+            xp.stack([x, x], axis=1)[k, 1],
+        ):
+            assert read.shape == read.numpy().shape == (length,), (n, length)
 
 
 def test_refusals(xp: Any, backend: str) -> None:
