@@ -20,6 +20,7 @@ from .backend.select import current_backend
 from .graph.recording import interpreters
 from .interpreters.batch.backend import Batch
 from .interpreters.interpreter import base_of
+from .interpreters.interpreter import draw as drawn_in_each_run
 from .tensor.tensor import Tensor, wrap
 
 __all__ = [
@@ -316,8 +317,12 @@ def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None)
     if device is None and like is not None:
         device = like.device
     batches = _different_batches()
-    array = backend.from_numpy(_drawn(draw, [batch.size for batch in batches], dtype), device)
-    out = wrap(backend.xp.astype(array, backend.native_dtype(dtype), copy=False))
+
+    def array() -> Any:
+        host = _drawn(draw, [batch.size for batch in batches], dtype)
+        return backend.xp.astype(backend.from_numpy(host, device), backend.native_dtype(dtype), copy=False)
+
+    out = wrap(drawn_in_each_run(array))
     for batch in batches:
         out = wrap(batch.backend(backend).cls(out, batch))
     return out

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotAnArray
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "backend_of", "find_backend", "backends_by_type", "lifted_namespaces", "device_of", "inexact", "is_numpy_scalar",
     "known_names", "library_array", "namespaces", "raw_namespace", "weak_types",
+    "without_hot_path",
 ]  # fmt: skip
 
 
@@ -122,7 +125,9 @@ def _resolve(cls: type, x: Array) -> Backend | None:
 
 
 namespaces: dict[type, Any] = {}
-"""The raw namespace of each type of array that has been used. The hot path looks types up here."""
+"""The raw namespace of each type of array that has been used. The hot path looks types up here. Empty during a capture."""
+_known_namespaces: dict[type, Any] = {}
+_captures = 0
 lifted_namespaces: dict[type, Any] = {}
 """The namespaces of arrays of interpreters, which the hot path does not handle."""
 weak_types: set[type] = set()
@@ -134,14 +139,38 @@ def raw_namespace(x: Array) -> Any:
     xp = namespaces.get(x.__class__)
     if xp is None:
         xp = lifted_namespaces.get(x.__class__)
-    if xp is None:
-        backend = backend_of(x)
-        if backend is None:
-            raise NotAnArray(x)
-        xp = namespaces[x.__class__] = backend.xp
-        if backend.weak_scalars:
-            weak_types.add(x.__class__)
-    return xp
+    return _namespace_of_type(x) if xp is None else xp
+
+
+def _namespace_of_type(x: Array) -> Any:
+    cls = x.__class__
+    with loading:
+        if cls not in _known_namespaces:
+            backend = backend_of(x)
+            if backend is None:
+                raise NotAnArray(x)
+            _known_namespaces[cls] = backend.xp
+            if backend.weak_scalars:
+                weak_types.add(cls)
+        if not _captures:
+            namespaces[cls] = _known_namespaces[cls]
+        return _known_namespaces[cls]
+
+
+@contextlib.contextmanager
+def without_hot_path() -> Iterator[None]:
+    """In the body, calls in all threads take the general path, which asks the active interpreters about every array."""
+    global _captures
+    with loading:
+        _captures += 1
+        namespaces.clear()
+    try:
+        yield
+    finally:
+        with loading:
+            _captures -= 1
+            if not _captures:
+                namespaces.update(_known_namespaces)
 
 
 def device_of(x: Array) -> Any:

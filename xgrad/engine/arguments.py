@@ -13,6 +13,7 @@ from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..backend.select import current_backend
 from ..errors import NotAnArray
 from ..graph.declare import Op
+from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor
 from .sequences import SEQUENCES, convert, holds_array, stacked
 
@@ -51,6 +52,9 @@ def open_arguments(op: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[A
     items, nodes = [a for a, _ in pairs], [n for _, n in pairs]
     xp = _common_namespace(op, items if op.key_at is None else [*items, *in_key(values[op.key_at])])
     backend = xp.__backend__
+    if not backend.level and (active := interpreters.get()) and active[0].takes_all:
+        backend = active[0].backend(backend)
+        xp = backend.xp
     if backend.level:
         for k, item in enumerate(items):
             if hasattr(item, "dtype") and raw_namespace(item) is not xp:

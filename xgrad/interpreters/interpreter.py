@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import types
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from ..backend.dtypes import DType
@@ -18,7 +19,7 @@ from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor, wrap
 from .operators import with_operators
 
-__all__ = ["Interpreter", "LiftedBackend", "base_of", "in_graph", "lifted"]
+__all__ = ["Interpreter", "LiftedBackend", "base_of", "draw", "in_graph", "lifted", "on_host"]
 
 
 class Interpreter:
@@ -27,12 +28,35 @@ class Interpreter:
     Its `level` is the place above those that are active when it is made.
     """
 
+    takes_all: ClassVar[bool] = False
+    """Whether every call in its function is its own, also one on arrays that come from outside. It is the outermost then."""
+
     def __init__(self) -> None:
         self.level = len(interpreters.get()) + 1
 
     def backend(self, base: Backend) -> LiftedBackend:
         """The backend of its arrays of the library `base`."""
         raise NotImplementedError
+
+    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """What `function`, which computes numbers, returns."""
+        return function(*args)
+
+    def draw(self, function: Callable[[], Any]) -> Any:
+        """The array of random numbers that `function` draws."""
+        return function()
+
+
+def on_host(function: Callable[..., dict[str, float]], *args: Any) -> dict[str, float]:
+    """``function(*args)``, numbers from numbers. A captured function computes them anew in each run."""
+    active = interpreters.get()
+    return active[0].on_host(function, args) if active else function(*args)  # type: ignore[no-any-return]
+
+
+def draw(function: Callable[[], Any]) -> Any:
+    """The array that `function` draws. A captured function draws anew in each run."""
+    active = interpreters.get()
+    return active[0].draw(function) if active else function()
 
 
 class LiftedBackend(Backend):

@@ -1,0 +1,316 @@
+"""The interpreter of a capture, and the backend of its arrays: every function of the library, written down as it is called."""
+
+from __future__ import annotations
+
+import operator
+import types
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...backend.dtypes import DType
+from ...backend.find import raw_namespace
+from ...backend.protocol import Backend
+from ...graph.recording import interpreters
+from ...tensor.tensor import Tensor
+from ..interpreter import Interpreter, LiftedBackend
+from ..operators import with_operators
+from .arrays import Number, Traced
+from .slots import ArraySlot, TensorSlot
+from .trace import CannotCapture, Trace, Var, user_line
+
+__all__ = ["Capture", "CaptureBackend", "active"]
+
+FACTS = (
+    "isdtype",
+    "can_cast",
+    "finfo",
+    "iinfo",
+    "e",
+    "inf",
+    "nan",
+    "newaxis",
+    "pi",
+    "broadcast_shapes",
+    "__array_namespace_info__",
+)
+BY_VALUE = ("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values")
+
+
+class Capture(Interpreter):
+    """The interpreter of one run of a function that is being captured.
+
+    Parameters
+    ----------
+    base : Backend
+        The library, of which all arrays are.
+    """
+
+    takes_all = True
+
+    def __init__(self, base: Backend) -> None:
+        super().__init__()
+        self.base, self.trace = base, Trace()
+        self._backend = CaptureBackend.at(base, self.level)
+        self.alive: list[weakref.ref[Traced]] = []
+        self.lifted: dict[int, tuple[Any, Traced]] = {}  # arrays and Tensors from outside, by id
+        self.copies: list[tuple[Any, Any]] = []  # arrays from outside, and copies of them
+
+    def backend(self, base: Backend) -> CaptureBackend:
+        if base is not self.base:
+            raise CannotCapture(
+                f"{user_line()}: an array of {base.name!r} in a captured function of {self.base.name!r} arrays; a plan is of one "
+                "backend: move the array before the call with xgrad.to_backend"
+            )
+        return self._backend
+
+    def traced(self, value: Any, var: Var) -> Traced:
+        """A new array of this run."""
+        array: Traced = self.backend(self.base).cls(value, var)
+        self.alive.append(weakref.ref(array))
+        return array
+
+    def constant(self, value: Any) -> Traced:
+        """An array that is the same in every run."""
+        return self.traced(value, self.trace.var("constant", value.shape, value.dtype, value))
+
+    def lift(self, x: Any) -> Traced:
+        """A Tensor or an array that the function uses and was not found before: an input from now on."""
+        known = self.lifted.get(id(x))
+        if known is None:
+            if isinstance(x, Tensor):
+                array = self.traced(x._data, self.trace.input(x._data, TensorSlot(x)))
+            else:
+                array = self.traced(x, self.trace.input(x, ArraySlot(x)))
+                self.copies.append((x, self.base.copy(x)))
+            known = self.lifted[id(x)] = (x, array)
+        return known[1]
+
+    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Call a function that returns a dict of numbers, and write the call down."""
+        values = [x.value if isinstance(x, Number) else x for x in args]
+        result = function(*values)
+        if not any(isinstance(x, Number) for x in args):
+            return result
+        names = list(result)
+        at = tuple(x.var if isinstance(x, Number) else x for x in args)
+        outs = self.trace.add_host(
+            getattr(function, "__name__", "host"), lambda *a: [function(*a)[name] for name in names], at, list(result.values())
+        )
+        return {name: Number(self.trace, result[name], var) for name, var in zip(names, outs)}
+
+    def draw(self, function: Callable[[], Any]) -> Traced:
+        """The array that a function draws; it is drawn anew in each run."""
+        value = function()
+        (var,) = self.trace.add("draw", function, (), {}, value, "draw")
+        return self.traced(value, var)
+
+
+def active() -> Capture:
+    """The capture that runs in this thread or task."""
+    entry = next((entry for entry in interpreters.get() if isinstance(entry, Capture)), None)
+    if entry is None:
+        raise CannotCapture(
+            "an array of a captured function was used outside of its run: by another thread, or after it left the function through "
+            "a list, an attribute or a global; return it instead"
+        )
+    return entry
+
+
+class CaptureBackend(LiftedBackend):
+    """The backend of the arrays of captures of one library."""
+
+    array_class = Traced
+    graph_inside = False
+    base: Backend
+
+    def __init__(self, base: Backend, level: int) -> None:
+        self.writes_in_order, self.weak_scalars = base.writes_in_order, base.weak_scalars
+        names = ("get_item", "set_item", "scatter_add", "accumulate", "scatter", "from_parts", "to_device")
+        self._recorders = {name: recorder("scatter_add" if name == "accumulate" else name, getattr(base, name)) for name in names}
+        super().__init__(base, level)
+
+    def import_namespace(self) -> Any:
+        return _recorded(self.base.xp.__native__, f"xgrad.raw.{self.name}.captured", "")
+
+    def amend(self) -> Mapping[str, Any]:
+        return {name: recorder(name, function) for name, function in self.base.amend().items()}
+
+    def namespace(self) -> types.ModuleType:
+        xp = super().namespace()
+        xp.__dict__["result_type"] = lambda *parts: self.base.xp.result_type(*[_of_value(x) for x in parts])
+        return xp
+
+    def _build(self) -> types.ModuleType:
+        self._xp = self.namespace()
+        operators = {name: recorder(name, function) for name, function in _OPERATORS.items()}
+        with_operators(self.cls, types.SimpleNamespace(**operators), self.takes)
+        return self._xp
+
+    def takes(self, x: Any) -> bool:
+        return isinstance(x, Number) or super().takes(x)
+
+    def lift(self, x: Any) -> Traced:
+        if isinstance(x, self.cls):
+            return x  # type: ignore[no-any-return]
+        if isinstance(x, Tensor) and isinstance(x._data, self.cls):
+            return x._data  # type: ignore[no-any-return]
+        return active().lift(x)
+
+    def lower(self, x: Any) -> Any:
+        return x.value  # for questions about the library's array, such as its device
+
+    def run(self, op: Any) -> Callable[..., Any]:
+        forward: Callable[..., Any] = op.forward
+        return forward
+
+    def from_numpy(self, x: Any, device: Any = None) -> Any:
+        return active().lift(self.base.from_numpy(x, device))
+
+    def from_python(self, x: Any, dtype: Any = None, device: Any = None) -> Any:
+        return active().constant(self.base.from_python(x, dtype, device))
+
+    def from_scalar(self, x: Any, like: Any) -> Any:
+        if isinstance(x, Number):
+            return x
+        return active().constant(self.base.from_scalar(x, like.value if isinstance(like, Traced) else like))
+
+    def get_item(self, x: Any, key: Any) -> Any:
+        _refuse_mask(key)
+        return self._recorders["get_item"](x, key)
+
+    def set_item(self, x: Any, key: Any, value: Any) -> Any:
+        return self._recorders["set_item"](x, key, value)
+
+    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
+        return self._recorders["scatter_add"](x, key, value)
+
+    def accumulate(self, x: Any, key: Any, value: Any) -> Any:
+        return self._recorders["accumulate"](x, key, value)
+
+    def scatter(self, shape: tuple[int, ...], key: Any, value: Any) -> Any:
+        return self._recorders["scatter"](shape, key, value)
+
+    def from_parts(self, re: Any, im: Any) -> Any:
+        return self._recorders["from_parts"](re, im)
+
+    def shares_memory(self, y: Any, x: Any) -> bool:
+        return self.base.shares_memory(y.value, x.value)
+
+    def device(self, x: Any) -> Any:
+        return self.base.device(x.value if isinstance(x, Traced) else x)
+
+    def to_device(self, x: Any, device: Any) -> Any:
+        return self._recorders["to_device"](x, device)
+
+    def memory(self, device: Any) -> int | None:
+        return self.base.memory(device)
+
+    def owns_memory(self, x: Any) -> bool:
+        return True
+
+    def copy(self, x: Any) -> Any:
+        return x  # values of a plan are never written into
+
+    def holds(self, x: Any) -> bool:
+        return bool(x)
+
+    def to_numpy(self, x: Any) -> Any:
+        raise CannotCapture(
+            f"{user_line()}: x.numpy(), x.item() or x.tolist() takes a value out of a captured function; return the tensor instead, "
+            "and read it outside"
+        )
+
+    def special(self, name: str) -> Callable[..., Any] | None:
+        function = self.base.special(name)
+        return None if function is None else recorder(f"special.{name}", function)
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv,
+    "floor_divide": operator.floordiv, "remainder": operator.mod, "pow": operator.pow, "matmul": operator.matmul,
+    "bitwise_and": operator.and_, "bitwise_or": operator.or_, "bitwise_xor": operator.xor,
+    "bitwise_left_shift": operator.lshift, "bitwise_right_shift": operator.rshift, "equal": operator.eq,
+    "not_equal": operator.ne, "less": operator.lt, "less_equal": operator.le, "greater": operator.gt,
+    "greater_equal": operator.ge, "negative": operator.neg, "positive": operator.pos, "abs": operator.abs,
+    "bitwise_invert": operator.invert,
+}  # fmt: skip
+
+
+def _recorded(source: Any, full_name: str, prefix: str) -> types.ModuleType:
+    """A copy of the namespace of a library, with recorders in place of its functions."""
+    copy = types.ModuleType(full_name)
+    for name in dir(source):
+        value = getattr(source, name)
+        if isinstance(value, types.ModuleType):
+            if name in ("linalg", "fft"):
+                copy.__dict__[name] = _recorded(value, f"{full_name}.{name}", f"{name}.")
+        elif not name.startswith("_") or name == "__array_namespace_info__":
+            is_fact = name in FACTS or isinstance(value, type) or not callable(value)
+            copy.__dict__[name] = value if is_fact else recorder(prefix + name, value)
+    return copy
+
+
+def _of_value(x: Any) -> Any:
+    return x.dtype if isinstance(x, Traced) else x.value if isinstance(x, Number) else x
+
+
+def recorder(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` for traced arrays: it is called on their values, and the call is written down."""
+    if name in BY_VALUE:
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise CannotCapture(
+                f"{user_line()}: the shape of the result of {name} depends on values, which a captured function cannot have; use "
+                "xgrad.where, or take it out of the function"
+            )
+
+        return refuse
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if not interpreters.get():  # while the namespace is built
+            return function(*args, **kwargs)
+        capture = active()
+        lift = capture.backend(capture.base).lift
+
+        def value(x: Any) -> Any:
+            if isinstance(x, (Traced, Number)):
+                return x.value
+            if x.__class__ in (tuple, list):
+                return x.__class__([value(part) for part in x])
+            if x.__class__ is slice:
+                return slice(value(x.start), value(x.stop), value(x.step))
+            return x
+
+        def variable(x: Any) -> Any:
+            if isinstance(x, (Traced, Number)):
+                return x.var
+            if x.__class__ in (tuple, list):
+                return x.__class__([variable(part) for part in x])
+            if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type):
+                return lift(x).var if raw_namespace(x).__backend__ is capture.base else x
+            return x
+
+        at, at_names = variable(args), {k: variable(v) for k, v in kwargs.items()}
+        y = function(*value(args), **{k: value(v) for k, v in kwargs.items()})
+        first = y[0] if isinstance(y, (tuple, list)) and y else y
+        if not (hasattr(first, "shape") and hasattr(first, "dtype")):
+            return y
+        outs = capture.trace.add(name, function, at, at_names, y)
+        if not isinstance(y, (tuple, list)):
+            return capture.traced(y, outs[0])
+        arrays = [capture.traced(v, var) for v, var in zip(y, outs)]
+        container: Any = type(y)
+        return container(*arrays) if hasattr(y, "_fields") else container(arrays)
+
+    run.__name__ = name.rpartition(".")[2]
+    return run
+
+
+def _refuse_mask(key: Any) -> None:
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, Traced) and DType._by_name["bool"] is part.backend.dtype_of(part.dtype):
+            raise CannotCapture(
+                f"{user_line()}: the shape of x[mask] depends on values, which a captured function cannot have; use "
+                "xgrad.where(mask, x, 0), or take it out of the function"
+            )

@@ -1,0 +1,117 @@
+"""Slots: the places that a plan reads its arrays and numbers from, and writes new ones to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...graph import memory
+from ...graph.node import Leaf
+from ...tensor.tensor import Tensor
+
+__all__ = ["ArgumentSlot", "ArraySlot", "GradSlot", "NumberSlot", "Slot", "TensorSlot"]
+
+
+class Slot:
+    """A place that holds an array or a number."""
+
+    __slots__ = ()
+
+    def get(self) -> Any:
+        """What is there now."""
+        raise NotImplementedError
+
+    def set(self, value: Any) -> None:
+        """Put `value` there."""
+        raise NotImplementedError
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for two slots of the same place."""
+        raise NotImplementedError
+
+
+class ArgumentSlot(Slot):
+    """An argument of the function: the `index`-th of the arrays and numbers in its arguments."""
+
+    __slots__ = ("index", "name")
+
+    def __init__(self, index: int, name: str) -> None:
+        self.index, self.name = index, name
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return ("argument", self.index)
+
+
+class TensorSlot(Slot):
+    """The array of a Tensor that is not an argument."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def get(self) -> Any:
+        return self.tensor._data
+
+    def set(self, value: Any) -> None:
+        memory.assign(self.tensor, value)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return ("tensor", id(self.tensor))
+
+
+class ArraySlot(Slot):
+    """An array of the library, which the plan keeps."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def get(self) -> Any:
+        return self.array
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return ("array", id(self.array))
+
+
+class GradSlot(Slot):
+    """The array of the gradient at a leaf."""
+
+    __slots__ = ("leaf",)
+
+    def __init__(self, leaf: Leaf) -> None:
+        self.leaf = leaf
+
+    def get(self) -> Any:
+        g = self.leaf.grad
+        return None if g is None else g._data
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return ("grad", id(self.leaf))
+
+
+class NumberSlot(Slot):
+    """A Python number in a dict or in an attribute."""
+
+    __slots__ = ("name", "owner")
+
+    def __init__(self, owner: Any, name: Any) -> None:
+        self.owner, self.name = owner, name
+
+    def get(self) -> Any:
+        return self.owner[self.name] if isinstance(self.owner, dict) else getattr(self.owner, self.name)
+
+    def set(self, value: Any) -> None:
+        if isinstance(self.owner, dict):
+            self.owner[self.name] = value
+        else:
+            setattr(self.owner, self.name, value)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return ("number", id(self.owner), self.name)
