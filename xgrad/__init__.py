@@ -29,6 +29,7 @@ from .errors import GradientError
 from .graph import names
 from .graph.memory import guard_writes
 from .graph.recording import enable_grad, is_grad_enabled, no_grad
+from .interpreters.capture.jit import CannotCapture, jit
 from .ops import *
 from .ops import __all__ as _ops
 from .ops.beyond.ufuncs import sinc_jn  # this and the next ones are for rules on Tensors: see `ops.FOR_RULES`
@@ -70,6 +71,8 @@ __all__ = [
     # derivatives as functions
     "checkpoint", "custom_jvp", "custom_vjp", "ggnvp", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
     "linearize", "once_differentiable", "stop_gradient", "value_and_grad", "vjp", "vmap",
+    # captured steps
+    "CannotCapture", "jit",
     # answers that equations define
     "fixed_point", "linear_solve", "odeint", "optimize", "quad", "root", "sparse",
     # to train with

@@ -85,6 +85,10 @@ class Plugin(Backend):
             return add_at(numpy.zeros(shape, value.dtype), key, value)
         return add_at(numpy.zeros(shape, wider), key, value.astype(wider)).astype(value.dtype)
 
+    def contiguous(self, x: Any) -> Any:
+        plain = isinstance(x, numpy.ndarray) and x.flags.carray
+        return x if plain else numpy.array(x, order="C")
+
     def special(self, name: str) -> Callable[..., Any] | None:
         return scipy_special(name)
 

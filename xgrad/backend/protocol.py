@@ -211,6 +211,23 @@ class Backend:
         """The peak of memory allocated by the library, in bytes; None if it cannot tell."""
         return None
 
+    # For captured steps, see `xgrad.jit`.
+
+    capture_problem: str = ""
+    """Why functions of this library's arrays cannot be captured."""
+
+    def executor(self, plan: Any, homes: Any, how: str) -> Any:
+        """What runs a captured plan on arrays in buffers, as described in ``docs/adding-a-backend.md``; None if there is none."""
+        return None
+
+    def whole(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that does what `function` does, compiled as a whole; by default `function`, which calls the library."""
+        return function
+
+    def contiguous(self, x: Array) -> Array:
+        """`x`, or a copy of it that is contiguous in memory."""
+        return x
+
     # 3. For interpreters, such as `vmap`, which run ops on arrays of their own.
 
     def lift(self, x: Any) -> Array:

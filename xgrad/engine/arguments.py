@@ -83,7 +83,7 @@ def _unwrap(x: Any) -> tuple[Any, Any]:
         return x._data, x._node
     if is_numpy_scalar(x):  # before the next line: numpy.float64 is a float
         return x.item(), None
-    if isinstance(x, (bool, int, float, complex)):
+    if isinstance(x, (bool, int, float, complex)) or getattr(x, "is_number", False):  # the last: of an interpreter
         return x, None
     if backend_of(x) is None:
         raise NotAnArray(x)

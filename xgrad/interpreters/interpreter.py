@@ -38,19 +38,19 @@ class Interpreter:
         """The backend of its arrays of the library `base`."""
         raise NotImplementedError
 
-    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """What `function`, which computes numbers, returns."""
-        return function(*args)
+        return function(*args, **options)
 
     def draw(self, function: Callable[[], Any]) -> Any:
         """The array of random numbers that `function` draws."""
         return function()
 
 
-def on_host(function: Callable[..., dict[str, float]], *args: Any) -> dict[str, float]:
-    """``function(*args)``, numbers from numbers. A captured function computes them anew in each run."""
+def on_host(function: Callable[..., dict[str, float]], *args: Any, **options: Any) -> dict[str, float]:
+    """``function(*args, **options)``, numbers from numbers. A captured function computes them anew in each run."""
     active = interpreters.get()
-    return active[0].on_host(function, args) if active else function(*args)  # type: ignore[no-any-return]
+    return active[0].on_host(function, args, options) if active else function(*args, **options)  # type: ignore[no-any-return]
 
 
 def draw(function: Callable[[], Any]) -> Any:

@@ -62,6 +62,7 @@ class Module:
     ['layer.weight', 'layer.bias']
     """
 
+    holds_state = True  # for `xgrad.jit`: what is in it can change from call to call
     training: bool = True
     """Whether the module is being trained; `train` and `eval` set it. `Dropout` reads it."""
     _stand_ins: tuple[Any, ...] = ()  # in a copy that `tree.unflatten` made: the values in place of the parameters

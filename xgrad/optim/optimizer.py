@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import tree
@@ -13,6 +13,7 @@ from ..backend.precision import half
 from ..backend.transfer import copy_like
 from ..graph import memory
 from ..graph.node import Leaf
+from ..interpreters.interpreter import on_host
 from ..tensor.tensor import Tensor, wrap
 from .rules import Rule
 
@@ -60,6 +61,8 @@ class Optimizer:
     An optimizer is a container for `xgrad.tree`: of the learning rate of each group, and of the step count and the state of each
     parameter. The parameters themselves are not in it; they are in the model.
     """
+
+    holds_state = True  # for `xgrad.jit`: what is in it can change from call to call
 
     def __init__(self, parameters: Iterable[Any], make_rule: Callable[..., Rule], **options: Any) -> None:
         items: list[Any] = [parameters] if isinstance(parameters, (Tensor, Mapping)) else list(parameters)
@@ -111,8 +114,8 @@ class Optimizer:
         """Move every parameter that has a gradient."""
         index = -1
         for group in self.groups:
-            if not isinstance(group["lr"], (float, int)):
-                group["lr"] = float(group["lr"])  # a 0-d array, from `tree.unflatten`
+            if hasattr(group["lr"], "dtype"):  # a 0-d array, from `tree.unflatten`
+                group["lr"] = float(group["lr"])
             rule = self._rule(group)
             numbers: dict[str, float] = {}
             numbers_of = 0  # the step that they belong to
@@ -126,9 +129,14 @@ class Optimizer:
                     state.own(p)
                 state.step += 1
                 if state.step != numbers_of:
-                    numbers, numbers_of = rule.numbers(state.step, **rule.options), state.step
+                    numbers, numbers_of = on_host(rule.numbers, state.step, **rule.options), state.step
                 memory.own(p)
                 _move(p, grad._data, state, rule, numbers)
+
+    def changing_numbers(self) -> Iterator[tuple[Any, Any, str]]:
+        """The numbers that a captured step reads anew in each run: where they are, and their names."""
+        for k, group in enumerate(self.groups):
+            yield group, "lr", f"groups[{k}]['lr']"
 
     def _rule(self, group: Mapping[str, Any]) -> Rule:
         return self.make_rule(**{name: value for name, value in group.items() if name != "params"})
@@ -252,9 +260,14 @@ class _ParameterState:
     """The state of one parameter: the arrays of the rule, as Tensors, and how many steps were made."""
 
     __slots__ = ("arrays", "owned", "step")
+    holds_state = True
 
     def __init__(self, arrays: list[Any], step: Any = 0, owned: bool = True) -> None:
         self.arrays, self.step, self.owned = arrays, step, owned
+
+    def changing_numbers(self) -> Iterator[tuple[Any, Any, str]]:
+        """As in `Optimizer`."""
+        yield self, "step", "step"
 
     def own(self, p: Tensor) -> None:
         """Before a step: replace what `tree.unflatten` put here by arrays that the step may write into."""

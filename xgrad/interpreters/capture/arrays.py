@@ -99,6 +99,7 @@ class Number:
 
     __slots__ = ("trace", "value", "var")
     __array_ufunc__ = None
+    is_number = True  # an op takes it where it takes a Python scalar
 
     def __init__(self, trace: Trace, value: Any, var: Var) -> None:
         self.trace, self.value, self.var = trace, value, var

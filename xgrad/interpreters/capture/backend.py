@@ -86,17 +86,26 @@ class Capture(Interpreter):
             known = self.lifted[id(x)] = (x, array)
         return known[1]
 
-    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Call a function that returns a dict of numbers, and write the call down."""
-        values = [x.value if isinstance(x, Number) else x for x in args]
-        result = function(*values)
-        if not any(isinstance(x, Number) for x in args):
+        operands, count = [*args, *options.values()], len(args)
+        values = [x.value if isinstance(x, Number) else x for x in operands]
+
+        def numbers(*values: Any) -> dict[str, Any]:
+            result: dict[str, Any] = function(*values[:count], **dict(zip(options, values[count:])))
+            return result
+
+        result = numbers(*values)
+        if not any(isinstance(x, Number) for x in operands):
             return result
         names = list(result)
-        at = tuple(x.var if isinstance(x, Number) else x for x in args)
-        outs = self.trace.add_host(
-            getattr(function, "__name__", "host"), lambda *a: [function(*a)[name] for name in names], at, list(result.values())
-        )
+
+        def again(*values: Any) -> list[Any]:
+            result = numbers(*values)
+            return [result[name] for name in names]
+
+        variables = tuple([x.var if isinstance(x, Number) else x for x in operands])
+        outs = self.trace.add_host(getattr(function, "__name__", "host"), again, variables, list(result.values()))
         return {name: Number(self.trace, result[name], var) for name, var in zip(names, outs)}
 
     def draw(self, function: Callable[[], Any]) -> Traced:

@@ -28,6 +28,8 @@ class Plan:
         What is wanted.
     base : Backend
         The library.
+    numbers : sequence of Var
+        The numbers that are wanted.
 
     Attributes
     ----------
@@ -47,7 +49,7 @@ class Plan:
         Comparisons of numbers that must have these answers.
     """
 
-    def __init__(self, trace: Trace, outputs: Sequence[Var], base: Backend) -> None:
+    def __init__(self, trace: Trace, outputs: Sequence[Var], base: Backend, numbers: Sequence[Var] = ()) -> None:
         self.base = base
         self.recorded = len(trace.calls)
         calls = [call for call in trace.calls if call.kind == "array"]
@@ -64,14 +66,14 @@ class Plan:
                 used.update(call.variables)
                 self.calls.append(call)
         self.calls.reverse()
-        numbers = {*used, *(var for var, _ in self.answers)}
+        used_numbers = {*used, *numbers, *(var for var, _ in self.answers)}
         self.host: list[Call] = []
         for call in reversed([call for call in trace.calls if call.kind == "host"]):
-            if any(out in numbers for out in call.outs):
-                numbers.update(call.variables)
+            if any(out in used_numbers for out in call.outs):
+                used_numbers.update(call.variables)
                 self.host.append(call)
         self.host.reverse()
-        self.numbers = [(var, slot) for var, slot in trace.inputs if var.kind == "number" and var in numbers]
+        self.numbers = [(var, slot) for var, slot in trace.inputs if var.kind == "number" and var in used_numbers]
         self.inputs = [(var, slot) for var, slot in trace.inputs if var.kind == "input" and var in used]
 
     @property

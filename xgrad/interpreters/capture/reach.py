@@ -169,13 +169,12 @@ class _Search:
 
     def _object(self, name: str, x: Any) -> None:
         cls = type(x)
-        if isinstance(wrapped := getattr(x, "__wrapped__", None), types.FunctionType):  # a captured function in this one
+        if (wrapped := getattr(x, "__wrapped__", None)) is not None:  # what a transform returned
             self.look(name, wrapped)
-            return
         top = cls.__module__.partition(".")[0]
         if top in _LIBRARIES or (top in sys.stdlib_module_names and top != "__main__") or top == "builtins":
             return
-        if "xgrad" in top and not getattr(cls, "holds_state", False):
+        if top == "xgrad" and not getattr(cls, "holds_state", False):
             return
         changing: Callable[[], Any] | None = getattr(x, "changing_numbers", None)
         if changing is not None:

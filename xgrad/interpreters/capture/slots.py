@@ -33,10 +33,10 @@ class Slot:
 class ArgumentSlot(Slot):
     """An argument of the function: the `index`-th of the arrays and numbers in its arguments."""
 
-    __slots__ = ("index", "name")
+    __slots__ = ("index",)
 
-    def __init__(self, index: int, name: str) -> None:
-        self.index, self.name = index, name
+    def __init__(self, index: int) -> None:
+        self.index = index
 
     @property
     def key(self) -> tuple[Any, ...]:

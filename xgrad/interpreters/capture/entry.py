@@ -1,0 +1,449 @@
+"""One captured run, ready to be repeated: its guards, its plan, and the function that checks the one and runs the other.
+
+That function is generated: for small steps, what happens around a plan takes as long as the plan.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ...backend.dtypes import get_default_dtype
+from ...backend.find import raw_namespace
+from ...backend.select import current_backend, is_deterministic
+from ...graph import memory
+from ...graph.node import Leaf
+from ...graph.recording import mode
+from ...tensor.tensor import Tensor, wrap
+from .arguments import flatten, paths
+from .capturing import Captured
+from .plan import Plan
+from .reach import CELL, ITEM, LENGTH, SCALARS
+from .run import Names, argument_source, call_by_call, host_source
+from .slots import ArgumentSlot, ArraySlot, GradSlot, NumberSlot, TensorSlot
+from .trace import Var
+
+__all__ = ["MISS", "Entry"]
+
+MISS = object()
+"""What an entry returns for a call that it is not right for."""
+
+
+class Entry:
+    """A captured run.
+
+    Parameters
+    ----------
+    captured : Captured
+    executor : {"auto", "c", "numpy", "calls"}
+    """
+
+    def __init__(self, captured: Captured, executor: str) -> None:
+        self.captured, self.executor_name = captured, executor
+        self.hits, self.compile_seconds = 0, 0.0
+        self.executor: Any = None
+        self.problem: str | None = None  # why there is no executor of the wanted kind
+        self.settings = _settings()
+        outputs = [what for kind, what in captured.results if kind == "output"]
+        self.sets = [(slot, var) for slot, var in captured.sets if not isinstance(slot, NumberSlot)]
+        self.number_sets = [(slot, var) for slot, var in captured.sets if isinstance(slot, NumberSlot)]
+        self.grads = [(leaf, var) for leaf, var in captured.grads if var is not None]
+        trace = captured.capture.trace
+        numbers = [var for _, var in self.number_sets if isinstance(var, Var)]
+        numbers += [what for kind, what in captured.results if kind == "number"]
+        every = [*outputs, *(var for _, var in self.sets), *(var for _, var in self.grads)]
+        self.plan = Plan(trace, every, captured.base, numbers)
+        self.counts = (len(outputs), len(self.sets))
+        self._lock = threading.Lock()
+        self.run: Callable[..., Any] = self._first
+        captured.capture.lifted.clear()
+        captured.capture.copies.clear()
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self.run(args, kwargs)
+
+    def _first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The first call after the capture: only what is used twice is compiled."""
+        with self._lock:
+            if self.run == self._first:
+                if self._matches(args, kwargs) is MISS:
+                    return MISS
+                start = time.perf_counter()
+                self.run = self._built()
+                self.compile_seconds += time.perf_counter() - start
+        return self.run(args, kwargs)
+
+    def _matches(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Whether the guards hold; else MISS."""
+        names = Names()
+        check = self._compiled([*self._checks(names), "    return None"], names, {"last": [None] * len(self.plan.inputs)})
+        return check(args, kwargs)
+
+    def _homes(self) -> list[int | None]:
+        """For each output, the position among the inputs of the state that it replaces in its memory."""
+        at = {slot.key: k for k, (_, slot) in enumerate(self.plan.inputs)}
+        count = len(self.plan.outputs)
+        homes: list[int | None] = [None] * count
+        if not self.captured.base.mutable:
+            return homes
+        for k, (slot, var) in enumerate(self.sets, self.counts[0]):
+            index = at.get(slot.key)
+            if index is None:
+                original = next((v for v, s in self.captured.capture.trace.inputs if s.key == slot.key), None)
+                if original is None:
+                    continue
+                self.plan.inputs.append((original, slot))
+                index = at[slot.key] = len(self.plan.inputs) - 1
+            old = self.plan.inputs[index][0]
+            if old.shape == var.shape and old.dtype == var.dtype:
+                homes[k] = index
+        return homes
+
+    def _built(self) -> Callable[..., Any]:
+        base, how = self.captured.base, self.executor_name
+        homes = self._homes()
+        executor = None
+        if how != "calls":
+            executor = base.executor(self.plan, homes, "numpy" if how == "auto" else how)
+        if executor is None:
+            return self._by_calls()
+        self.executor = executor
+        if how == "auto":
+            threading.Thread(target=self._in_background, args=(homes,), daemon=True).start()
+        return self._in_buffers(executor, homes)
+
+    def _in_background(self, homes: list[int | None]) -> None:
+        """Compile while the other executor serves."""
+        start = time.perf_counter()
+        try:
+            executor = self.captured.base.executor(self.plan, homes, "c")
+        except Exception as error:  # a missing or broken compiler is no error
+            self.problem = f"{type(error).__name__}: {error}"
+            return
+        run = self._in_buffers(executor, homes)
+        self.compile_seconds += time.perf_counter() - start
+        self.executor, self.run = executor, run
+
+    # ------------------------------------------------------------------------------------------------- the checks of a call
+
+    def _checks(self, names: Names) -> list[str]:
+        """Statements that return MISS where a guard does not hold, and read the arrays and numbers of the plan."""
+        captured, bind = self.captured, names.bind
+        first: list[str] = [f"settings() == {bind(self.settings)}"]
+        leaves: dict[int, str] = {}
+        for form, expression in zip(captured.arguments.parts, ("args", "kwargs")):
+            paths(form, expression, bind, first, leaves)
+        lines, conditions = [_unless(first)], []
+        for k, (kind, detail) in enumerate(captured.leaves):
+            lines.append(f"a{k} = {leaves[k]}")
+            if kind == "number":
+                conditions.append(f"a{k}.__class__ is float")
+            elif kind == "static":
+                conditions.append(_same(f"a{k}", detail, bind))
+            elif kind == "object":
+                conditions.append(f"a{k} is {bind(detail)}")
+            else:
+                conditions.append(f"a{k}.__class__ is {bind(detail[0])}")
+                if kind == "tensor":
+                    conditions.append(f"a{k}._node is None")
+        conditions += [_same(_guard_source(guard, bind), guard.value, bind) for guard in captured.guards]
+        if conditions:
+            lines.append(_unless(conditions))
+        for var, slot in self.plan.numbers:
+            lines.append(f"{var!r} = {_read(slot, bind)}")
+            lines.append(f"if {var!r}.__class__ is not {bind(var.dtype)}: return MISS")
+        lines += host_source(self.plan, names)
+        if self.plan.answers:
+            lines.append(_unless([f"{var!r}" if answer else f"not {var!r}" for var, answer in self.plan.answers]))
+        for k, (var, slot) in enumerate(self.plan.inputs):
+            if isinstance(slot, ArraySlot):
+                continue
+            lines.append(f"x{k} = {_read_array(slot, captured.leaves, bind)}")
+            lines.append(f"if x{k} is not last[{k}] and not fits(x{k}, {bind(var.shape)}, {bind(var.dtype)}): return MISS")
+        return ["    try:", *(f"        {line}" for line in lines), *_ON_ERROR]
+
+    def _by_calls(self) -> Callable[..., Any]:
+        """The function that runs the plan call by call, or as one function that the library compiles."""
+        names, captured, plan = Names(), self.captured, self.plan
+        body = self._checks(names)
+        run = captured.base.whole(call_by_call(plan))
+        inputs = "".join(
+            f"{names.bind(slot.array)}, " if isinstance(slot, ArraySlot) else f"x{k}, " for k, (_, slot) in enumerate(plan.inputs)
+        )
+        draws = "".join(f"{names.bind(call.function)}(), " for call in plan.draws)
+        numbers = "".join(f"{var!r}, " for var in plan.used_numbers)
+        body.append(f"    out = {names.bind(run)}(({inputs}), ({draws}), ({numbers}))")
+        results, sets = self.counts
+        for k, (slot, _) in enumerate(self.sets, results):
+            body.append(f"    store({names.bind(slot.tensor)}, out[{k}])")
+        for k, (leaf, _) in enumerate(self.grads, results + sets):
+            body.append(f"    {names.bind(leaf)}.grad = wrap(own(out[{k}]))")
+        body += self._last_statements(names, lambda k: f"wrap(own(out[{k}]))")
+        base = captured.base
+
+        def own(x: Any) -> Any:
+            x = base.as_array(x)
+            return x if base.owns_memory(x) else base.copy(x)
+
+        def store(tensor: Any, value: Any) -> None:
+            old = tensor._data
+            if base.mutable and isinstance(tensor._node, Leaf) and tuple(old.shape) == tuple(value.shape) and value.shape:
+                memory.own(tensor)
+                tensor._data[...] = value
+                memory.mark(tensor._data, memory.next_age())
+            else:
+                memory.assign(tensor, own(value))
+
+        return self._compiled(body, names, {"own": own, "store": store, "last": [None] * len(plan.inputs)})
+
+    def _in_buffers(self, executor: Any, homes: list[int | None]) -> Callable[..., Any]:
+        """The function that runs the plan in an executor, which has buffers of its own."""
+        names, captured, plan = Names(), self.captured, self.plan
+        binder = _Binder(executor, plan, homes)
+        body = self._checks(names)
+        count, sets = self.counts
+        body.append("    changed = False")
+        for k, (_, slot) in enumerate(plan.inputs):
+            if isinstance(slot, ArraySlot):
+                binder.input(k, slot.array)
+                if binder.last[k] is None:  # a copy, which would miss later writes
+                    body.append(f"    bind({k}, {names.bind(slot.array)})")
+                continue
+            if k in homes:
+                tensor = names.bind(slot.tensor)  # type: ignore[union-attr]
+                is_leaf = isinstance(slot.tensor._node, Leaf)  # type: ignore[union-attr]
+                held = "" if is_leaf else f" or refs(x{k}) > alone[{k}]"
+                body.append(f"    if x{k} is not last[{k}]{held}: changed = True; x{k} = None; home({k}, {tensor})")
+            else:
+                body.append(f"    if x{k} is not last[{k}]: changed = True; bind({k}, x{k})")
+        body.append("    if changed: apart()")
+        for k, call in enumerate(plan.draws):
+            body.append(f"    draw({k}, {names.bind(call.function)}())")
+        for k, var in enumerate(plan.outputs):
+            if homes[k] is None:
+                body += self._output_statements(k, var, names)
+        numbers = "".join(f"{var!r}, " for var in plan.used_numbers)
+        body.append(f"    run(({numbers}))")
+        for k, (slot, _) in enumerate(self.sets, count):
+            tensor = slot.tensor  # type: ignore[union-attr]
+            if homes[k] is None:
+                body.append(f"    assign({names.bind(tensor)}, o{k}._data)")
+            elif isinstance(tensor._node, Leaf):
+                body.append(f"    mark(last[{homes[k]}], next_age())")
+        for k, (leaf, _) in enumerate(self.grads, count + sets):
+            body.append(f"    {names.bind(leaf)}.grad = o{k}")
+        body += self._last_statements(names, lambda k: f"o{k}")
+        scope = {
+            "last": binder.last, "bind": binder.input, "home": binder.home, "apart": binder.apart, "draw": binder.draw,
+            "output": binder.output, "held": binder.held, "counts": binder.counts, "alone": binder.alone, "run": executor.run, "refs": sys.getrefcount,
+            "assign": memory.assign, "mark": memory.mark, "next_age": memory.next_age,
+        }  # fmt: skip
+        run = self._compiled(body, names, scope)
+        lock = threading.Lock()  # the buffers are those of one thread at a time
+
+        def one_at_a_time(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            with lock:
+                return run(args, kwargs)
+
+        return one_at_a_time
+
+    def _output_statements(self, k: int, var: Var, names: Names) -> list[str]:
+        # A buffer is used again if nobody holds it: not the Tensor, and not a view of its array.
+        count, sets = self.counts
+        if count <= k < count + sets:  # it becomes the array of a Tensor
+            return [f"    o{k} = output({k}, None)"]
+        extra = ""
+        at = k - count - sets
+        if at >= 0:
+            leaf = self.grads[at][0]
+            reads = any(isinstance(slot, GradSlot) and slot.leaf is leaf for _, slot in self.plan.inputs)
+            if not reads:
+                extra = f" + ({names.bind(leaf)}.grad is o{k})"
+        return [
+            f"    o{k} = held[{k}]",
+            f"    if o{k} is None or refs(o{k}) > 3{extra} or refs(o{k}._data) > counts[{k}] or o{k}._node is not None "
+            f"or o{k}._view is not None: o{k} = output({k}, o{k})",
+        ]
+
+    def _last_statements(self, names: Names, output: Callable[[int], str]) -> list[str]:
+        """Statements that store numbers and gradients of None, and return the result."""
+        captured, lines = self.captured, []
+        for slot, var in self.number_sets:
+            value = argument_source(var, repr, names.bind) if isinstance(var, Var) else names.bind(var)
+            target = (
+                f"{names.bind(slot.owner)}[{names.bind(slot.name)}]"
+                if isinstance(slot.owner, dict)
+                else f"{names.bind(slot.owner)}.{slot.name}"
+            )  # type: ignore[union-attr]
+            lines.append(f"    {target} = {value}")
+        for leaf, gradient in captured.grads:
+            if gradient is None:
+                lines.append(f"    {names.bind(leaf)}.grad = None")
+        numbered, at = {}, 0
+        for k, (kind, what) in enumerate(captured.results):
+            if kind == "output":
+                numbered[k], at = output(at), at + 1
+            else:
+                numbered[k] = repr(what) if kind == "number" else names.bind(what)
+        lines.append(f"    return {captured.form.source(numbered.__getitem__, names.bind)}")
+        return lines
+
+    def _compiled(self, body: list[str], names: Names, scope: dict[str, Any]) -> Callable[..., Any]:
+        self.source = "\n".join(["def call(args, kwargs):", *body])
+        everything = names.scope | _SCOPE | scope
+        exec(compile(self.source, "<xgrad: captured call>", "exec"), everything)
+        call: Callable[..., Any] = everything["call"]
+        return call
+
+    def difference(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Why this entry is not right for a call, in words."""
+        captured, leaves = self.captured, []
+        form = flatten((args, kwargs), leaves)
+        names = Names()
+        if form.source(str, names.bind) != captured.arguments.source(str, names.bind):
+            return "the arguments have another structure"
+        for k, ((kind, detail), x) in enumerate(zip(captured.leaves, leaves)):
+            if kind == "static" and not (type(x) is type(detail) and x == detail):
+                return f"argument {k} was {detail!r:.40} and is {x!r:.40}"
+            if kind == "object" and x is not detail:
+                return f"argument {k} is another {type(detail).__name__}"
+            if kind in ("tensor", "array"):
+                array = getattr(x, "_data", x)
+                facts = (x.__class__, getattr(array, "shape", None), getattr(array, "dtype", None))
+                if facts != detail:
+                    return f"argument {k} was {_facts(detail)} and is {_facts(facts)}"
+                if kind == "tensor" and x._node is not None:
+                    return f"argument {k} requires grad"
+            if kind == "number" and x.__class__ is not float:
+                return f"argument {k} was a float and is {x!r:.40}"
+        for guard in captured.guards:
+            if (text := guard.difference()) is not None:
+                return text
+        for name, was, now in zip(_SETTINGS, self.settings, _settings()):
+            if was is not now:
+                return f"{name} was {was} and is {now}"
+        return "a number that Python branched on gives another answer, or an array of the state has another shape or dtype"
+
+
+_ON_ERROR = ["    except (AttributeError, KeyError, IndexError, ValueError):", "        return MISS"]
+_SETTINGS = ("the backend", "the default dtype", "whether calls are recorded", "deterministic mode")
+
+
+def _settings() -> tuple[Any, ...]:
+    return current_backend(), get_default_dtype(), mode.get(), is_deterministic()
+
+
+def _fits(x: Any, shape: Any, dtype: Any) -> bool:
+    return x is not None and tuple(x.shape) == shape and x.dtype == dtype
+
+
+_SCOPE: dict[str, Any] = {"MISS": MISS, "settings": _settings, "fits": _fits, "wrap": wrap, "Tensor": Tensor}
+
+
+def _unless(conditions: list[str]) -> str:
+    return f"if not ({' and '.join(conditions)}): return MISS"
+
+
+def _same(source: str, value: Any, bind: Callable[[Any], str]) -> str:
+    """Source of a comparison with `value`: by type and value of numbers and strings, else by identity."""
+    if value is None or value.__class__ is bool or not isinstance(value, SCALARS):
+        return f"{source} is {bind(value)}"
+    if value.__class__ is int:
+        return f"(y := {source}) == {value} and y.__class__ is int"
+    return f"((y := {source}) is {bind(value)} or (y.__class__ is {bind(value.__class__)} and y == {bind(value)}))"
+
+
+def _guard_source(guard: Any, bind: Callable[[Any], str]) -> str:
+    holder = bind(guard.holder)
+    if guard.source == CELL:
+        return f"{holder}.cell_contents"
+    if guard.source == ITEM:
+        return f"{holder}[{bind(guard.key)}]"
+    if guard.source == LENGTH:
+        return f"len({holder})"
+    if guard.key is None:
+        return guard.source.replace("holder", holder)  # type: ignore[no-any-return]
+    return f"{holder}.{guard.key}"
+
+
+def _read(slot: Any, bind: Callable[[Any], str]) -> str:
+    if isinstance(slot, ArgumentSlot):
+        return f"a{slot.index}"
+    return f"{bind(slot.owner)}[{bind(slot.name)}]" if isinstance(slot.owner, dict) else f"{bind(slot.owner)}.{slot.name}"
+
+
+def _read_array(slot: Any, leaves: list[tuple[str, Any]], bind: Callable[[Any], str]) -> str:
+    if isinstance(slot, ArgumentSlot):
+        return f"a{slot.index}" + ("._data" if leaves[slot.index][0] == "tensor" else "")
+    if isinstance(slot, TensorSlot):
+        return f"{bind(slot.tensor)}._data"
+    return f"{bind(slot)}.get()"
+
+
+def _facts(detail: Any) -> str:
+    cls, shape, dtype = detail
+    return f"a {cls.__name__}" if shape is None else f"{tuple(shape)} {dtype}"
+
+
+class _Binder:
+    """Hands arrays to an executor, when they are others than before."""
+
+    def __init__(self, executor: Any, plan: Plan, homes: list[int | None]) -> None:
+        self.executor, self.plan = executor, plan
+        self.base = plan.base
+        self.last: list[Any] = [None] * len(plan.inputs)  # what was bound, as it was given; None: bind again each time
+        self.bound: list[Any] = [None] * len(plan.inputs)
+        self.held: list[Any] = [None] * len(plan.outputs)  # Tensors around the buffers of results
+        self.counts = [0] * len(plan.outputs)  # references to their arrays while nobody else holds them
+        self.homes = {k for k in homes if k is not None}
+        self.alone = [0] * len(plan.inputs)  # references to the array of a state while nobody else holds it
+
+    def input(self, k: int, x: Any) -> None:
+        """Bind an array that is read."""
+        array = self.base.contiguous(x)
+        self.last[k] = x if array is x else None
+        self.bound[k] = array
+        self.executor.bind_input(k, array)
+
+    def home(self, k: int, tensor: Any) -> None:
+        """Bind the array of a Tensor that a run writes into: no one else may have it."""
+        if isinstance(tensor._node, Leaf):
+            memory.own(tensor)
+            array = self.base.contiguous(tensor._data)
+        else:
+            array = self.base.contiguous(self.base.copy(tensor._data))
+        if array is not tensor._data:
+            memory.assign(tensor, array)
+            if isinstance(tensor._node, Leaf):
+                memory.mark_owned(tensor)
+        self.last[k] = self.bound[k] = array
+        self.executor.bind_input(k, array)
+        self.alone[k] = sys.getrefcount(array)
+
+    def apart(self) -> None:
+        """Copy inputs that overlap an array that a run writes into."""
+        for k, x in enumerate(self.bound):
+            if k in self.homes or x is None:
+                continue
+            if any(self.base.shares_memory(self.bound[h], x) for h in self.homes if self.bound[h] is not None):
+                self.bound[k], self.last[k] = self.base.copy(x), None
+                self.executor.bind_input(k, self.bound[k])
+
+    def draw(self, k: int, x: Any) -> None:
+        """Bind an array of random numbers."""
+        self.executor.bind_draw(k, self.base.contiguous(x))
+
+    def output(self, k: int, held: Any) -> Any:
+        """A new buffer for a result, in a Tensor."""
+        var = self.plan.outputs[k]
+        array = self.base.xp.empty(var.shape, dtype=var.dtype)
+        self.executor.bind_output(k, array)
+        tensor = wrap(array)
+        del array
+        self.held[k] = tensor
+        self.counts[k] = sys.getrefcount(tensor._data)
+        return tensor

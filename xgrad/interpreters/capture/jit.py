@@ -1,0 +1,145 @@
+"""`jit`: a function that is captured in its first call, and repeated from its plan in later ones."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
+
+from ...graph.node import Leaf
+from ...graph.recording import interpreters, mode
+from ...tensor.tensor import Tensor
+from .arguments import flatten
+from .capturing import capture
+from .entry import MISS, Entry
+from .trace import CannotCapture
+
+__all__ = ["CannotCapture", "Info", "Jitted", "jit"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Executor = Literal["auto", "c", "numpy", "calls"]
+
+
+class Info(NamedTuple):
+    """What a captured function did so far."""
+
+    captures: int
+    hits: int
+    capture_seconds: float
+    compile_seconds: float
+    executor: str
+    problem: str | None
+
+
+class Jitted:
+    """A function that is captured; what `jit` returns.
+
+    Attributes
+    ----------
+    why : list of str
+        Why it was captured again, one sentence for each time.
+    """
+
+    def __init__(self, function: Callable[..., Any], executor: Executor, limit: int) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._executor, self._limit = function, executor, limit
+        self._entries: list[Entry] = []
+        self._lock = threading.RLock()
+        self._eager: str | None = None  # why it is not captured any more
+        self._seconds = 0.0
+        self._recent: Entry | None = None
+        self.why: list[str] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if interpreters.get():  # part of what is captured, or of what runs on a batch
+            return self._function(*args, **kwargs)
+        for entry in self._entries:
+            result = entry.run(args, kwargs)
+            if result is not MISS:
+                entry.hits += 1
+                self._recent = entry
+                return result
+        return self._captured(args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._eager is not None or mode.get() not in (True, False) or _in_graph(args, kwargs):
+            return self._function(*args, **kwargs)
+        with self._lock:
+            if len(self._entries) >= self._limit:
+                reasons = "; ".join(dict.fromkeys(self.why))
+                self._stop(f"it was captured {len(self._entries)} times, and differed each time: {reasons}")
+                return self._function(*args, **kwargs)
+            if self._recent is not None:
+                self.why.append(self._recent.difference(args, kwargs))
+            start = time.perf_counter()
+            captured, result = capture(self._function, getattr(self, "__name__", "f"), args, kwargs)
+            if captured.in_graph:
+                self._stop(
+                    "its result requires grad, and a plan has no graph; take the gradient inside, as in jit(grad(f)), return "
+                    "x.detach(), or call it under xgrad.no_grad()"
+                )
+                return result
+            self._recent = Entry(captured, self._executor)
+            self._entries.append(self._recent)
+            self._seconds += time.perf_counter() - start
+            return result
+
+    def _stop(self, reason: str) -> None:
+        self._eager = reason
+        warnings.warn(f"jit: {getattr(self, '__name__', 'the function')} runs uncaptured from now on: {reason}", stacklevel=4)
+
+    def plan(self) -> str:
+        """The newest plan as text, one call a line, each with the line that made it.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing was captured yet.
+        """
+        if not self._entries:
+            raise RuntimeError(f"jit: there is no plan of {getattr(self, '__name__', 'the function')} yet; call it first")
+        return str(self._entries[-1].plan)
+
+    def info(self) -> Info:
+        """How often it was captured and repeated, how long that took, and what runs the newest plan."""
+        last = self._entries[-1] if self._entries else None
+        return Info(
+            len(self._entries),
+            sum(entry.hits for entry in self._entries),
+            self._seconds,
+            sum(entry.compile_seconds for entry in self._entries),
+            "none" if last is None else type(last.executor).__name__ if last.executor is not None else "calls",
+            self._eager if last is None or last.problem is None else last.problem,
+        )
+
+    def __repr__(self) -> str:
+        return f"<captured {getattr(self, '__qualname__', self._function)!s}: {len(self._entries)} plans>"
+
+
+def _in_graph(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an argument is the result of a recorded call, so that the function is a part of that graph."""
+    leaves: list[Any] = []
+    flatten((args, kwargs), leaves)
+    return any(isinstance(x, Tensor) and x._node is not None and not isinstance(x._node, Leaf) for x in leaves)
+
+
+@overload
+def jit(function: Callable[P, R], /, *, executor: Executor = ..., limit: int = ...) -> Callable[P, R]: ...
+@overload
+def jit(*, executor: Executor = ..., limit: int = ...) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def jit(function: Any = None, /, *, executor: Executor = "auto", limit: int = 8) -> Any:
+    """Capture `function`: its first call runs as ever and is written down; later calls repeat what was written down, faster."""
+    if executor not in ("auto", "c", "numpy", "calls"):
+        raise ValueError(f"jit: executor is 'auto', 'c', 'numpy' or 'calls', not {executor!r}")
+    if function is None:
+        return lambda function: jit(function, executor=executor, limit=limit)
+    if not callable(function):
+        raise TypeError(f"jit: takes a function, not {function!r:.60}")
+    return Jitted(function, executor, limit)
