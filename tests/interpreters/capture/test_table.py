@@ -1,0 +1,83 @@
+"""Every row of the table in a captured function: results, gradients and second derivatives are those of eager calls."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xgrad
+from xgrad.backend import find_backend
+from xgrad.engine.namespaces import namespace
+
+from ...harness.backends import device_of
+from ...harness.driver import ROWS, close, host, several
+from ...table import Row
+
+BY_VALUE = "depends on values|takes a value out|needs the value"
+CANNOT = {  # rows that need the values of arrays, so that they cannot be captured
+    *("unique_all", "unique_counts", "unique_inverse", "unique_values", "nonzero", "repeat-array", "repeat-array-flat"),
+    *("gather-own-mask", "to_backend", "segment_sum-number found", "segment_max-ties", "bincount", "bincount-longer"),
+    "bincount-counts",
+}
+EXECUTORS = {"numpy": ("calls",)}
+
+
+def functions(row: Row, xp: Any) -> dict[str, Any]:
+    """The value, and the derivatives of its weighted sum."""
+
+    def value(*args: Any) -> list[Any]:
+        return [v for v in several(row.f(xp, *args)) if isinstance(v, xgrad.Tensor)]
+
+    def total(*args: Any) -> Any:
+        terms = []
+        for y in value(*args):
+            if y.dtype.inexact:
+                weights = np.random.default_rng(0).uniform(-1, 1, y.shape).astype(xgrad.real(y).dtype.name)
+                terms.append(xp.sum(xp.real(y) * xp.asarray(weights, device=y.device)))
+        return sum(terms[1:], terms[0]) if terms else xp.zeros(())
+
+    at = tuple(k for k, arg in enumerate(row.args) if arg.tracked)
+    if not (row.differentiable and at):
+        return {"value": value}
+    first = xgrad.grad(total, at)
+    slope = lambda *args: sum(xgrad.sum(xgrad.real(g)) for g in first(*args))  # noqa: E731
+    return {"value": value, "grad": first, "second": xgrad.grad(slope, at)}
+
+
+@pytest.mark.parametrize("row", list(ROWS))
+def test_captured_is_eager(row: str, backend: str) -> None:
+    one = ROWS[row]
+    if backend in one.skip:
+        pytest.skip(f"{backend}: {one.skip[backend]}")
+    if backend == "dask":
+        pytest.skip("functions of Dask's arrays are not captured")
+    xp, plugin, device = namespace(backend), find_backend(backend), device_of(backend)
+
+    def tensors(seed: int) -> list[Any]:
+        drawn = one.draw() if not seed else [arg.draw(1000 * seed + i) for i, arg in enumerate(one.args)]
+        return [xgrad.Tensor(plugin.from_numpy(np.array(v), device)) for v in drawn]
+
+    inputs = [tensors(0), tensors(0), tensors(1)]
+    for name, f in functions(one, xp).items():
+        for executor in EXECUTORS.get(backend, ("calls",)):
+            g = xgrad.jit(f, executor=executor)
+            for args in inputs:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    try:
+                        wanted = f(*args)
+                    except (NotImplementedError, xgrad.GradientError):
+                        return
+                    if one.id in CANNOT or one.name in CANNOT:
+                        with pytest.raises(xgrad.CannotCapture, match=BY_VALUE):
+                            g(*args)
+                        return
+                    found = g(*args)
+                assert len(wanted) == len(found)
+                for a, b in zip(wanted, found):
+                    assert a.dtype == b.dtype and a.shape == b.shape and a.device == b.device
+                    close(host(b), host(a), 1e-10 if a.dtype.bits in (64, 128) or not a.dtype.inexact else 1e-4, f"{name} by {executor}")
+            assert g.info().hits >= 2, g.why
