@@ -130,6 +130,7 @@ class CExecutor(Executor):
         self._input_at = [names.get(k, 0) for k in range(len(low.inputs))]
         self._output_at = {k: FIRST + storage.number for k, storage in self.memory.outputs.items()}
         self._draws_from = len(plan.inputs)
+        self._drawn = [None] * len(plan.draws)
         self._has_library = any(isinstance(part, Step) for part in source.parts)
         self.run = self._runner(path, source.parts, plan, places)
 
@@ -184,6 +185,7 @@ class CExecutor(Executor):
             self.memory.bind_input(index, array)
 
     def bind_draw(self, index: int, array: Any) -> None:
+        self._drawn[index] = array = numpy.ascontiguousarray(array)
         self.bind_input(self._draws_from + index, array)
 
     def bind_output(self, index: int, array: Any) -> None:

@@ -28,13 +28,11 @@ class Memory:
 
     def __init__(self, places: Places, groups: list[Group], scratch: dict[Storage, int]) -> None:
         lives: dict[Storage, tuple[int, int]] = {}
-        used: set[Storage] = set()
         for group in groups:
             for step in group.steps:
-                arrays = [x for x in step.values if x.kind != "number"]
                 stored = [places.view[out].storage for out in step.outs if step in group.stored]
-                for storage in [*(places.view_of(x).storage for x in arrays if places.uniform(x) is None), *stored]:
-                    used.add(storage)
+                read = [places.view_of(x).storage for x in step.values if x.kind in ("input", "result")]
+                for storage in [*read, *stored]:
                     if storage.role == "temporary" and (storage in lives or storage in stored):
                         lives[storage] = (lives.get(storage, (group.number, 0))[0], group.number)
         lives |= {storage: (number, number) for storage, number in scratch.items()}
@@ -45,7 +43,7 @@ class Memory:
         for storage, at in offsets.items():
             end = start + at + storage.size * storage.dtype.itemsize
             self.arrays[storage] = self._block[start + at : end].view(storage.dtype)
-        for storage in used:
+        for storage in places.storages:
             if storage.role == "constant":
                 self.arrays[storage] = numpy.array(storage.data, order="C").reshape(-1)
         self.inputs = {s.index: s for s in places.storages if s.role == "input"}

@@ -101,7 +101,8 @@ class Places:
                 self._fresh(out, self._memory(step, out, wanted, copied))
         for k, value in enumerate(self.low.outputs):
             if self.written.get(value) != k:
-                self._copy_to(k, self._copy_to(None, value) if k in copied and value.kind != "result" else value)
+                apart = self._reads_home(k, value) or (k in copied and self.origin.get(value) is None)
+                self._copy_to(k, self._copy_to(None, value) if apart else value)
         self._order()
 
     def _fresh(self, value: Value, storage: Storage) -> None:
@@ -128,6 +129,14 @@ class Places:
         if step.kind != "map" or step.name == "load" or step.space != old.shape:
             return False
         return all(access(self.view_of(x), step.space) == access(self.view[old], step.space) for x in read)
+
+    def _reads_home(self, k: int, value: Value) -> bool:
+        """Whether an output is the old state that it replaces, in another order."""
+        home = self.homes[k]
+        if home is None or value.kind == "constant" or not self.is_old(value):
+            return False
+        old, view = self.view[self.low.inputs[home]], self.view_of(value)
+        return view.storage is old.storage and access(view, value.shape) != access(old, value.shape)
 
     def _copy_to(self, k: int | None, value: Value) -> Value:
         """Add a copy of `value` in the memory of an output, or in new memory."""
