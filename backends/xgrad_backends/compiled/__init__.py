@@ -8,6 +8,7 @@ from typing import Any
 from .c import CExecutor
 from .compiler import CannotCompile
 from .executor import Executor
+from .straight import StraightExecutor
 
 __all__ = ["CannotCompile", "Executor", "build"]
 
@@ -29,4 +30,6 @@ def build(plan: Any, homes: Sequence[int | None], how: str) -> Executor:
     """
     if how == "c":
         return CExecutor(plan, homes)
+    if how == "numpy":
+        return StraightExecutor(plan, homes)
     raise ValueError(f"there is no executor {how!r}; there are 'c' and 'numpy'")

@@ -17,7 +17,7 @@ from .loading import Loaded
 from .loops import Function, loop_function
 from .lower import Lowering
 from .mathematics import prelude
-from .memory import Memory
+from .memory import Memory, lives_in_groups
 from .places import Places
 from .single import single_function
 from .steps import Step, Storage
@@ -114,7 +114,7 @@ class CExecutor(Executor):
         places = Places(low, homes)
         groups = group_steps(places)
         source = _Source(places, groups, bool(single))
-        self.memory = Memory(places, groups, source.scratch)
+        self.memory = Memory(places, lives_in_groups(places, groups, source.scratch))
         self.groups, self.bytes = len(groups), self.memory.bytes
         files = source.files(prelude(chosen.vector, integers))
         self.source = "\n".join(files)
@@ -130,7 +130,7 @@ class CExecutor(Executor):
         self._input_at = [names.get(k, 0) for k in range(len(low.inputs))]
         self._output_at = {k: FIRST + storage.number for k, storage in self.memory.outputs.items()}
         self._draws_from = len(plan.inputs)
-        self._drawn = [None] * len(plan.draws)
+        self._drawn: list[Any] = [None] * len(plan.draws)
         self._has_library = any(isinstance(part, Step) for part in source.parts)
         self.run = self._runner(path, source.parts, plan, places)
 

@@ -18,6 +18,8 @@ def _get_item(low: Lowering, out: Any, x: Value, key: Any) -> Value:
     parts = views.basic_key(key, len(x.shape))
     if parts is not None:
         return low.view(x, out.shape, views.sliced(parts))
+    if not low.loops:
+        raise NotHere
     x, chosen, operands = indexing(low, x, key)
     return _load(low, out, x, chosen, operands)
 
@@ -37,6 +39,8 @@ def _take(low: Lowering, out: Any, x: Value, index: Value, axis: Any = None) -> 
 
 @rule("take_along_axis")
 def _take_along_axis(low: Lowering, out: Any, x: Value, index: Value, axis: int = -1) -> Value:
+    if not low.loops:
+        raise NotHere
     at = axis % len(x.shape)
     x = low.view(
         x, [n if k == at else m for k, (n, m) in enumerate(zip(x.shape, out.shape))], views.broadcast_to_but(out.shape, at)
@@ -67,6 +71,8 @@ def _written(low: Lowering, out: Any, x: Value | None, key: Any, value: Any, how
     if parts is not None:
         regions = [(None, "set"), (views.sliced(parts), how if x is not None else "set")]
         return low.step("join", "regions", [whole, value], out.shape, out.dtype, regions)
+    if not low.loops:
+        raise NotHere
     target = Value("result", out.shape, out.dtype)  # stands for the memory of the result
     rearranged, chosen, operands = indexing(low, target, key, parts_only=True)
     checks = _checks(low, rearranged, chosen, operands)

@@ -161,7 +161,7 @@ class Places:
 
     def _order(self) -> None:
         readers: dict[Storage, list[Step]] = {}
-        checks = [step for step in self.steps if step.kind == "check"]
+        may_fail = [step for step in self.steps if step.kind in ("check", "call")]
         self.before: dict[Step, set[Step]] = {}
         for step in self.steps:
             needed = {*step.after}
@@ -182,8 +182,7 @@ class Places:
             writer = self.origin[out]
             assert writer is not None
             old = readers.get(self.view[self.low.inputs[home]].storage, ())
-            early = [c for c in checks if c.order < writer.order or self.origin.get(c.operands[0]) is None]
-            self.before[writer].update(step for step in (*old, *early) if step is not writer)
+            self.before[writer].update(step for step in (*old, *may_fail) if step is not writer)
 
     def _stuck(self) -> set[int]:
         """The outputs that can not be written home, because what must come before must come after too."""

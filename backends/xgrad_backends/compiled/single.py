@@ -14,7 +14,7 @@ from .places import Places
 from .steps import Step, Storage, Value, View, c_strides
 from .views import broadcast
 
-__all__ = ["single_function"]
+__all__ = ["merged_rows", "single_function"]
 
 SMALL = 2048
 """Products of at most so many terms are loops: to call BLAS would take longer."""
@@ -42,7 +42,7 @@ def single_function(step: Step, places: Places, scratch: Callable[[Any, int], St
 def _product(function: Function, step: Step, places: Places, has_blas: bool) -> Function | None:
     a, b = (places.view_of(x) for x in step.operands)
     out = places.view[step.out].at(step.out.shape, c_strides(step.out.shape))
-    a, b, out = _merged_rows(a, b, out)
+    a, b, out = merged_rows(a, b, out)
     lead = out.shape[:-2]
     rows, terms, columns = a.shape[-2], a.shape[-1], b.shape[-1]
     small = rows * terms * columns <= SMALL
@@ -75,7 +75,7 @@ def _product(function: Function, step: Step, places: Places, has_blas: bool) -> 
     return function
 
 
-def _merged_rows(a: View, b: View, out: View) -> tuple[View, View, View]:
+def merged_rows(a: View, b: View, out: View) -> tuple[View, View, View]:
     """If all matrices of a stack are multiplied with one, the stack is one matrix with more rows."""
     lead = out.shape[:-2]
     whole = broadcast((*lead, *a.shape[-2:]))(a)

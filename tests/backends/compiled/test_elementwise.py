@@ -75,7 +75,7 @@ def test_functions_of_one_number(how: str, dtype: str) -> None:
     plan = captured(lambda xp, x: [call(xp, name)(x) for name in names], x)
     got, want = executed(plan, [x], how), call_by_call(plan, [x])
     for name, y, z in zip(names, got, want):
-        if name == "special.erfc" and dtype == "float64":
+        if name == "special.erfc" and dtype == "float64" and how == "c":
             z = np.array([math.erfc(a) for a in x])  # SciPy's is wrong in the last two digits
         wrong = [(a, b, c) for a, b, c in zip(x, y, z) if units_apart(np.array(b), np.array(c)) > (0 if name in EXACT else 5)]
         assert not wrong, f"{name}: {wrong[:8]}"

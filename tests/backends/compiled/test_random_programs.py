@@ -62,6 +62,10 @@ class Program:
                 fitting.append(y)
         return fitting[self.rng.integers(len(fitting))] if fitting and self.rng.integers(4) else int(self.rng.integers(-3, 4))
 
+    def choose(self, x: Any) -> Any:
+        y = self.partner(x)
+        return self.xp.where(x > y, x, y) if self.rng.integers(2) else self.xp.where(x > 0, y, x)
+
     def axes(self, x: Any) -> Any:
         chosen = tuple(k for k in range(x.ndim) if self.rng.integers(2))
         return chosen if self.rng.integers(3) else None
@@ -95,7 +99,7 @@ class Program:
         todo: list[Callable[[], Any]] = [
             lambda: x + self.partner(x), lambda: x - self.partner(x), lambda: x * self.partner(x), lambda: self.partner(x) - x,
             lambda: xp.maximum(x, self.partner(x)), lambda: xp.minimum(x, self.partner(x)), lambda: -x, lambda: xp.abs(x),
-            lambda: xp.where(x > self.partner(x), x, self.partner(x)), lambda: xp.square(x), lambda: xp.sign(x),
+            lambda: self.choose(x), lambda: xp.square(x), lambda: xp.sign(x),
             lambda: xp.sum(x, axis=self.axes(x), keepdims=bool(rng.integers(2))),
             lambda: xp.sum(x, axis=self.axes(x), keepdims=bool(rng.integers(2))),
             lambda: xp.max(x, axis=self.axes(x), keepdims=bool(rng.integers(2))) if x.size else x,
@@ -108,11 +112,13 @@ class Program:
             lambda: xp.broadcast_to(x, (2, *x.shape)), lambda: xp.expand_dims(x, axis=int(rng.integers(x.ndim + 1))),
             lambda: xp.flip(x, axis=self.axes(x)), lambda: x[self.key(x, True)], lambda: x[self.key(x, True)],
             lambda: x[self.key(x, False)], lambda: x[self.key(x, False)],
-            lambda: xp.take(x, xp.asarray(rng.integers(-x.shape[0], x.shape[0], 5).tolist()), axis=0) if x.ndim and x.shape[0] else x,
+            lambda: xp.take(x, xp.asarray(rng.integers(-x.shape[0], x.shape[0], 5).tolist()), axis=0)
+            if x.ndim and x.shape[0] else x,
             lambda: self.write(x), lambda: self.write(x), lambda: xp.concat([x, x * 2], axis=-1) if x.ndim else x,
             lambda: xp.stack([x, -x], axis=int(rng.integers(x.ndim + 1))),
             lambda: xp.matrix_transpose(x) @ x if x.ndim > 1 else x * 2, lambda: x @ xp.matrix_transpose(x) if x.ndim > 1 else x,
-            lambda: x @ x[0] if x.ndim == 2 and x.shape[0] else x, lambda: xp.astype(x, xp.float64), lambda: xp.astype(x, xp.float32),
+            lambda: x @ x[0] if x.ndim == 2 and x.shape[0] else x, lambda: xp.astype(x, xp.float64),
+            lambda: xp.astype(x, xp.float32),
             lambda: xp.cumulative_sum(x, axis=-1) if x.ndim else x, lambda: xp.sort(x, axis=-1) if x.ndim else x,
             lambda: xp.tensordot(x, x, axes=x.ndim), lambda: xp.prod(xp.sign(x), axis=self.axes(x)),
         ]  # fmt: skip

@@ -97,7 +97,7 @@ def test_float64_sums_are_precise(how: str) -> None:
     plan = captured(lambda xp, x: [xp.sum(x * 1.5)], x)
     (got,) = executed(plan, [x], how)
     best = np.sum((x * 1.5).astype(np.longdouble))
-    assert abs(got - best) / best < 3e-16
+    assert abs(got - best) / best < (3e-16 if how == "c" else 1e-15)
 
 
 def test_softmax_chain(how: str) -> None:
