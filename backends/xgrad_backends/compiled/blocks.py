@@ -10,7 +10,7 @@ import numpy
 
 from .groups import Group, store_view
 from .places import Places
-from .steps import Step, Value
+from .steps import Step, Value, View
 
 __all__ = ["BLOCK", "BlockWriter", "can_be_cut"]
 
@@ -38,9 +38,14 @@ def can_be_cut(group: Group, places: Places) -> bool:
             if x.kind == "number" or x.shape == () or places.uniform(x) is not None:
                 continue
             view = places.view_of(x)
-            if not view.contiguous or view.size != size:
+            if not is_one(view) and (not view.contiguous or view.size != size):
                 return False
     return True
+
+
+def is_one(view: View) -> bool:
+    """Whether all elements of an array are one element of the memory."""
+    return all(s == 0 or n == 1 for n, s in zip(view.shape, view.strides))
 
 
 class BlockWriter:
@@ -64,7 +69,7 @@ class BlockWriter:
         sums = [step for step in steps if step.kind == "reduce"]
         lines = []
         for k, step in enumerate(steps):
-            operands = [self._operand(x) for x in step.operands]
+            operands = [self._operand(x) if isinstance(x, Value) else self.writer.number(x, step) for x in step.operands]
             if step.kind == "reduce":
                 lines.append(f"r{sums.index(step)} = float({writer.name(numpy.add.reduce, 'f')}({operands[0]}))")
                 continue
@@ -96,7 +101,10 @@ class BlockWriter:
         uniform = self.places.uniform(x)
         if uniform is not None:
             return str(self.writer.name(x.data[(0,) * x.data.ndim]))
-        return self._slice(self.writer.array(self.places.view_of(x).at((self.size,), (1,))))
+        view = self.places.view_of(x)
+        if is_one(view):
+            return str(self.writer.array(view.at((), ())))
+        return self._slice(self.writer.array(view.at((self.size,), (1,))))
 
     def _slice(self, whole: str) -> str:
         return self.sliced.setdefault(whole, f"x{len(self.sliced)}")

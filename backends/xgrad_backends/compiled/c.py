@@ -9,7 +9,7 @@ import numpy
 
 from . import lower_indexing, lower_products  # noqa: F401, their rules
 from .blas import gemm
-from .compiler import compiler
+from .compiler import CannotCompile, compiler
 from .executor import Executor, packer
 from .groups import Group, group_steps
 from .library import Library
@@ -136,7 +136,10 @@ class CExecutor(Executor):
 
     def _runner(self, path: str, parts: list[Any], plan: Any, places: Places) -> Callable[[tuple[Any, ...]], None]:
         count = sum(not isinstance(part, Step) for part in parts)
-        self._library = Loaded(path, count)
+        try:
+            self._library = Loaded(path, count)
+        except OSError as error:
+            raise CannotCompile(f"{path} was compiled and cannot be loaded: {error}") from None
         functions = self._library.functions
         pack, self._numbers = packer(plan.used_numbers)
         table, numbers = Loaded.pointer(self._table, "void**"), Loaded.pointer(self._numbers, "void*")

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["CannotCompile", "Compiler", "compiler"]
+__all__ = ["CannotCompile", "Compiler", "compiler", "folder"]
 
 FLAGS = """-march=native -std=gnu11 -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv -fopenmp-simd
 -fvisibility=hidden -w""".split()
@@ -100,11 +100,11 @@ class Compiler:
     def library(self, sources: Sequence[str], level: str) -> str:
         """The path of the compiled library: from the folder where they are kept, or compiled now."""
         key = self.key(sources, level)
-        folder = _folder()
-        path, sums = folder / f"{key}.so", folder / f"{key}.sha256"
-        if _is_intact(folder, path, sums):
+        kept = folder()
+        path, sums = kept / f"{key}.so", kept / f"{key}.sha256"
+        if _is_intact(kept, path, sums):
             return str(path)
-        with tempfile.TemporaryDirectory(dir=folder) as name:
+        with tempfile.TemporaryDirectory(dir=kept) as name:
             new = Path(name) / "new.so"
             self.build(sources, new, level)
             new.chmod(0o700)
@@ -161,7 +161,7 @@ def _processor() -> str:
 
 
 @functools.cache
-def _folder() -> Path:
+def folder() -> Path:
     """The folder where libraries are kept: the user's own, or one for this process if that cannot be."""
     named = os.environ.get("XGRAD_CACHE")
     base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xgrad"

@@ -198,7 +198,7 @@ class Lowering:
         return self.reduce(name, x, axes, bool(kwargs.get("keepdims")), out.dtype)
 
 
-KERNELS = frozenset(("tanh_pull", "exponential_rest", "zero_where_not", "var", "std"))
+KERNELS = frozenset(("exponential_rest", "var", "std"))
 """Functions that NumPy, or xgrad on NumPy, does better as they are than taken apart."""
 
 _RULES: dict[str, Callable[..., Any]] = {}
@@ -307,7 +307,9 @@ def axes_in_order(axes: Any, ndim: int) -> list[int]:
 
 @rule("zero_where_not")
 def _zero_where_not(low: Lowering, out: Any, x: Value, condition: Value) -> Value:
-    return low.step("map", "where", [condition, x, 0], out.shape, out.dtype)
+    if low.loops:
+        return low.step("map", "where", [condition, x, 0], out.shape, out.dtype)
+    return low.step("map", "zero_where_not", [x, condition], out.shape, out.dtype)
 
 
 @rule("tanh_pull")

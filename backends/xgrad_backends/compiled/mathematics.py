@@ -63,7 +63,7 @@ typedef ptrdiff_t I;
 INLINE float of_bits(uint32_t i) { union { uint32_t i; float f; } u; u.i = i; return u.f; }
 INLINE uint32_t bits_of(float f) { union { uint32_t i; float f; } u; u.f = f; return u.i; }
 INLINE float own_expf(float x) {  /* as in Cephes: 1 unit in the last place; two factors, for subnormal results */
-  float c = x < -104.f ? -104.f : (x > 89.f ? 89.f : x);
+  float c = x < -104.f ? 0.f : (x > 89.f ? 89.f : x);  /* what is 0 is not computed: underflow takes long */
   float n = rintf(c * 1.44269504088896341f);
   float r = MA(n, -0.693359375f, c);
   r = MA(n, 2.12194440e-4f, r);
@@ -72,7 +72,8 @@ INLINE float own_expf(float x) {  /* as in Cephes: 1 unit in the last place; two
   p = MA(p, r, 1.6666665459e-1f); p = MA(p, r, 5.0000001201e-1f);
   p = MA(p * r, r, r) + 1.f;
   int32_t k = (int32_t)n, h = k >> 1;
-  return p * of_bits((uint32_t)(h + 127) << 23) * of_bits((uint32_t)(k - h + 127) << 23);
+  float y = p * of_bits((uint32_t)(h + 127) << 23) * of_bits((uint32_t)(k - h + 127) << 23);
+  return x < -104.f ? 0.f : y;
 }
 INLINE float own_tanhf(float x) {  /* a rational function, as in Eigen: 5 units in the last place */
   float a = fabsf(x), m = 7.90531110763549805f;

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from .. import sums
-from ..numpy import scipy_special
+from ..numpy import Plugin, scipy_special
 from . import lower_indexing, lower_products  # noqa: F401, their rules
 from .blocks import BlockWriter, can_be_cut
 from .executor import Executor
@@ -34,6 +34,7 @@ REDUCTIONS = {
     "any": numpy.logical_or,
     "all": numpy.logical_and,
 }
+KERNELS = {name: Plugin().amend()[name] for name in ("tanh_pull", "zero_where_not")}
 
 
 class StraightExecutor(Executor):
@@ -141,7 +142,7 @@ class _Writer:
                     life[1] = max(life[1], now)
         same: dict[Storage, Storage] = {}
         for step, now in when.items():
-            if step.kind == "map" and step.name not in ("where", "copy") and not cut[inside[step].number]:
+            if step.kind == "map" and step.name not in ("where", "copy", *KERNELS) and not cut[inside[step].number]:
                 self._share(step, now, lives, same)
         return {storage: (first, last) for storage, (first, last) in lives.items() if storage not in same}, same
 
@@ -200,6 +201,22 @@ class _Writer:
             return self.scalars[x]
         return self.array(self.places.view_of(x))
 
+    def number(self, x: Any, step: Step, scalar: bool = False) -> str:
+        """A Python number as one of the dtype of the arrays, if that is the same, which NumPy takes sooner."""
+        arrays = [y.dtype for y in step.operands if isinstance(y, Value) and y.kind != "number"]
+        if type(x) not in (int, float) or step.name == "pow" or not arrays or arrays[0].kind != "f" or len(set(arrays)) > 1:
+            return self.operand(x)
+        with numpy.errstate(over="ignore"):
+            number = numpy.asarray(x, arrays[0])
+        key = (number.tobytes(), number.dtype, scalar)
+        if key not in self._names:
+            self._names[key] = self.name(number[()] if scalar else number)
+        return self._names[key]
+
+    def operands(self, step: Step, scalar: bool = False) -> list[str]:
+        """The texts of all operands."""
+        return [self.operand(x) if isinstance(x, Value) else self.number(x, step, scalar) for x in step.operands]
+
     # ------------------------------------------------------------------------------------------------------------ steps
 
     def write(self, step: Step) -> None:
@@ -209,7 +226,7 @@ class _Writer:
                 self._scalar(step)
             elif step.kind == "map":
                 out = self.array(store_view(step, self.places))
-                self.lines.append(self.map_line(step, [self.operand(x) for x in step.operands], out))
+                self.lines.append(self.map_line(step, self.operands(step), out))
             else:
                 self._reduction(step)
         elif step.kind == "product":
@@ -232,6 +249,8 @@ class _Writer:
         if name == "clip":
             low, high = (None if x is None else text for x, text in zip(step.operands[1:], operands[1:]))
             return f"{self.name(numpy.clip)}({operands[0]}, {low}, {high}, {out})"
+        if name in KERNELS:
+            return f"copyto({out}, {self.name(KERNELS[name], 'f')}({', '.join(operands)}))"
         power = step.operands[1] if name == "pow" and len(step.operands) > 1 else None
         if name == "pow" and step.out.dtype.kind == "f" and isinstance(power, (int, float)) and power in (2, 0.5, -1):
             function = {2: numpy.square, 0.5: numpy.sqrt, -1: numpy.reciprocal}[power]
@@ -240,7 +259,7 @@ class _Writer:
 
     def _scalar(self, step: Step) -> None:
         out = step.out
-        operands = [self.operand(x) for x in step.operands]
+        operands = self.operands(step, scalar=True)
         name = f"s{len(self.scalars)}"
         kind = self.name(out.dtype.type, "type")
         if step.kind == "reduce":
@@ -255,6 +274,8 @@ class _Writer:
             text = f"{operands[0]} * {operands[0]}"
         elif step.name == "clip":
             text = f"{self.name(numpy.clip)}({', '.join(operands)})"
+        elif step.name in KERNELS:
+            text = f"{self.name(KERNELS[step.name], 'f')}({', '.join(operands)})"
         else:
             text = f"{self.name(_function(step.name), 'f')}({', '.join(operands)})"
         self.lines.append(f"{name} = {text}")
