@@ -1,0 +1,52 @@
+"""Compiled libraries as functions of Python: through cffi if it is installed, which calls faster, else through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Loaded"]
+
+try:
+    import cffi
+
+    _ffi: Any = cffi.FFI()
+except ImportError:
+    _ffi = None
+
+
+class Loaded:
+    """A compiled library.
+
+    Parameters
+    ----------
+    path : str
+    count : int
+        How many functions ``run0``, ``run1``, ... it has.
+
+    Attributes
+    ----------
+    functions : list of callable
+        Each takes a table of pointers and the memory of numbers, and returns whether it failed.
+    """
+
+    def __init__(self, path: str, count: int) -> None:
+        names = [f"run{k}" for k in range(count)]
+        self.functions: list[Callable[..., int]]
+        if _ffi is not None:
+            ffi = cffi.FFI()
+            ffi.cdef("".join(f"int {name}(void** P, const void* numbers);" for name in names))
+            self._library: Any = ffi.dlopen(path)
+            self.functions = [getattr(self._library, name) for name in names]
+        else:
+            self._library = ctypes.CDLL(path)
+            self.functions = [self._library[name] for name in names]
+            for function in self.functions:
+                function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int  # type: ignore[attr-defined]
+
+    @staticmethod
+    def pointer(array: Any, kind: str) -> Any:
+        """A pointer to the memory of an array, to call functions with."""
+        address = array.ctypes.data
+        return ctypes.c_void_p(address) if _ffi is None else _ffi.cast(kind, address)
