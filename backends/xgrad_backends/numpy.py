@@ -85,6 +85,10 @@ class Plugin(Backend):
             return add_at(numpy.zeros(shape, value.dtype), key, value)
         return add_at(numpy.zeros(shape, wider), key, value.astype(wider)).astype(value.dtype)
 
+    def executor(self, plan: Any, homes: Any, how: str) -> Any:
+        compiled = importlib.import_module("xgrad_backends.compiled")  # only captured functions need it
+        return compiled.build(plan, homes, how)
+
     def contiguous(self, x: Any) -> Any:
         plain = isinstance(x, numpy.ndarray) and x.flags.carray
         return x if plain else numpy.array(x, order="C")

@@ -29,7 +29,7 @@ def jit(request: Any) -> Any:
 def equal(a: Any, b: Any) -> None:
     a, b = (x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x) for x in (a, b))
     assert a.dtype == b.dtype
-    np.testing.assert_allclose(a, b, rtol=2e-6)
+    np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
 
 
 def network() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,14 @@ CANNOT = {  # rows that need the values of arrays, so that they cannot be captur
     *("gather-own-mask", "to_backend", "segment_sum-number found", "segment_max-ties", "bincount", "bincount-longer"),
     "bincount-counts",
 }
-EXECUTORS = {"numpy": ("calls",)}
+
+
+def executors(row: str, backend: str, thorough: bool) -> tuple[str, ...]:
+    """The executors that a row runs in: on NumPy, always the same part of the rows runs in those with buffers too."""
+    if backend != "numpy":
+        return ("calls",)
+    part = zlib.crc32(row.encode()) % 8
+    return ("calls", *(("numpy",) if thorough or part < 3 else ()), *(("c",) if thorough or part == 0 else ()))
 
 
 def functions(row: Row, xp: Any) -> dict[str, Any]:
@@ -48,7 +56,7 @@ def functions(row: Row, xp: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("row", list(ROWS))
-def test_captured_is_eager(row: str, backend: str) -> None:
+def test_captured_is_eager(row: str, backend: str, request: pytest.FixtureRequest) -> None:
     one = ROWS[row]
     if backend in one.skip:
         pytest.skip(f"{backend}: {one.skip[backend]}")
@@ -62,7 +70,7 @@ def test_captured_is_eager(row: str, backend: str) -> None:
 
     inputs = [tensors(0), tensors(0), tensors(1)]
     for name, f in functions(one, xp).items():
-        for executor in EXECUTORS.get(backend, ("calls",)):
+        for executor in executors(row, backend, request.config.getoption("--thorough")):
             g = xgrad.jit(f, executor=executor)
             for args in inputs:
                 with warnings.catch_warnings():

@@ -135,7 +135,65 @@ def jit(function: Callable[P, R], /, *, executor: Executor = ..., limit: int = .
 @overload
 def jit(*, executor: Executor = ..., limit: int = ...) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def jit(function: Any = None, /, *, executor: Executor = "auto", limit: int = 8) -> Any:
-    """Capture `function`: its first call runs as ever and is written down; later calls repeat what was written down, faster."""
+    """Capture a function: its first call runs as ever and is written down, and later calls repeat the plan of it, faster.
+
+    Parameters
+    ----------
+    function : callable
+        Any function of Tensors, arrays, Python numbers, and tuples, lists and dicts of them: a whole training step with
+        ``zero_grad``, ``backward`` and ``optimizer.step()``, or what a transform returned, as in ``jit(grad(f))``. Models,
+        optimizers and tensors that it uses may be arguments, or be captured by a closure or as globals.
+    executor : {"auto", "c", "numpy", "calls"}
+        What runs the plan of NumPy arrays. ``"c"`` is one compiled C function, and needs a C compiler. ``"numpy"`` is
+        straight-line NumPy that uses its memory again. ``"calls"`` makes the calls as they were written down, on any library.
+        ``"auto"`` uses ``"numpy"`` while ``"c"`` is compiled in the background, and stays with it if there is no compiler.
+    limit : int
+        After so many captures a warning lists why each was needed, and the function runs uncaptured.
+
+    Returns
+    -------
+    callable
+        A `Jitted` with the signature of `function`. Its ``plan()`` is the plan as text, ``why`` the reasons of further captures,
+        and ``info()`` counts captures and calls from plans.
+
+    Raises
+    ------
+    CannotCapture
+        In the first call, if the function needs the value of an array (``if x > 0``, ``x.item()``), has a result whose shape
+        depends on values, or does something else that cannot be repeated. The message names the line, and says what to do;
+        nothing is changed then.
+    ValueError
+        If the executor is not known.
+
+    Notes
+    -----
+    A plan is used for a call only if all that it depends on is the same: shapes and dtypes of arrays, Python values, attributes
+    of modules such as ``training``, options of optimizers, which tensors require grad, the backend, and more; see
+    ``docs/captured-steps.md``. Else the function is captured again. Floats among the arguments, learning rates and the count of
+    steps may change from call to call.
+
+    Random numbers of `xgrad.random` are drawn anew in each call, as in an uncaptured one. Effects on Python objects other than
+    tensors, optimizers and their numbers (a ``print``, a list that grows) happen in the capture only.
+
+    Examples
+    --------
+    >>> import xgrad
+    >>> model = xgrad.nn.Linear(2, 1)
+    >>> optimizer = xgrad.optim.SGD(model.parameters(), lr=0.1)
+    >>> @xgrad.jit
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = xgrad.mean((model(x) - y) ** 2)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss.detach()
+    >>> x, y = xgrad.ones((4, 2)), xgrad.ones((4, 1))
+    >>> losses = [float(step(x, y)) for _ in range(50)]
+    >>> losses[-1] < 1e-3
+    True
+    >>> step.info().captures
+    1
+    """
     if executor not in ("auto", "c", "numpy", "calls"):
         raise ValueError(f"jit: executor is 'auto', 'c', 'numpy' or 'calls', not {executor!r}")
     if function is None:
