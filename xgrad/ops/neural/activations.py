@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 from ...engine.define import composite, op
-from ...graph.kinds import takes_real
+from ...graph.kinds import is_complex, takes_real
 from ...tensor.tensor import ArrayLike, Tensor
 from ..parts.safe import gaussian, outward
 
@@ -76,7 +76,7 @@ def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     return xp.where(x > 0, x, xp.expm1(xp.minimum(x, 0)) * alpha)
 
 
-elu.vjp(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (xp.exp(xp.where(x > 0, xp.zeros_like(x), x)) * alpha)))
+elu.vjp(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (xp.exp(xp.minimum(x, 0)) * alpha)))
 
 
 @op(override=True, elementwise=True)
@@ -90,7 +90,9 @@ def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     Tensor([0. , 0.5, 1. ])
     """
     e = xp.exp(outward(xp, x))  # does not overflow
-    return xp.where(xp.real(x) > 0, xp.ones_like(e), e) / (e + 1)
+    if is_complex(xp, x):
+        return xp.where(xp.real(x) > 0, xp.ones_like(e), e) / (e + 1)
+    return xp.maximum(e, xp.astype(x > 0, e.dtype)) / (e + 1)  # e, or 1 where x > 0
 
 
 @op(elementwise=True)
@@ -104,8 +106,8 @@ def sigmoid_slope(xp: Any, x: ArrayLike, /) -> Tensor:
     Tensor([2.50...e-01, 4.248...e-18])
     """
     e = xp.exp(outward(xp, x))
-    r = 1 / (e + 1)
-    return e * (r * r)
+    d = e + 1
+    return e / (d * d)
 
 
 sigmoid_slope.holomorphic(x=lambda xp, g, x, y: -g * (y * xp.tanh(0.5 * x)))
@@ -179,7 +181,7 @@ def erf(xp: Any, x: ArrayLike, /) -> Tensor:
     size = xp.abs(x)
     small = size < 1
     rest = _erf_rest(xp, xp.where(small, one, size))
-    return xp.where(small, _erf_series(xp, xp.where(small, x, xp.zeros_like(x))), xp.where(x < 0, rest - 1, 1 - rest))
+    return xp.where(small, _erf_series(xp, xp.zero_where_not(x, small)), xp.where(x < 0, rest - 1, 1 - rest))
 
 
 def _erf_series(xp: Any, x: Any) -> Any:
@@ -199,7 +201,7 @@ def _erf_rest(xp: Any, x: Any) -> Any:
     for n in range(1, points + 1):
         total = total + math.exp(-((n * h) ** 2)) / (square + (n * h) ** 2)
     near = b < math.pi / h  # the pole lies within the strip
-    pole = xp.where(near, 2 / xp.expm1(xp.where(near, b, xp.ones_like(b)) * (2 * math.pi / h)), xp.zeros_like(b))
+    pole = xp.zero_where_not(2 / xp.expm1(xp.where(near, b, xp.ones_like(b)) * (2 * math.pi / h)), near)
     return 2 * h / math.pi * b * xp.exp(-square) * total - pole
 
 
@@ -224,7 +226,7 @@ def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     size = xp.abs(z)
     small = size < 1
     rest = _erf_rest(xp, xp.where(small, xp.ones_like(z), size)) * 0.5
-    middle = 0.5 - 0.5 * _erf_series(xp, xp.where(small, z, xp.zeros_like(z)))
+    middle = 0.5 - 0.5 * _erf_series(xp, xp.zero_where_not(z, small))
     return xp.where(small, middle, xp.where(z < 0, 1 - rest, rest))
 
 
