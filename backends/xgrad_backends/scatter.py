@@ -13,7 +13,7 @@ import numpy
 
 from xgrad.backend import may_repeat
 
-__all__ = ["add_at", "repeats"]
+__all__ = ["add_at", "extreme_at", "repeats"]
 
 _FEW = 3072  # numbers that numpy.add.at adds sooner than their positions are computed
 
@@ -36,6 +36,17 @@ def add_at(out: Any, key: Any, value: Any) -> Any:
         if value.shape != shape:
             value = numpy.broadcast_to(value, shape)
     numpy.add.at(out, key, value)
+    return out
+
+
+def extreme_at(out: Any, key: Any, value: Any, name: str) -> Any:
+    """`out`, with the ``"maximum"`` or ``"minimum"`` of ``out[key]`` and `value` at `key`, in place."""
+    ufunc = getattr(numpy, name)
+    places = _positions(out.shape, key) if out.flags.c_contiguous else None
+    if places is None or value.ndim > places.ndim:
+        ufunc.at(out, key, numpy.broadcast_to(value, numpy.broadcast_to(False, out.shape)[key].shape))
+    else:
+        ufunc.at(out.reshape(-1), places.reshape(-1), numpy.broadcast_to(value, places.shape).reshape(-1))
     return out
 
 
@@ -82,8 +93,8 @@ def _positions(shape: tuple[int, ...], key: Any) -> Any:
     if before:
         outer = math.prod(shape[:before])
         step = inner * math.prod(shape[before : len(parts)])
-        flat = numpy.arange(0, outer * step, step).reshape(-1, *(1,) * flat.ndim) + flat
-    return flat.reshape(*shape[:before], *named, *shape[len(parts) :])
+        flat = numpy.arange(0, outer * step, step).reshape((-1, *(1,) * flat.ndim)) + flat
+    return flat.reshape((*shape[:before], *named, *shape[len(parts) :]))
 
 
 def _from_0(index: Any, n: int) -> Any:

@@ -81,6 +81,11 @@ ROWS = [
         "gelu", lambda xp, x: xp.gelu(x, approximate="tanh"), (WIDE,),
         torch=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"), label="tanh",
     ),
+    _activation("gelu_tanh", lambda t, x: t.nn.functional.gelu(x, approximate="tanh")),
+    Row(
+        "gelu_tanh_slope", lambda xp, x: xp.gelu_tanh_slope(x), (WIDE,),
+        torch=lambda t, x: t.func.grad(lambda v: t.sum(t.nn.functional.gelu(v, approximate="tanh")))(x), elementwise=True,
+    ),
     _activation("sigmoid_slope", lambda t, x: t.sigmoid(x) * t.sigmoid(-x)),
     _activation("normal_cdf", lambda t, x: t.special.ndtr(x)),
     Row(

@@ -891,9 +891,14 @@ def at_max(xp: Any, x: Any, min: Any, max: Any) -> Any:
 
 def clip_x(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
     """The cotangent of `x`."""
+    # Where the lower bound is above the upper one, `x` is outside of one of them.
+    out = None
     if min is not None:
-        g = xp.zero_where_not(g, ~at_min(xp, x, min, max))
-    return g if max is None else xp.zero_where_not(g, ~at_max(xp, x, min, max))
+        out = (x < min) | (min != min)
+    if max is not None:
+        above = (x > max) | (max != max)
+        out = above if out is None else out | above
+    return g if out is None else xp.zero_where_not(g, ~out)
 
 
 clip.vjp(
