@@ -36,7 +36,7 @@ from .ops.beyond.ufuncs import sinc_jn
 from .ops.elementwise import one_less_square, over_hypot, tanh_pull
 from .ops.inspection import __array_namespace_info__
 from .ops.neural.activations import gelu_tanh, gelu_tanh_slope, normal_cdf, sigmoid_slope
-from .ops.neural.softmax import exponential_rest, softmax_error, softmax_pull
+from .ops.neural.softmax import exponential_rest, label_error, softmax_error, softmax_pull
 from .solve import fixed_point, linear_solve, odeint, quad, root  # argmin is an op
 from .tensor.tensor import ArrayLike, Tensor
 from .transforms import (

@@ -125,6 +125,10 @@ ROWS = [
         "softmax_error", lambda xp, x, y: xp.softmax_error(x, y), (Arg(SHAPE), Arg(SHAPE, 0.0, 1.0)),
         torch=lambda t, x, y: t.softmax(x, -1) * t.sum(y, -1, keepdim=True) - y,
     ),
+    Row(
+        "label_error", lambda xp, x, y: xp.label_error(x, y), (Arg((2, 3, 4)), Arg((2, 3), 0, 4, kind="int")),
+        torch=lambda t, x, y: t.softmax(x, -1) - t.nn.functional.one_hot(y, 4),
+    ),
     *(_along(name, axis) for name in ("softmax", "log_softmax", "logsumexp") for axis in (0, -1)),
     _along("logsumexp", 1, keepdims=True),
     Row("logsumexp", lambda xp, x: xp.logsumexp(x), (Arg(SHAPE),), torch=lambda t, x: t.logsumexp(x, (0, 1)), label="all"),

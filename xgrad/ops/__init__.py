@@ -177,7 +177,7 @@ from .neural.activations import (
     silu,
     softplus,
 )  # fmt: skip
-from .neural.softmax import exponential_rest, log_softmax, logsumexp, softmax, softmax_error, softmax_pull
+from .neural.softmax import exponential_rest, label_error, log_softmax, logsumexp, softmax, softmax_error, softmax_pull
 from .searching import argmax, argmin, count_nonzero, nonzero, searchsorted, where
 from .set import isin, unique_all, unique_counts, unique_inverse, unique_values
 from .sorting import argsort, sort
@@ -246,6 +246,7 @@ _for_rules: tuple[Any, ...] = (
     exponential_rest,
     gelu_tanh,
     gelu_tanh_slope,
+    label_error,
     normal_cdf,
     one_less_square,
     over_hypot,
