@@ -15,7 +15,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
-from . import cases, checkpoint, harness, matrices, memory, products  # noqa: E402
+from . import cases, checkpoint, harness, matrices, memory, products, workloads  # noqa: E402
 
 CASES = {**cases.CASES, **matrices.CASES, **products.CASES}
 OTHERS = ("memory", "checkpoint")  # these measure memory too
@@ -27,13 +27,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="the number of rounds (default: 15)")
     parser.add_argument("--slot", type=float, default=0.05, help="seconds for each library in a round (default: 0.05)")
     parser.add_argument(
-        "--clock", choices=("wall", "cpu"), default="wall", help="cpu is the time of this process alone (default: wall)"
+        "--clock", choices=("wall", "cpu"), default="cpu", help="cpu is the time of this process alone (default: cpu)"
     )
+    parser.add_argument("--compile-torch", action="store_true", help="time torch.compile too, which needs a C++ compiler")
     parser.add_argument("--json", metavar="FILE", help="also write the numbers to this file")
     args = parser.parse_args()
     names = args.names or [*CASES, *OTHERS]
     if unknown := set(names) - {*CASES, *OTHERS}:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join([*CASES, *OTHERS])}")
+    workloads.COMPILE_TORCH = args.compile_torch
     clock = time.perf_counter if args.clock == "wall" else time.process_time
     facts = {**harness.machine(), "threads": harness.pin(), "clock": args.clock}
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))

@@ -31,9 +31,9 @@ def _status(key: str) -> int | None:
 def _one(name: str, traced: bool) -> dict[str, Any]:
     import tracemalloc
 
-    from .cases import mlp_ways
+    from .cases import mlp
 
-    warm = mlp_ways([3, 4, 4, 1])[name]()
+    warm = mlp([3, 4, 4, 1]).ways[name]()
     warm.run()
     del warm
     gc.collect()
@@ -44,7 +44,7 @@ def _one(name: str, traced: bool) -> dict[str, Any]:
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # reset the peak
     except OSError:
         before = None
-    way = mlp_ways(SIZES)[name]()
+    way = mlp(SIZES).ways[name]()
     way.run()
     if traced:
         return {"traced": tracemalloc.get_traced_memory()[1] / 1024}

@@ -32,11 +32,12 @@ from .graph.recording import enable_grad, is_grad_enabled, no_grad
 from .interpreters.capture.jit import CannotCapture, jit
 from .ops import *
 from .ops import __all__ as _ops
-from .ops.beyond.ufuncs import sinc_jn  # this and the next ones are for rules on Tensors: see `ops.FOR_RULES`
+from .ops.beyond.matrices import diagonal_matrix  # this and the next ones are for rules on Tensors: see `ops.FOR_RULES`
+from .ops.beyond.ufuncs import sinc_jn
 from .ops.elementwise import one_less_square, over_hypot, tanh_pull
 from .ops.inspection import __array_namespace_info__
-from .ops.neural.activations import normal_cdf, sigmoid_slope
-from .ops.neural.softmax import exponential_rest, softmax_error, softmax_pull
+from .ops.neural.activations import gelu_tanh, gelu_tanh_slope, normal_cdf, sigmoid_slope
+from .ops.neural.softmax import exponential_rest, label_error, softmax_error, softmax_pull
 from .solve import fixed_point, linear_solve, odeint, quad, root  # argmin is an op
 from .tensor.tensor import ArrayLike, Tensor
 from .transforms import (

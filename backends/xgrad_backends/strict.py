@@ -11,7 +11,8 @@ import numpy
 from xgrad.backend import Backend
 from xgrad_backends import sums
 from xgrad_backends.numpy import Plugin as NumPy
-from xgrad_backends.numpy import add_at, from_parts, scipy_special
+from xgrad_backends.numpy import from_parts, scipy_special
+from xgrad_backends.scatter import add_at
 
 _NUMPY = NumPy()
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import xgrad
+from xgrad.backend import find_backend
 
 from ..harness.backends import SLOW
 
@@ -155,3 +156,55 @@ def test_segments_and_counts_take_weights_in_any_layout(xp: Any) -> None:
     sums = np.stack([data[ids == k].sum(axis=0) for k in range(3)])
     np.testing.assert_array_equal(xp.segment_sum(xp.asarray(data), xp.asarray(ids)).numpy(), sums)
     assert xp.segment_sum(xp.ones((0, 2)), xp.asarray(np.zeros(0, np.int64)), 3).tolist() == [[0.0, 0.0]] * 3
+
+
+def test_numpy_adds_many_numbers_as_it_adds_few(monkeypatch):
+    scatter = pytest.importorskip("xgrad_backends.scatter")
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        shape = tuple(rng.integers(1, 5, size=rng.integers(2, 5)))
+        before = rng.integers(0, len(shape))
+        common = tuple(rng.integers(1, 4, size=rng.integers(1, 3)))
+        key: list[Any] = [slice(None)] * before
+        for n in shape[before : before + rng.integers(1, len(shape) - before + 1)]:
+            own = tuple(int(rng.choice([1, m])) for m in common)[rng.integers(0, len(common)) :]
+            key.append(
+                int(rng.integers(-n, n)) if rng.random() < 0.2 else rng.integers(-n, n, size=own).astype(rng.choice(["i8", "i2"]))
+            )
+        key += [...] if rng.random() < 0.3 else []
+        if not any(isinstance(part, np.ndarray) for part in key):
+            continue
+        place = np.zeros(shape)[tuple(key)].shape
+        value = 5 * rng.normal(size=[1 if rng.random() < 0.3 else n for n in place])
+        for dtype in ("float16", "float32", "float64", "complex64", "int32", "bool"):
+            numbers = np.real(value).astype(dtype) if dtype != "complex64" else (value + 1j).astype(dtype)
+            results = []
+            for few in (0, 1 << 40):
+                monkeypatch.setattr(scatter, "_FEW", few)
+                results.append(scatter.add_at(np.ones(shape, dtype), tuple(key), numbers))
+            np.testing.assert_array_equal(*results)
+
+
+def test_numpy_refuses_an_index_out_of_range_among_many(monkeypatch):
+    scatter = pytest.importorskip("xgrad_backends.scatter")
+    for few in (0, 1 << 40):
+        monkeypatch.setattr(scatter, "_FEW", few)
+        for key in (np.array([4]), np.array([-5]), (slice(None), np.array([5]))):
+            with pytest.raises(IndexError):
+                scatter.add_at(
+                    np.zeros((4, 5)),
+                    key,
+                    np.ones(np.zeros((4, 5))[np.array([0])].shape if isinstance(key, np.ndarray) else (4, 1)),
+                )
+
+
+@pytest.mark.parametrize(("count", "places"), [(5000, 1), (5000, 5000), (1500, 2)])
+def test_a_sum_of_many_numbers_at_one_place_keeps_its_digits(backend, device, count, places):
+    rng = np.random.default_rng(0)
+    value = rng.uniform(1, 2, size=(count, 3)).astype(np.float32)
+    ids = rng.integers(0, places, size=count)
+    library = find_backend(backend)
+    y = xgrad.segment_sum(xgrad.Tensor(library.from_numpy(value, device)), xgrad.Tensor(library.from_numpy(ids, device)), places)
+    expected = np.zeros((places, 3))
+    np.add.at(expected, ids, value.astype(np.float64))
+    np.testing.assert_allclose(library.to_numpy(y.data), expected, rtol=2e-6)

@@ -75,6 +75,28 @@ def test_a_block_at_a_time_gives_the_same(monkeypatch, name, options):
     np.testing.assert_array_equal(*results)
 
 
+@pytest.mark.parametrize(("elementwise", "calls"), [(True, 4), (False, 1)])
+def test_numpy_updates_a_large_parameter_in_parts_if_the_rule_is_elementwise(elementwise, calls):
+    budget, shapes = find_backend("numpy").cache_bytes, []
+    assert budget
+    value = np.zeros((budget // 256, 128))  # eight bytes each: four times the budget
+
+    def kernel(xp, p, g, *, lr):
+        shapes.append(p.shape)
+        p -= lr * g
+        return (p,)
+
+    def make_rule(lr=0.5):
+        return optim.Rule((), {"lr": lr}, lambda step, lr: {"lr": lr}, kernel, elementwise=elementwise)
+
+    p = parameter(value)
+    optimizer = optim.Optimizer([p], make_rule)
+    give(p, np.ones_like(value))
+    optimizer.step()
+    assert len(shapes) == calls
+    np.testing.assert_array_equal(p.detach().numpy(), np.full_like(value, -0.5))
+
+
 @pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 def test_the_rule_itself_is_pure(name, options):
     value, gradients = start()

@@ -81,6 +81,11 @@ ROWS = [
         "gelu", lambda xp, x: xp.gelu(x, approximate="tanh"), (WIDE,),
         torch=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"), label="tanh",
     ),
+    _activation("gelu_tanh", lambda t, x: t.nn.functional.gelu(x, approximate="tanh")),
+    Row(
+        "gelu_tanh_slope", lambda xp, x: xp.gelu_tanh_slope(x), (WIDE,),
+        torch=lambda t, x: t.func.grad(lambda v: t.sum(t.nn.functional.gelu(v, approximate="tanh")))(x), elementwise=True,
+    ),
     _activation("sigmoid_slope", lambda t, x: t.sigmoid(x) * t.sigmoid(-x)),
     _activation("normal_cdf", lambda t, x: t.special.ndtr(x)),
     Row(
@@ -119,6 +124,10 @@ ROWS = [
     Row(
         "softmax_error", lambda xp, x, y: xp.softmax_error(x, y), (Arg(SHAPE), Arg(SHAPE, 0.0, 1.0)),
         torch=lambda t, x, y: t.softmax(x, -1) * t.sum(y, -1, keepdim=True) - y,
+    ),
+    Row(
+        "label_error", lambda xp, x, y: xp.label_error(x, y), (Arg((2, 3, 4)), Arg((2, 3), 0, 4, kind="int")),
+        torch=lambda t, x, y: t.softmax(x, -1) - t.nn.functional.one_hot(y, 4),
     ),
     *(_along(name, axis) for name in ("softmax", "log_softmax", "logsumexp") for axis in (0, -1)),
     _along("logsumexp", 1, keepdims=True),

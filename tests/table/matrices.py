@@ -41,6 +41,8 @@ ROWS = [
         for a, b in (((2,), (3,)), ((2, 3), (3, 2)), ((2,), (2, 3)), ((2, 2, 1), (3,)), ((), (2,)))
     ),
     _product("kron", (2, 2), (2, 1), lambda t, x, y: t.kron(x, y), "complex"),
+    _product("outer", (3,), (2,), lambda t, x, y: t.outer(x, y), "complex"),
+    Row("diagonal_matrix", lambda xp, v: xp.diagonal_matrix(v, -2), (Arg((3,)),), torch=lambda t, v: t.diag(v, -2)),
     _product("dot", (2, 3), (3,), lambda t, x, y: x @ y, "complex"),
     *(_diag((3,), k) for k in (0, 2, -1)),
     *(_diag((3, 4), k) for k in (0, 1, -2)),

@@ -20,4 +20,12 @@ ROWS: list[Row] = [
         (Arg((3, 4)), T),
         torch=lambda t, x, y: -t.sum(y * t.log_softmax(x, -1), -1),
     ),
+    *(
+        Row(
+            "label_cross_entropy", lambda xp, x, y: F.label_cross_entropy(x, y), (Arg(shape), Arg(shape[:-1], 0, 4, kind="int")),
+            torch=lambda t, x, y: -t.take_along_dim(t.log_softmax(x, -1), y[..., None], -1)[..., 0],
+            label=str(shape),
+        )
+        for shape in ((3, 4), (2, 3, 4), (4,))
+    ),
 ]

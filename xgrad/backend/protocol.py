@@ -188,6 +188,13 @@ class Backend:
         """Zeros of a shape with `value` added at ``[key]``, as by `scatter_add`; a library may save a buffer."""
         return self.xp.scatter_add(self.xp.new_zeros(value, shape), key, value)
 
+    def scatter_extreme(self, x: Array, key: Any, value: Array, name: str) -> Array | None:
+        """A copy of `x` with the ``"maximum"`` or ``"minimum"`` of ``x[key]`` and all its `value`; None if there is no quick way.
+
+        `value` has the dtype of `x`, and a NaN is passed on.
+        """
+        return None
+
     def flat_positions(self, x: Array, key: Any) -> Array:
         """The positions in the flattened `x` of the elements that ``x[key]`` returns, in the shape of ``x[key]``."""
         count = self.xp.arange(math.prod(x.shape), device=self.device(x))

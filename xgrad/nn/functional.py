@@ -14,6 +14,7 @@ from .losses.classification import (  # noqa: F401 - the ops too, though they ar
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
+    label_cross_entropy,
     softmax_cross_entropy,
 )
 from .losses.regression import huber, l1, mse

@@ -29,7 +29,7 @@ from .beyond.descriptive import (
 )  # fmt: skip
 from .beyond.einsum import einsum
 from .beyond.grouping import bincount, digitize, segment_max, segment_min, segment_sum, top_k
-from .beyond.matrices import diag, diagflat, dot, inner, kron, outer, tri, tril_indices, triu_indices, vander
+from .beyond.matrices import diag, diagflat, diagonal_matrix, dot, inner, kron, outer, tri, tril_indices, triu_indices, vander
 from .beyond.padding import pad
 from .beyond.ufuncs import (
     angle,
@@ -162,8 +162,22 @@ from .manipulation import (
     tile,
     unstack,
 )  # fmt: skip
-from .neural.activations import elu, erf, gelu, leaky_relu, logsigmoid, normal_cdf, relu, sigmoid, sigmoid_slope, silu, softplus
-from .neural.softmax import exponential_rest, log_softmax, logsumexp, softmax, softmax_error, softmax_pull
+from .neural.activations import (
+    elu,
+    erf,
+    gelu,
+    gelu_tanh,
+    gelu_tanh_slope,
+    leaky_relu,
+    logsigmoid,
+    normal_cdf,
+    relu,
+    sigmoid,
+    sigmoid_slope,
+    silu,
+    softplus,
+)  # fmt: skip
+from .neural.softmax import exponential_rest, label_error, log_softmax, logsumexp, softmax, softmax_error, softmax_pull
 from .searching import argmax, argmin, count_nonzero, nonzero, searchsorted, where
 from .set import isin, unique_all, unique_counts, unique_inverse, unique_values
 from .sorting import argsort, sort
@@ -228,7 +242,11 @@ __all__ = [
 ]  # fmt: skip
 
 _for_rules: tuple[Any, ...] = (
+    diagonal_matrix,
     exponential_rest,
+    gelu_tanh,
+    gelu_tanh_slope,
+    label_error,
     normal_cdf,
     one_less_square,
     over_hypot,
@@ -239,4 +257,4 @@ _for_rules: tuple[Any, ...] = (
     tanh_pull,
 )
 FOR_RULES = tuple(op.__name__ for op in _for_rules)
-"""The names of derivatives that are ops, for rules on Tensors; they are precise where a composition of ops would not be."""
+"""The names of derivatives and parts that are ops, for rules and compositions on Tensors: where these are imprecise or slow."""

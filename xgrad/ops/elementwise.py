@@ -721,7 +721,7 @@ def atanh_x(xp: Any, g: Any, x: Any) -> Any:
     """``g / (1 - x**2)``. For large `x`, whose square may overflow, it divides twice, which is not precise near 0."""
     far = xp.abs(x) > 2
     large = xp.where(far, x, xp.full_like(x, 2.0))
-    return xp.where(far, g / (1 - large) / (1 + large), g / xp.one_less_square(xp.where(far, xp.zeros_like(x), x)))
+    return xp.where(far, g / (1 - large) / (1 + large), g / xp.one_less_square(xp.zero_where_not(x, ~far)))
 
 
 atanh.holomorphic(x=atanh_x)
@@ -770,7 +770,7 @@ def across(xp: Any, g: Any, x: Any, y: Any) -> Any:
         return xp.zeros_like(g)
     r = xp.abs(x)
     g = g / one_where(xp, r == 0, r)
-    return xp.where(r == 0, xp.zeros_like(g), g - xp.real(g * xp.conj(y)) * y)
+    return xp.zero_where_not(g - xp.real(g * xp.conj(y)) * y, r != 0)
 
 
 sign.vjp(x=across)
@@ -813,7 +813,7 @@ def maximum(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
 
 def winner(xp: Any, g: Any, wins: Any, ties: Any) -> Any:
     """`g` where this argument is the result, and half of it where both are."""
-    return xp.where(ties, g * 0.5, xp.where(wins, g, xp.zeros_like(g)))
+    return xp.where(ties, g * 0.5, xp.zero_where_not(g, wins))
 
 
 maximum.vjp(
@@ -891,15 +891,20 @@ def at_max(xp: Any, x: Any, min: Any, max: Any) -> Any:
 
 def clip_x(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
     """The cotangent of `x`."""
+    # Where the lower bound is above the upper one, `x` is outside of one of them.
+    out = None
     if min is not None:
-        g = xp.where(at_min(xp, x, min, max), xp.zeros_like(g), g)
-    return g if max is None else xp.where(at_max(xp, x, min, max), xp.zeros_like(g), g)
+        out = (x < min) | (min != min)
+    if max is not None:
+        above = (x > max) | (max != max)
+        out = above if out is None else out | above
+    return g if out is None else xp.zero_where_not(g, ~out)
 
 
 clip.vjp(
     x=clip_x,
-    min=lambda xp, g, x, min, max: xp.where(at_min(xp, x, min, max), g, xp.zeros_like(g)),
-    max=lambda xp, g, x, min, max: xp.where(at_max(xp, x, min, max), g, xp.zeros_like(g)),
+    min=lambda xp, g, x, min, max: xp.zero_where_not(g, at_min(xp, x, min, max)),
+    max=lambda xp, g, x, min, max: xp.zero_where_not(g, at_max(xp, x, min, max)),
 )
 
 
@@ -1379,7 +1384,7 @@ def zero_where_not(xp: Any, x: ArrayLike, condition: ArrayLike, /) -> Tensor:
     >>> zero_where_not(xgrad.Tensor([1.0, xgrad.inf]), xgrad.Tensor([True, False]))
     Tensor([1., 0.])
     """
-    return xp.where(condition, x, xp.zeros_like(x))
+    return xp.where(condition, x, xp.new_zeros(x, ()))
 
 
 zero_where_not.vjp(x=lambda xp, g, condition: xp.zero_where_not(g, condition))

@@ -251,6 +251,6 @@ def where(xp: Any, condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Ten
 
 
 where.vjp(
-    x1=lambda xp, g, condition: xp.where(condition, g, xp.new_zeros(g, ())),
-    x2=lambda xp, g, condition: xp.where(condition, xp.new_zeros(g, ()), g),
+    x1=lambda xp, g, condition: xp.zero_where_not(g, condition),
+    x2=lambda xp, g, condition: xp.zero_where_not(g, ~condition),
 )

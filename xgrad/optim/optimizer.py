@@ -290,7 +290,7 @@ def _move(p: Tensor, g: Any, state: _ParameterState, rule: Rule, numbers: Mappin
         if backend.mutable and array.shape:
             array[...] = new
             new = array
-    elif (rows := _rows(array, backend.cache_bytes)) and rows < array.shape[0]:
+    elif rule.elementwise and (rows := _rows(array, backend.cache_bytes)) and rows < array.shape[0]:
         # A few rows at a time, so that the temporaries of the kernel stay in the cache. Such arrays are written in place.
         for start in range(0, array.shape[0], rows):
             part = slice(start, start + rows)

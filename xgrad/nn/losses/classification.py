@@ -7,12 +7,13 @@ from typing import Any, cast
 from ...backend.find import raw_namespace
 from ...engine.define import op
 from ...graph.kinds import refuse_complex
+from ...ops.neural.softmax import label_positions
 from ...tensor.tensor import ArrayLike, Tensor, wrap
 from .common import as_tensor, in_dtype_of, matched, reduced, wide
 
 __all__ = [
     "bce", "bce_with_logits", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
-    "softmax_cross_entropy",
+    "label_cross_entropy", "softmax_cross_entropy",
 ]  # fmt: skip
 
 
@@ -175,6 +176,8 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike, /, *, label_smoothing: f
             f"cross_entropy: logits of shape {logits.shape} need integer labels of shape {logits.shape[:-1]} or probabilities "
             f"of shape {logits.shape}; the target is {target.dtype.name} of shape {target.shape}"
         )
+    if labels and not label_smoothing:
+        return reduced("cross_entropy", label_cross_entropy(logits, target), reduction)
     target = wrap(_one_hot(target._data, logits)) if labels else in_dtype_of(target, logits)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / logits.shape[-1]
@@ -204,6 +207,25 @@ softmax_cross_entropy.jvp(
     logits=lambda xp, t, logits, target: xp.sum(xp.softmax_error(logits, target) * t, axis=-1),
     target=lambda xp, t, logits: -xp.sum(xp.log_softmax(logits, axis=-1) * t, axis=-1),
 )
+
+
+@op(override=True)
+def label_cross_entropy(xp: Any, logits: ArrayLike, labels: ArrayLike, /) -> Tensor:
+    """``-log_softmax(logits)[..., labels]``, one loss for each label; see `cross_entropy`.
+
+    An op, since `softmax_cross_entropy` with a target of zeros and ones takes twice as long. Classes other than the label may
+    have the logit -inf.
+    """
+    if 0 in logits.shape:
+        return cast(Tensor, xp.sum(logits, axis=-1))
+    shifted = logits - xp.max(logits, axis=-1, keepdims=True)
+    at, valid = label_positions(xp, logits, labels)
+    total = xp.log1p(xp.reshape(xp.exponential_rest(shifted, xp.exp(shifted), -1), (-1,))) + valid
+    return cast(Tensor, xp.reshape(total - xp.take(xp.reshape(shifted, (-1,)), at, axis=0), logits.shape[:-1]))
+
+
+label_cross_entropy.vjp(logits=lambda xp, g, logits, labels: g[..., None] * xp.label_error(logits, labels))
+label_cross_entropy.jvp(logits=lambda xp, t, logits, labels: xp.sum(xp.label_error(logits, labels) * t, axis=-1))
 
 
 def _one_hot(labels: Any, logits: Tensor) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...backend.dtypes import get_default_dtype
-from ...engine.define import composite
+from ...engine.define import composite, op
 from ...engine.namespaces import creates
 from ...tensor.tensor import ArrayLike, Tensor
 
@@ -79,7 +79,7 @@ def inner(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     return xp.tensordot(a, b, axes=((a.ndim - 1,), (b.ndim - 1,)))
 
 
-@composite
+@op(override=True)
 def outer(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
     """The product of each element of `a` with each element of `b`, both flattened.
 
@@ -103,6 +103,13 @@ def outer(xp: Any, a: ArrayLike, b: ArrayLike, /) -> Tensor:
             [6., 8.]])
     """
     return xp.reshape(a, (-1, 1)) * xp.reshape(b, (1, -1))
+
+
+outer.holomorphic(
+    a=lambda xp, g, b, a_shape: xp.reshape(xp.matmul(g, xp.reshape(b, (-1,))), a_shape),
+    b=lambda xp, g, a, b_shape: xp.reshape(xp.matmul(xp.reshape(a, (-1,)), g), b_shape),
+)
+outer.linear()
 
 
 @composite
@@ -164,15 +171,30 @@ def diag(xp: Any, v: ArrayLike, /, k: int = 0) -> Tensor:
         return xp.linalg.diagonal(v, offset=k)
     if v.ndim != 1:
         raise ValueError(f"diag: v has {v.ndim} axes; give a vector for a matrix, or a matrix for its diagonal")
-    n = v.shape[0]
-    # Rows of n + 1 numbers, reshaped to rows of n, move their first element to the diagonal.
-    rows = xp.concat([xp.reshape(v, (n, 1)), xp.new_zeros(v, (n, n))], axis=1)
-    square = xp.reshape(xp.reshape(rows, (-1,))[: n * n], (n, n))
-    if k:
-        across, down = xp.new_zeros(v, (n, abs(k))), xp.new_zeros(v, (abs(k), n + abs(k)))
-        square = xp.concat([across, square] if k > 0 else [square, across], axis=1)
-        square = xp.concat([square, down] if k > 0 else [down, square], axis=0)
-    return square
+    return xp.diagonal_matrix(v, k)
+
+
+@op(override=True)
+def diagonal_matrix(xp: Any, v: ArrayLike, k: int, /) -> Tensor:
+    """The matrix with the vector `v` on diagonal `k`; see `diag`.
+
+    An op, since the composition takes twice as long.
+
+    >>> import xgrad
+    >>> diagonal_matrix(xgrad.Tensor([1.0, 2.0]), 0)
+    Tensor([[1., 0.],
+            [0., 2.]])
+    """
+    n, size = v.shape[0], v.shape[0] + abs(k)
+    flat = xp.new_zeros(v, (size * size,))
+    if n:
+        start = k if k > 0 else -k * size
+        flat = xp.set_item(flat, slice(start, start + (n - 1) * (size + 1) + 1, size + 1), v)
+    return xp.reshape(flat, (size, size))
+
+
+diagonal_matrix.vjp(v=lambda xp, g, k: xp.linalg.diagonal(g, offset=k))
+diagonal_matrix.linear()
 
 
 @composite

@@ -82,11 +82,17 @@ def _per_element(xp: Any, x: Any, ascending: Any, values: Any, side: Literal["le
 
 def _extreme(xp: Any, x: Any, key: Any, value: Any, name: str, side: Literal["left", "right"]) -> Any:
     # Sorted by value, then stably by position: of the writes to one element the smallest comes first and the largest last.
-    positions = places(x, raw_key(x, key))
+    key = raw_key(x, key)
+    value = value if value.dtype == x.dtype else xp.astype(value, x.dtype)
+    if (y := xp.__backend__.scatter_extreme(x, key, value, name)) is not None:
+        return y
+    positions = places(x, key)
     if 0 in positions.shape:
         return x
     values = _spread(xp, x, value, positions.shape)
-    by_value = xp.argsort(values)
+    floating = xp.isdtype(values.dtype, "real floating")
+    first_nan = floating and side == "left"  # a NaN counts as the smallest then
+    by_value = xp.argsort(xp.where(values != values, xp.full_like(values, -math.inf), values) if first_nan else values)
     ascending, order = in_order(xp, xp.take(xp.reshape(positions, (-1,)), by_value, axis=0))
     values = xp.take(xp.take(values, by_value, axis=0), order, axis=0)
     return getattr(xp, name)(x, _per_element(xp, x, ascending, values, side, x))

@@ -12,7 +12,7 @@ from ..parts.matrices import as_columns, as_diagonal, as_rows, check_matrix, che
 __all__ = ["cross", "diagonal", "matrix_power", "outer", "trace"]
 
 
-@composite
+@op(override=True)
 def outer(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     """The outer product of two vectors, ``x1[i] * x2[j]``; nothing is conjugated.
 
@@ -26,6 +26,10 @@ def outer(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     if x1.ndim != 1 or x2.ndim != 1:
         raise ValueError(f"outer: x1 has shape {tuple(x1.shape)} and x2 {tuple(x2.shape)}; both must have one axis")
     return as_columns(xp, x1) * as_rows(xp, x2)
+
+
+outer.holomorphic(x1=lambda xp, g, x2: xp.matmul(g, x2), x2=lambda xp, g, x1: xp.matmul(x1, g))
+outer.linear()
 
 
 @composite

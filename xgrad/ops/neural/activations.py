@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 from ...engine.define import composite, op
-from ...graph.kinds import takes_real
+from ...graph.kinds import is_complex, takes_real
 from ...tensor.tensor import ArrayLike, Tensor
 from ..parts.safe import gaussian, outward
 
@@ -76,7 +76,7 @@ def elu(xp: Any, x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     return xp.where(x > 0, x, xp.expm1(xp.minimum(x, 0)) * alpha)
 
 
-elu.vjp(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (xp.exp(xp.where(x > 0, xp.zeros_like(x), x)) * alpha)))
+elu.vjp(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (xp.exp(xp.minimum(x, 0)) * alpha)))
 
 
 @op(override=True, elementwise=True)
@@ -90,7 +90,17 @@ def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     Tensor([0. , 0.5, 1. ])
     """
     e = xp.exp(outward(xp, x))  # does not overflow
-    return xp.where(xp.real(x) > 0, xp.ones_like(e), e) / (e + 1)
+    if is_complex(xp, x):
+        return xp.where(xp.real(x) > 0, xp.ones_like(e), e) / (e + 1)
+    y = _end(xp, x, e)
+    e += 1
+    y /= e  # in place, since new memory for large arrays takes longer than the arithmetic
+    return y
+
+
+def _end(xp: Any, x: Any, e: Any) -> Any:
+    """``exp(min(x, 0))``, given ``e = exp(-abs(x))``."""
+    return xp.maximum(e, xp.astype(x > 0, e.dtype))
 
 
 @op(elementwise=True)
@@ -104,8 +114,8 @@ def sigmoid_slope(xp: Any, x: ArrayLike, /) -> Tensor:
     Tensor([2.50...e-01, 4.248...e-18])
     """
     e = xp.exp(outward(xp, x))
-    r = 1 / (e + 1)
-    return e * (r * r)
+    d = e + 1
+    return e / (d * d)
 
 
 sigmoid_slope.holomorphic(x=lambda xp, g, x, y: -g * (y * xp.tanh(0.5 * x)))
@@ -179,7 +189,7 @@ def erf(xp: Any, x: ArrayLike, /) -> Tensor:
     size = xp.abs(x)
     small = size < 1
     rest = _erf_rest(xp, xp.where(small, one, size))
-    return xp.where(small, _erf_series(xp, xp.where(small, x, xp.zeros_like(x))), xp.where(x < 0, rest - 1, 1 - rest))
+    return xp.where(small, _erf_series(xp, xp.zero_where_not(x, small)), xp.where(x < 0, rest - 1, 1 - rest))
 
 
 def _erf_series(xp: Any, x: Any) -> Any:
@@ -199,7 +209,7 @@ def _erf_rest(xp: Any, x: Any) -> Any:
     for n in range(1, points + 1):
         total = total + math.exp(-((n * h) ** 2)) / (square + (n * h) ** 2)
     near = b < math.pi / h  # the pole lies within the strip
-    pole = xp.where(near, 2 / xp.expm1(xp.where(near, b, xp.ones_like(b)) * (2 * math.pi / h)), xp.zeros_like(b))
+    pole = xp.zero_where_not(2 / xp.expm1(xp.where(near, b, xp.ones_like(b)) * (2 * math.pi / h)), near)
     return 2 * h / math.pi * b * xp.exp(-square) * total - pole
 
 
@@ -224,7 +234,7 @@ def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     size = xp.abs(z)
     small = size < 1
     rest = _erf_rest(xp, xp.where(small, xp.ones_like(z), size)) * 0.5
-    middle = 0.5 - 0.5 * _erf_series(xp, xp.where(small, z, xp.zeros_like(z)))
+    middle = 0.5 - 0.5 * _erf_series(xp, xp.zero_where_not(z, small))
     return xp.where(small, middle, xp.where(z < 0, 1 - rest, rest))
 
 
@@ -259,5 +269,73 @@ def gelu(xp: Any, x: ArrayLike, /, *, approximate: str = "none") -> Tensor:
         return x * xp.normal_cdf(x)
     if approximate != "tanh":
         raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
-    near = xp.clip(x, -30.0, 30.0)  # outside of this range the tanh is constant, and the cube could overflow
-    return x * xp.sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * (near * near * near)))  # (1 + tanh(u)) / 2
+    return xp.gelu_tanh(x)
+
+
+@op(override=True, elementwise=True)
+@takes_real
+def gelu_tanh(xp: Any, x: ArrayLike, /) -> Tensor:
+    """``x * sigmoid(u)`` for ``u = sqrt(8 / pi) * (x + 0.044715 * x**3)``; see `gelu`.
+
+    An op, since the composition takes three times as long. The gradient is ``g`` times `gelu_tanh_slope`.
+
+    >>> import xgrad
+    >>> gelu_tanh(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
+    Tensor([  -0.,    0., 1000.])
+    """
+    near = _near(xp, x)
+    u = near * near
+    u *= _BEND  # in place: see `sigmoid`
+    u += _RISE
+    u *= near
+    y = xp.sigmoid(u)  # (1 + tanh(u / 2)) / 2
+    y *= x
+    return y
+
+
+_RISE = math.sqrt(8 / math.pi)
+_BEND = 0.044715 * _RISE
+
+
+def _near(xp: Any, x: Any) -> Any:
+    """`x`, clipped to the range outside of which the sigmoid in `gelu_tanh` is constant, so that its cube does not overflow."""
+    return xp.clip(x, -30.0, 30.0)
+
+
+@op(elementwise=True)
+@takes_real
+def gelu_tanh_slope(xp: Any, x: ArrayLike, /) -> Tensor:
+    """The derivative of `gelu_tanh`.
+
+    >>> import xgrad
+    >>> gelu_tanh_slope(xgrad.Tensor([-1000.0, 0.0, 1000.0]))
+    Tensor([0. , 0.5, 1. ])
+    """
+    near = _near(xp, x)
+    u = near * near
+    slope = u * (3 * _BEND)
+    slope += _RISE
+    slope *= near
+    u *= _BEND
+    u += _RISE
+    u *= near
+    e = xp.exp(-xp.abs(u))
+    y = _end(xp, u, e)
+    d = e + 1
+    e *= slope
+    e /= d
+    y += e
+    y /= d
+    return y
+
+
+def _gelu_tanh_bend(xp: Any, g: Any, x: Any) -> Any:
+    near = _near(xp, x)
+    square = near * near
+    u, slope = near * (_RISE + _BEND * square), _RISE + 3 * _BEND * square
+    s = xp.sigmoid_slope(u)
+    return g * (s * (2 * slope + near * (6 * _BEND * near - xp.tanh(0.5 * u) * (slope * slope))))
+
+
+gelu_tanh_slope.vjp(x=_gelu_tanh_bend)
+gelu_tanh.vjp(x=lambda xp, g, x: g * xp.gelu_tanh_slope(x))

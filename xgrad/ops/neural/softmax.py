@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...backend.find import device_of
 from ...backend.precision import in_float32
 from ...engine.define import op
 from ...graph.kinds import is_complex, takes_real
@@ -207,6 +208,41 @@ softmax_error.jvp(
     x=lambda xp, t, x, target: xp.softmax_pull(t, xp.softmax(x, axis=-1), -1) * xp.sum(target, axis=-1, keepdims=True),
     target=lambda xp, t, x: xp.softmax(x, axis=-1) * xp.sum(t, axis=-1, keepdims=True) - t,
 )
+
+
+@op(override=True)
+@in_float32
+def label_error(xp: Any, x: ArrayLike, labels: ArrayLike, /) -> Tensor:
+    """``softmax(x)`` less 1 at the label, along the last axis: `softmax_error` for labels, without a target of zeros and ones.
+
+    >>> import xgrad
+    >>> label_error(xgrad.Tensor([[0.0, 20.0]]), xgrad.Tensor([1]))
+    Tensor([[ 2.0611...e-09, -2.0611...e-09]])
+    """
+    if 0 in x.shape:
+        return xp.zeros_like(x)
+    shifted = x - xp.max(x, axis=-1, keepdims=True)
+    terms = xp.exp(shifted)
+    at, valid = label_positions(xp, x, labels)
+    rest = xp.reshape(xp.exponential_rest(shifted, terms, -1), (-1,)) + valid
+    total = 1 + rest
+    error = xp.reshape(terms, (-1, x.shape[-1])) / total[:, None]
+    # With a common divisor, the largest term (1) less 1 is exact.
+    chosen = xp.take(xp.reshape(terms, (-1,)), at, axis=0) - 1 - rest
+    return xp.reshape(xp.set_item(xp.reshape(error, (-1,)), at, chosen / total), x.shape)
+
+
+def label_positions(xp: Any, x: Any, labels: Any) -> tuple[Any, Any]:
+    """The positions of the labels in the flattened `x`, and for each 0, or NaN if there is no such class; for raw arrays."""
+    classes, rows = x.shape[-1], xp.reshape(xp.astype(labels, xp.int64), (-1,))
+    inside = (rows >= 0) & (rows < classes)
+    first = xp.arange(0, rows.shape[0] * classes, classes, dtype=xp.int64, device=device_of(labels))
+    zero = xp.new_zeros(x, ())
+    return first + rows * xp.astype(inside, xp.int64), xp.where(inside, zero, zero + math.nan)
+
+
+label_error.vjp(x=lambda xp, g, x: xp.softmax_pull(g, xp.softmax(x, axis=-1), -1))
+label_error.jvp(x=lambda xp, t, x: xp.softmax_pull(t, xp.softmax(x, axis=-1), -1))
 
 
 softmax.vjp(x=lambda xp, g, y, axis: xp.softmax_pull(g, y, axis))

@@ -30,7 +30,7 @@ def adam(lr: float = 0.001, *, betas: tuple[float, float] = (0.9, 0.999), eps: f
     """
     check_options("Adam", lr=lr, eps=eps, weight_decay=weight_decay)
     options = {"lr": lr, "betas": _checked_betas("Adam", betas), "eps": eps, "weight_decay": weight_decay}
-    return Rule(("m", "v"), options, _adam_numbers, _kernel)
+    return Rule(("m", "v"), options, _adam_numbers, _kernel, elementwise=True)
 
 
 def adamw(lr: float = 0.001, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01) -> Rule:
@@ -44,7 +44,7 @@ def adamw(lr: float = 0.001, *, betas: tuple[float, float] = (0.9, 0.999), eps: 
     """
     check_options("AdamW", lr=lr, eps=eps, weight_decay=weight_decay)
     options = {"lr": lr, "betas": _checked_betas("AdamW", betas), "eps": eps, "weight_decay": weight_decay}
-    return Rule(("m", "v"), options, _adamw_numbers, _kernel)
+    return Rule(("m", "v"), options, _adamw_numbers, _kernel, elementwise=True)
 
 
 def _adam_numbers(step: int, *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float) -> dict[str, float]:
@@ -63,14 +63,14 @@ def _adamw_numbers(step: int, *, lr: float, betas: tuple[float, float], eps: flo
 
 def _averages(step: int, lr: float, betas: tuple[float, float], eps: float) -> dict[str, float]:
     beta1, beta2 = betas
+    scale = math.sqrt(1 - beta2**step)  # of sqrt(v̂), which makes it that of v
     return {
         "beta1": beta1,
         "gain1": 1 - beta1,
         "beta2": beta2,
         "gain2": 1 - beta2,
-        "scale": 1 / math.sqrt(1 - beta2**step),  # of sqrt(v), which makes it that of v̂
-        "rate": lr / (1 - beta1**step),  # of m, which makes it that of m̂
-        "eps": eps,
+        "rate": lr * scale / (1 - beta1**step),
+        "eps": eps * scale,
     }
 
 
@@ -85,7 +85,6 @@ def _kernel(
     gain1: float,
     beta2: float,
     gain2: float,
-    scale: float,
     rate: float,
     eps: float,
     weight_decay: float | None = None,
@@ -101,7 +100,6 @@ def _kernel(
     t *= gain2
     v += t
     t = xp.sqrt(v)
-    t *= scale
     t += eps
     t = m / t
     t *= rate

@@ -35,6 +35,9 @@ class Rule(NamedTuple):
         ``kernel(xp, p, g, *state, **numbers)`` returns ``(p, *state)`` after the step. It may write into these, but not into
         `g`. Arrays of half precision are passed as float32. It must not branch on the value of a number; it may leave out the
         term of a number that `numbers` leaves out.
+    elementwise : bool
+        Whether each element of the results depends on the same element of the arrays only. An optimizer may then call the
+        kernel for a few rows at a time.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Rule(NamedTuple):
     options: Mapping[str, Any]
     numbers: Callable[..., dict[str, float]]
     kernel: Callable[..., tuple[Array, ...]]
+    elementwise: bool = False
 
     def init(self, p: Array) -> tuple[Array, ...]:
         """The state of a parameter before its first step: zeros of its shape and dtype; float32 for half precision.

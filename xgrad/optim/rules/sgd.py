@@ -36,7 +36,7 @@ def sgd(
         raise ValueError(f"SGD: nesterov needs momentum, and no dampening; they are {momentum} and {dampening}")
     options = {"lr": lr, "momentum": momentum, "dampening": dampening, "nesterov": nesterov, "weight_decay": weight_decay}
     kernel = _nesterov if nesterov else _momentum if momentum else _plain
-    return Rule(("momentum",) if momentum else (), options, _numbers, kernel)
+    return Rule(("momentum",) if momentum else (), options, _numbers, kernel, elementwise=True)
 
 
 def _numbers(step: int, *, lr: float, momentum: float, dampening: float, nesterov: bool, weight_decay: float) -> dict[str, float]:
