@@ -114,7 +114,7 @@ class CExecutor(Executor):
         places = Places(low, homes)
         groups = group_steps(places)
         source = _Source(places, groups, bool(single))
-        self.memory = Memory(places, lives_in_groups(places, groups, source.scratch))
+        self.memory = Memory(places, lives_in_groups(places, groups, source.scratch), apart=chosen.is_checked)
         self.groups, self.bytes = len(groups), self.memory.bytes
         files = source.files(prelude(chosen.vector, integers))
         self.source = "\n".join(files)

@@ -59,6 +59,11 @@ class Compiler:
         if not self.vector and not self._can(TRIAL.replace("@DECLARED@", ""), False):
             raise CannotCompile(f"{shlex.join(self.command)} does not compile a small library: {self.message}")
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether what is compiled checks its own accesses to memory."""
+        return any(flag.startswith("-fsanitize") for flag in self.flags)
+
     def _can(self, source: str, vector: bool) -> bool:
         self.vector, self.message = vector, ""
         with tempfile.TemporaryDirectory() as folder:

@@ -67,6 +67,16 @@ class Lowering:
         for call in plan.calls:
             self._lower(call)
         self.outputs = [self.value(var) for var in plan.outputs]
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        needed: set[Value | Step] = {*self.outputs}
+        kept = []
+        for step in reversed(self.steps):
+            if step in needed or any(out in needed for out in step.outs):
+                needed.update(step.values, step.after)
+                kept.append(step)
+        self.steps = kept[::-1]
 
     # ------------------------------------------------------------------------------------------------ values and steps
 
@@ -172,6 +182,8 @@ class Lowering:
             operands = [args[0], *(args[k] if len(args) > k else kwargs.get(word) for k, word in ((1, "min"), (2, "max")))]
         elif kwargs:
             raise NotHere
+        if name == "add" and (merged := next((y for merge in MERGES if (y := merge(self, *operands))), None)) is not None:
+            return merged
         kind = numpy.dtype(out.dtype).kind
         if name in COMPARISONS:
             common_dtype(operands)
@@ -200,6 +212,9 @@ class Lowering:
 
 KERNELS = frozenset(("exponential_rest", "var", "std"))
 """Functions that NumPy, or xgrad on NumPy, does better as they are than taken apart."""
+
+MERGES: list[Callable[..., Value | None]] = []
+"""What a sum is tried as first; `lower_indexing` enters its function here."""
 
 _RULES: dict[str, Callable[..., Any]] = {}
 

@@ -20,6 +20,7 @@ from .memory import Memory
 from .places import Places
 from .single import merged_rows
 from .steps import Step, Storage, Value, View, c_strides
+from .views import sliced
 
 __all__ = ["StraightExecutor"]
 
@@ -234,8 +235,8 @@ class _Writer:
         elif step.kind == "join":
             whole = self.places.view[step.out]
             for x, (region, how) in zip(step.operands, step.facts):
-                to = self.array(whole if region is None else region(whole))
-                self.lines.append(f"{to}[...] {'+' if how == 'add' else ''}= {self.operand(x)}")
+                to = self.array(whole if region is None else sliced(region)(whole) or whole)
+                self.lines.append(f"{to}[...] {'+' if how == 'add' else ''}= {self.operand(x)}{' + 0' if how == 'fresh' else ''}")
         else:
             self.lines.append(f"{self.name(self._library.caller(step), 'call')}(n)")
 
