@@ -72,6 +72,11 @@ class _Source:
         call = f"{name}({', '.join([*arguments, 'numbers', 'BLAS', 'error'])})"
         return f"  if ({call}) return 1;" if function.kind == "int" else f"  {call};"
 
+    @property
+    def lines(self) -> int:
+        """How many lines the functions have."""
+        return sum(text.count("\n") for text in self.functions)
+
     def files(self, top: str) -> list[str]:
         """The C files: functions of groups, and one that calls them for each part."""
         units: list[list[str]] = [[]]
@@ -116,9 +121,10 @@ class CExecutor(Executor):
         source = _Source(places, groups, bool(single))
         self.memory = Memory(places, lives_in_groups(places, groups, source.scratch), apart=chosen.is_checked)
         self.groups, self.bytes = len(groups), self.memory.bytes
-        files = source.files(prelude(chosen.vector, integers))
+        is_long = source.lines > LONG
+        files = source.files(prelude(chosen.vector, integers, inlined=not is_long))
         self.source = "\n".join(files)
-        level = "-O3" if self.source.count("\n") < LONG else "-O1"
+        level = "-O1" if is_long else "-O3"
         path = chosen.library(files, level)
 
         self._table = table = Table(FIRST + len(places.storages))
