@@ -178,6 +178,24 @@ def scipy(session: nox.Session) -> None:
     session.run("python", "-m", "tests.scipy.page", *(session.posargs or ["--suites"]), env={"PYTHONPATH": "."})
 
 
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """The tests of compiled plans, with checks of all accesses to memory and of undefined behaviour in C. For GCC on Linux."""
+    install(session, "", *group("tests"))
+    libraries = [
+        subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=False).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    environment = {
+        "CC": "gcc",
+        "XGRAD_CFLAGS": "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g",
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",
+    }
+    tests = ["tests/backends/compiled", "-k", "not numpy and not test_compiler"]
+    session.run("python", "-m", "pytest", *tests, *session.posargs, env=ENVIRONMENT | QUICK | environment)
+
+
 def option(arguments: list[str], name: str, default: Any = None) -> Any:
     """The value of ``--name value`` or ``--name=value`` among `arguments`."""
     for k, argument in enumerate(arguments):

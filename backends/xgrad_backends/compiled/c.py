@@ -13,7 +13,7 @@ from .compiler import CannotCompile, compiler
 from .executor import Executor, packer
 from .groups import Group, group_steps
 from .library import Library
-from .loading import Loaded
+from .loading import Loaded, Table, pointer
 from .loops import Function, loop_function
 from .lower import Lowering
 from .mathematics import prelude
@@ -72,6 +72,11 @@ class _Source:
         call = f"{name}({', '.join([*arguments, 'numbers', 'BLAS', 'error'])})"
         return f"  if ({call}) return 1;" if function.kind == "int" else f"  {call};"
 
+    @property
+    def lines(self) -> int:
+        """How many lines the functions have."""
+        return sum(text.count("\n") for text in self.functions)
+
     def files(self, top: str) -> list[str]:
         """The C files: functions of groups, and one that calls them for each part."""
         units: list[list[str]] = [[]]
@@ -114,18 +119,20 @@ class CExecutor(Executor):
         places = Places(low, homes)
         groups = group_steps(places)
         source = _Source(places, groups, bool(single))
-        self.memory = Memory(places, lives_in_groups(places, groups, source.scratch))
+        self.memory = Memory(places, lives_in_groups(places, groups, source.scratch), apart=chosen.is_checked)
         self.groups, self.bytes = len(groups), self.memory.bytes
-        files = source.files(prelude(chosen.vector, integers))
+        is_long = source.lines > LONG
+        files = source.files(prelude(chosen.vector, integers, inlined=not is_long))
         self.source = "\n".join(files)
-        level = "-O3" if self.source.count("\n") < LONG else "-O1"
+        level = "-O1" if is_long else "-O3"
         path = chosen.library(files, level)
 
-        self._table = table = numpy.zeros(FIRST + len(places.storages), numpy.uintp)
+        self._table = table = Table(FIRST + len(places.storages))
         self._error = numpy.zeros(3, numpy.int64)
-        table[:FIRST] = single, double, self._error.ctypes.data
+        for k, address in enumerate((single, double, self._error.ctypes.data)):
+            table.set_address(k, address)
         for storage, array in self.memory.arrays.items():
-            table[FIRST + storage.number] = array.ctypes.data
+            table.set_address(FIRST + storage.number, array.ctypes.data)
         names = {k: FIRST + storage.number for k, storage in self.memory.inputs.items()}
         self._input_at = [names.get(k, 0) for k in range(len(low.inputs))]
         self._output_at = {k: FIRST + storage.number for k, storage in self.memory.outputs.items()}
@@ -142,7 +149,7 @@ class CExecutor(Executor):
             raise CannotCompile(f"{path} was compiled and cannot be loaded: {error}") from None
         functions = self._library.functions
         pack, self._numbers = packer(plan.used_numbers)
-        table, numbers = Loaded.pointer(self._table, "void**"), Loaded.pointer(self._numbers, "void*")
+        table, numbers = self._table.pointer, pointer(self._numbers)
         failed = self._failed
         if not self._has_library:
             if not functions:
@@ -183,7 +190,7 @@ class CExecutor(Executor):
         raise IndexError(f"index {index} is out of bounds for axis {axis} with size {n}")
 
     def bind_input(self, index: int, array: Any) -> None:
-        self._table[self._input_at[index]] = array.ctypes.data
+        self._table.set(self._input_at[index], array)
         if self._has_library:
             self.memory.bind_input(index, array)
 
@@ -194,6 +201,6 @@ class CExecutor(Executor):
     def bind_output(self, index: int, array: Any) -> None:
         at = self._output_at.get(index)
         if at is not None:
-            self._table[at] = array.ctypes.data
+            self._table.set(at, array)
             if self._has_library:
                 self.memory.bind_output(index, array)

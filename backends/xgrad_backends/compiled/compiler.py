@@ -20,14 +20,18 @@ from pathlib import Path
 
 __all__ = ["CannotCompile", "Compiler", "compiler", "folder"]
 
-FLAGS = """-march=native -std=gnu11 -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv -fopenmp-simd
+NATIVE = "-march=native"
+FLAGS = """-std=gnu11 -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv -fopenmp-simd
 -fvisibility=hidden -w""".split()
 TRIAL = """
 #include <math.h>
 @DECLARED@
+#pragma omp declare reduction(larger: float: omp_out = omp_out > omp_in ? omp_out : omp_in) initializer(omp_priv = 0)
 __attribute__((visibility("default"))) void trial(float* x, int n) {
-_Pragma("omp simd")
-  for (int i = 0; i < n; i++) x[i] = tanhf(x[i]);
+  float most = 0;
+_Pragma("omp simd reduction(larger: most)")
+  for (int i = 0; i < n; i++) { x[i] = tanhf(x[i]); most = most > x[i] ? most : x[i]; }
+  x[0] = most;
 }
 """
 DECLARED = '__attribute__((simd("notinbranch"), const)) float tanhf(float);'
@@ -53,11 +57,17 @@ class Compiler:
         self.command = list(command)
         done = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False, timeout=60)
         self.version = done.stdout.strip()
-        self.flags = [*FLAGS, *shlex.split(os.environ.get("XGRAD_CFLAGS", ""))]
-        self.vector = False
-        self.vector = self._can(TRIAL.replace("@DECLARED@", DECLARED), True)
-        if not self.vector and not self._can(TRIAL.replace("@DECLARED@", ""), False):
-            raise CannotCompile(f"{shlex.join(self.command)} does not compile a small library: {self.message}")
+        own = shlex.split(os.environ.get("XGRAD_CFLAGS", ""))
+        plain = TRIAL.replace("@DECLARED@", "")
+        for self.flags in ([NATIVE, *FLAGS, *own], [*FLAGS, *own]):
+            if self._can(TRIAL.replace("@DECLARED@", DECLARED), True) or self._can(plain, False):
+                return
+        raise CannotCompile(f"{shlex.join(self.command)} does not compile a small library: {self.message}")
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether what is compiled checks its own accesses to memory."""
+        return any(flag.startswith("-fsanitize") for flag in self.flags)
 
     def _can(self, source: str, vector: bool) -> bool:
         self.vector, self.message = vector, ""
@@ -66,6 +76,8 @@ class Compiler:
                 path = Path(folder) / "trial.so"
                 self.build([source], path, "-O2")
                 ctypes.CDLL(str(path)).trial((ctypes.c_float * 8)(), 8)
+                if vector and b"_ZGV" not in path.read_bytes():  # as the vector functions are named
+                    return False
             except (OSError, CannotCompile) as error:
                 self.message = str(error)
                 return False

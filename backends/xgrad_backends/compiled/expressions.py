@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from .lower import C_TYPES, COMPARISONS, common_dtype
+from .lower import COMPARISONS, KNOWN, common_dtype
 from .steps import Step, Value
 
 __all__ = ["c_type", "converted", "expression", "literal"]
@@ -25,7 +25,7 @@ Operand = Callable[[int, Any], str]
 
 def c_type(dtype: Any) -> str:
     """The C type of the elements of an array in memory."""
-    return C_TYPES[numpy.dtype(dtype).name]
+    return KNOWN[numpy.dtype(dtype)]
 
 
 def literal(x: Any, dtype: Any) -> str:

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Loaded"]
+__all__ = ["Loaded", "Table", "pointer"]
 
 try:
     import cffi
@@ -45,8 +45,39 @@ class Loaded:
             for function in self.functions:
                 function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int  # type: ignore[attr-defined]
 
-    @staticmethod
-    def pointer(array: Any, kind: str) -> Any:
-        """A pointer to the memory of an array, to call functions with."""
-        address = array.ctypes.data
-        return ctypes.c_void_p(address) if _ffi is None else _ffi.cast(kind, address)
+
+class Table:
+    """Pointers to arrays, as compiled functions take them.
+
+    Parameters
+    ----------
+    count : int
+    """
+
+    def __init__(self, count: int) -> None:
+        if _ffi is not None:
+            self.pointer: Any = _ffi.new("void*[]", max(count, 1))
+        else:
+            self.pointer = (ctypes.c_void_p * max(count, 1))()
+
+    def set_address(self, k: int, address: int) -> None:
+        """Let a pointer be an address."""
+        self.pointer[k] = address if _ffi is None else _ffi.cast("void*", address)
+
+    if _ffi is not None:
+
+        def set(self, k: int, array: Any) -> None:
+            """Let a pointer point to the memory of an array."""
+            self.pointer[k] = _ffi.from_buffer(array)
+
+    else:
+
+        def set(self, k: int, array: Any) -> None:
+            """Let a pointer point to the memory of an array."""
+            self.pointer[k] = array.ctypes.data
+
+
+def pointer(array: Any) -> Any:
+    """A pointer to the memory of an array, to call functions with."""
+    address = array.ctypes.data
+    return ctypes.c_void_p(address) if _ffi is None else _ffi.cast("void*", address)

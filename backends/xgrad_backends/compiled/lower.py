@@ -11,13 +11,15 @@ import numpy
 from . import views
 from .steps import Step, Value
 
-__all__ = ["C_TYPES", "Lowering", "NotHere"]
+__all__ = ["C_TYPES", "KNOWN", "Lowering", "NotHere"]
 
 C_TYPES = {
     "bool": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "uint8": "uint8_t",
     "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "float32": "float", "float64": "double",
 }  # fmt: skip
-"""The data types that loops compute with; what has another is a call of the library."""
+"""The data types that loops compute with, and what they are in C; what has another is a call of the library."""
+
+KNOWN = {numpy.dtype(name): text for name, text in C_TYPES.items()}
 
 UNARY = frozenset(
     """abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor log log10 log1p log2 negative reciprocal round sign sin
@@ -67,6 +69,16 @@ class Lowering:
         for call in plan.calls:
             self._lower(call)
         self.outputs = [self.value(var) for var in plan.outputs]
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        needed: set[Value | Step] = {*self.outputs}
+        kept = []
+        for step in reversed(self.steps):
+            if step in needed or any(out in needed for out in step.outs):
+                needed.update(step.values, step.after)
+                kept.append(step)
+        self.steps = kept[::-1]
 
     # ------------------------------------------------------------------------------------------------ values and steps
 
@@ -143,7 +155,7 @@ class Lowering:
 
     def _results(self, call: Any, args: list[Any], kwargs: dict[str, Any]) -> list[Value]:
         name, out = call.name, call.outs[0]
-        if any(str(numpy.dtype(var.dtype)) not in C_TYPES for var in (*call.outs, *call.variables) if var.kind != "number"):
+        if any(numpy.dtype(var.dtype) not in KNOWN for var in (*call.outs, *call.variables) if var.kind != "number"):
             raise NotHere
         if name in UNARY or name in BINARY or name in COPIES or name in ("where", "clip", "full", "full_like"):
             return [self._elementwise(name, args, kwargs, out)]
@@ -172,6 +184,8 @@ class Lowering:
             operands = [args[0], *(args[k] if len(args) > k else kwargs.get(word) for k, word in ((1, "min"), (2, "max")))]
         elif kwargs:
             raise NotHere
+        if name == "add" and (merged := next((y for merge in MERGES if (y := merge(self, *operands))), None)) is not None:
+            return merged
         kind = numpy.dtype(out.dtype).kind
         if name in COMPARISONS:
             common_dtype(operands)
@@ -200,6 +214,9 @@ class Lowering:
 
 KERNELS = frozenset(("exponential_rest", "var", "std"))
 """Functions that NumPy, or xgrad on NumPy, does better as they are than taken apart."""
+
+MERGES: list[Callable[..., Value | None]] = []
+"""What a sum is tried as first; `lower_indexing` enters its function here."""
 
 _RULES: dict[str, Callable[..., Any]] = {}
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
 
 from . import views
-from .lower import Lowering, NotHere, rule
+from .lower import MERGES, Lowering, NotHere, rule
 from .steps import Indexing, Step, Value
 
-__all__ = ["indexing"]
+__all__ = ["indexing", "sum_of_regions"]
 
 
 @rule("get_item")
@@ -69,7 +70,7 @@ def _written(low: Lowering, out: Any, x: Value | None, key: Any, value: Any, how
     whole = 0 if x is None else x
     parts = views.basic_key(key, len(out.shape))
     if parts is not None:
-        regions = [(None, "set"), (views.sliced(parts), how if x is not None else "set")]
+        regions = [(None, "set"), (parts, how if x is not None else "fresh")]
         return low.step("join", "regions", [whole, value], out.shape, out.dtype, regions)
     if not low.loops:
         raise NotHere
@@ -92,16 +93,14 @@ def _concat(low: Lowering, out: Any, arrays: Any, axis: Any = 0) -> Value:
         parts = [slice(None)] * len(out.shape)
         parts[axis] = slice(start, start + x.shape[axis])
         start += x.shape[axis]
-        regions.append((views.sliced(parts), "set"))
+        regions.append((parts, "set"))
     return low.step("join", "regions", arrays, out.shape, out.dtype, regions)
 
 
 @rule("stack")
 def _stack(low: Lowering, out: Any, arrays: Any, axis: int = 0) -> Value:
     axis %= len(out.shape)
-    regions = [
-        (views.sliced([k if n == axis else slice(None) for n in range(len(out.shape))]), "set") for k in range(len(arrays))
-    ]
+    regions = [([k if n == axis else slice(None) for n in range(len(out.shape))], "set") for k in range(len(arrays))]
     return low.step("join", "regions", arrays, out.shape, out.dtype, regions)
 
 
@@ -161,3 +160,39 @@ def _checks(low: Lowering, x: Value, chosen: Indexing, operands: list[Value]) ->
             checks.append(Step("check", "check", [index], [], (n, axis)))
             low.add(checks[-1])
     return checks
+
+
+def sum_of_regions(low: Lowering, one: Any, other: Any) -> Value | None:
+    """The sum of two arrays that are zero but for regions that have no element in common: one array with both regions.
+
+    The gradient of an array that was cut into parts is such a sum.
+    """
+    parts = [x.step for x in (one, other) if isinstance(x, Value) and x.step is not None and x.step.kind == "join"]
+    if len(parts) < 2 or one.shape != other.shape or one.dtype != other.dtype:
+        return None
+    regions = [region for step in parts for region in step.facts if region[0] is not None]
+    if any(how != "fresh" for _, how in regions):
+        return None
+    chosen = [_ranges(key, one.shape) for key, _ in regions]
+    if any(not _apart(a, b) for k, a in enumerate(chosen) for b in chosen[:k]):
+        return None
+    operands = [x for step in parts for x, region in zip(step.operands, step.facts) if region[0] is not None]
+    if sum(math.prod(map(len, ranges)) for ranges in chosen) < one.size:
+        operands, regions = [0, *operands], [(None, "set"), *regions]
+    return low.step("join", "regions", operands, one.shape, one.dtype, regions)
+
+
+MERGES.append(sum_of_regions)
+
+
+def _ranges(parts: list[Any], shape: tuple[int, ...]) -> list[range]:
+    """The elements along each axis that a key chooses."""
+    on_axes = [part for part in parts if part is not None]
+    return [
+        range(part % n, part % n + 1) if isinstance(part, int) else range(*part.indices(n)) for part, n in zip(on_axes, shape)
+    ]
+
+
+def _apart(one: list[range], other: list[range]) -> bool:
+    """Whether two regions have no element in common."""
+    return any(set(a).isdisjoint(b) for a, b in zip(one, other) if len(a) + len(b) < 10000)

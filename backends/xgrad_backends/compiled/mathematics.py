@@ -102,10 +102,12 @@ INLINE float own_logf(float x) {  /* as in Cephes */
   r = x == INFINITY ? x : r; r = x == 0.f ? -INFINITY : r;
   return x < 0.f ? NAN : (x != x ? x : r);
 }
+#if @INLINED@ || !@HAS_VECTOR@  /* faster than calls, and longer to compile */
 #undef exp_float
 #define exp_float own_expf
 #undef tanh_float
 #define tanh_float own_tanhf
+#endif
 #if !@HAS_VECTOR@
 #undef log_float
 #define log_float own_logf
@@ -207,7 +209,7 @@ VECTORS(double)
 """
 
 
-def prelude(vector: bool, integers: str) -> str:
+def prelude(vector: bool, integers: str, inlined: bool) -> str:
     """The top of a C file.
 
     Parameters
@@ -216,6 +218,8 @@ def prelude(vector: bool, integers: str) -> str:
         Whether there is libmvec.
     integers : str
         The type of the sizes that BLAS takes.
+    inlined : bool
+        Whether functions shall be faster, though they take longer to compile.
     """
     names = []
     for name in MATHEMATICS:
@@ -230,4 +234,5 @@ def prelude(vector: bool, integers: str) -> str:
     )
     text = PRELUDE.replace("@VECTOR@", "\n".join(names) + ("\n" + declared if vector else ""))
     text = text.replace("@REDUCTIONS@", reductions).replace("@HAS_VECTOR@", str(int(vector))).replace("@INT@", integers)
+    text = text.replace("@INLINED@", str(int(inlined)))
     return text

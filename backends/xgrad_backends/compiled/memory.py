@@ -25,6 +25,8 @@ class Memory:
         When each temporary array is first written, and when last read.
     same : dict from Storage to Storage, optional
         Temporary arrays that have the memory of another one.
+    apart : bool, optional
+        Whether each temporary array has a block of its own, so that a tool can see what is written beyond its end.
 
     Attributes
     ----------
@@ -34,12 +36,15 @@ class Memory:
     bytes : int
     """
 
-    def __init__(self, places: Places, lives: dict[Storage, tuple[int, int]], same: dict[Storage, Storage] | None = None) -> None:
+    def __init__(self, places: Places, lives: dict[Storage, tuple[int, int]], same: Any = None, apart: bool = False) -> None:
         offsets, self.bytes = arranged(lives)
         self._block = numpy.empty(self.bytes + ALIGN, numpy.uint8)
         start = -self._block.ctypes.data % ALIGN
         self.arrays: dict[Storage, Any] = {}
         for storage, at in offsets.items():
+            if apart:
+                self.arrays[storage] = numpy.empty(storage.size, storage.dtype)
+                continue
             end = start + at + storage.size * storage.dtype.itemsize
             self.arrays[storage] = self._block[start + at : end].view(storage.dtype)
         for storage, other in (same or {}).items():

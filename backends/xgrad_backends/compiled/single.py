@@ -12,7 +12,7 @@ from .expressions import c_type, converted, literal
 from .loops import Function
 from .places import Places
 from .steps import Step, Storage, Value, View, c_strides
-from .views import broadcast
+from .views import broadcast, sliced
 
 __all__ = ["merged_rows", "single_function"]
 
@@ -156,14 +156,11 @@ def _join(function: Function, step: Step, places: Places) -> None:
     out = step.out
     whole = places.view[out].at(out.shape, c_strides(out.shape))
     for x, (region, how) in zip(step.operands, step.facts):
-        view = whole if region is None else region(whole)
+        view = whole if region is None else sliced(region)(whole) or whole
         to = function.place(view.storage, _terms(view.strides, view.offset, view.shape), True)
-        _loops(
-            function,
-            view.shape,
-            f"{to} {'+' if how == 'add' else ''}= {_text(function, places, x, view.shape, out.dtype)};",
-            True,
-        )
+        text = _text(function, places, x, view.shape, out.dtype)
+        sign, more = ("+" if how == "add" else ""), (" + 0" if how == "fresh" else "")  # 0 + -0 is 0
+        _loops(function, view.shape, f"{to} {sign}= {text}{more};", True)
 
 
 def _scatter(function: Function, step: Step, places: Places) -> None:

@@ -20,6 +20,7 @@ from .memory import Memory
 from .places import Places
 from .single import merged_rows
 from .steps import Step, Storage, Value, View, c_strides
+from .views import sliced
 
 __all__ = ["StraightExecutor"]
 
@@ -234,8 +235,8 @@ class _Writer:
         elif step.kind == "join":
             whole = self.places.view[step.out]
             for x, (region, how) in zip(step.operands, step.facts):
-                to = self.array(whole if region is None else region(whole))
-                self.lines.append(f"{to}[...] {'+' if how == 'add' else ''}= {self.operand(x)}")
+                to = self.array(whole if region is None else sliced(region)(whole) or whole)
+                self.lines.append(f"{to}[...] {'+' if how == 'add' else ''}= {self.operand(x)}{' + 0' if how == 'fresh' else ''}")
         else:
             self.lines.append(f"{self.name(self._library.caller(step), 'call')}(n)")
 
@@ -245,7 +246,12 @@ class _Writer:
         if name == "copy":
             return f"copyto({out}, {operands[0]}, 'unsafe')"
         if name == "where":
-            return f"copyto({out}, {operands[2]}); copyto({out}, {operands[1]}, where={_as_mask(step, operands[0])})"
+            home = self.places.view[step.out].storage
+            is_read = any(x.kind in ("input", "result") and self.places.view_of(x).storage is home for x in step.values)
+            mask = _as_mask(step, operands[0])
+            if is_read:
+                return f"copyto({out}, {self.name(numpy.where, 'f')}({mask}, {operands[1]}, {operands[2]}))"
+            return f"{self.name(choose, 'f')}({mask}, {operands[1]}, {operands[2]}, {out})"
         if name == "clip":
             low, high = (None if x is None else text for x, text in zip(step.operands[1:], operands[1:]))
             return f"{self.name(numpy.clip)}({operands[0]}, {low}, {high}, {out})"
@@ -313,6 +319,23 @@ class _Writer:
         a, b, out = merged_rows(a, b, out)
         function = "dot" if len(a.shape) == len(b.shape) == 2 else "matmul"
         self.lines.append(f"{function}({self.array(a)}, {self.array(b)}, {self.array(out)})")
+
+
+BITS = {numpy.dtype(f"f{n}"): numpy.dtype(f"i{n}") for n in (4, 8)}
+
+
+def choose(mask: Any, x: Any, y: Any, out: Any) -> None:
+    """Write ``where(mask, x, y)`` into other memory: the bits of `y`, and the difference where the mask is True."""
+    bits = BITS.get(out.dtype)
+    if bits is None or out.size < 512 or not isinstance(mask, numpy.ndarray):
+        numpy.copyto(out, y)
+        numpy.copyto(out, x, where=mask)
+        return
+    one, other = (numpy.asarray(v, out.dtype).view(bits) for v in (x, y))
+    result = out.view(bits)
+    numpy.bitwise_xor(one, other, out=result)
+    numpy.multiply(result, mask, out=result)
+    numpy.bitwise_xor(result, other, out=result)
 
 
 def _function(name: str) -> Callable[..., Any]:

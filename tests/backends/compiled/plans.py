@@ -41,8 +41,8 @@ def _argument(capture: Capture, x: Any, slot: ArgumentSlot) -> Any:
 
 
 def arrays_of(plan: Plan, arguments: Sequence[Any]) -> list[Any]:
-    """The arguments that the plan uses."""
-    return [arguments[slot.index] for _, slot in plan.inputs]
+    """The arguments that the plan uses, and other arrays that it reads."""
+    return [arguments[slot.index] if isinstance(slot, ArgumentSlot) else np.array(slot.get()) for _, slot in plan.inputs]
 
 
 def numbers_of(plan: Plan, arguments: Sequence[Any]) -> dict[Var, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from xgrad_backends.compiled import CannotCompile
+from xgrad_backends.compiled.compiler import compiler
 
 from .plans import call_by_call, captured, check, executed, units_apart
 
@@ -82,6 +84,16 @@ def test_functions_of_one_number(how: str, dtype: str) -> None:
         if name not in ("tanh", "reciprocal"):
             zeros = (z == 0) & (x == 0)
             assert np.array_equal(np.signbit(y[zeros]), np.signbit(z[zeros])), f"{name}: the sign of zero"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_without_libmvec(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on systems other than Linux, and for compilers other than GCC."""
+    try:
+        monkeypatch.setattr(compiler(), "vector", False)
+    except CannotCompile as error:
+        pytest.skip(str(error))
+    test_functions_of_one_number("c", dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

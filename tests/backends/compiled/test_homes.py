@@ -42,6 +42,14 @@ def test_crosswise(how: str) -> None:
     replaced(lambda xp, a, b: [b * 2, a + 1], [A, B], [0, 1], how)
 
 
+def test_chosen(how: str) -> None:
+    big, other = np.arange(2000.0) - 1000, np.ones(2000)
+    for a, b in ((A, B), (big, other), (big.astype("f"), other.astype("f"))):
+        replaced(lambda xp, a, b: [xp.where(a > 3, a, b), b + 1], [a, b], [0, None], how)
+        replaced(lambda xp, a, b: [xp.where(a > 3, b, a), xp.where(b > 3, b * 2, -0.0)], [a, b], [0, None], how)
+        replaced(lambda xp, a, b: [xp.clip(a, -1, 5), xp.zero_where_not(b, a > 2)], [a, b], [0, 1], how)
+
+
 def test_exchanged(how: str) -> None:
     replaced(lambda xp, a, b: [b, a], [A, B], [0, 1], how)
     replaced(lambda xp, a, b, c: [b, c, a], [A, B, B + 3], [0, 1, 2], how)

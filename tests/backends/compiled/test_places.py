@@ -134,3 +134,28 @@ def test_left_to_the_library(how: str) -> None:
         ]  # fmt: skip
 
     check(f, X, how=how, scale=1e-15)
+
+
+def test_sums_of_regions(how: str) -> None:
+    """Parts of an array that is zero elsewhere, added to others: in one array, where they do not meet."""
+
+    def f(xp: Any, x: Any) -> Any:
+        from xgrad.interpreters.capture.backend import active
+
+        b = active().backend(active().base)
+        put = lambda key: b.scatter((6, 7), key, x[key] * -1)
+        halves = [put((slice(0, 3),)), put((slice(3, 6),)), put((slice(2, 4), slice(None, None, 2))), put((4, slice(1, 3)))]
+        rows = [put((k,)) for k in range(6)]
+        every = rows[0]
+        for row in rows[1:]:
+            every = every + row
+        return [
+            halves[0] + halves[1], halves[0] + halves[2], halves[2] + halves[3] + put((0, 0)),
+            put((slice(0, 6, 2),)) + put((slice(1, 6, 2),)),
+            every, xp.matrix_transpose(every) * 2, halves[1] + halves[1], halves[0] + 1,
+        ]  # fmt: skip
+
+    x = np.random.default_rng(0).normal(size=(6, 7))
+    x[0] = 0.0
+    check(f, x, how=how)
+    assert not np.signbit(executed(captured(f, x), [x], how)[0][0]).any()
