@@ -43,10 +43,11 @@ def extreme_at(out: Any, key: Any, value: Any, name: str) -> Any:
     """`out`, with the ``"maximum"`` or ``"minimum"`` of ``out[key]`` and `value` at `key`, in place."""
     ufunc = getattr(numpy, name)
     places = _positions(out.shape, key) if out.flags.c_contiguous else None
-    if places is None or value.ndim > places.ndim:
-        ufunc.at(out, key, numpy.broadcast_to(value, numpy.broadcast_to(False, out.shape)[key].shape))
-    else:
-        ufunc.at(out.reshape(-1), places.reshape(-1), numpy.broadcast_to(value, places.shape).reshape(-1))
+    with numpy.errstate(invalid="ignore"):  # `at` warns of a NaN, though the ufunc itself does not
+        if places is None or value.ndim > places.ndim:
+            ufunc.at(out, key, numpy.broadcast_to(value, numpy.broadcast_to(False, out.shape)[key].shape))
+        else:
+            ufunc.at(out.reshape(-1), places.reshape(-1), numpy.broadcast_to(value, places.shape).reshape(-1))
     return out
 
 

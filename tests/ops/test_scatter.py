@@ -208,3 +208,11 @@ def test_a_sum_of_many_numbers_at_one_place_keeps_its_digits(backend, device, co
     expected = np.zeros((places, 3))
     np.add.at(expected, ids, value.astype(np.float64))
     np.testing.assert_allclose(library.to_numpy(y.data), expected, rtol=2e-6)
+
+
+def test_extremes_of_groups_pass_a_nan_on(backend, device):
+    library = find_backend(backend)
+    value, ids = (library.from_numpy(np.asarray(v), device) for v in ([1.0, np.nan, 3.0, 2.0, 5.0], [0, 0, 1, 0, 1]))
+    for function, other in ((xgrad.segment_max, 5.0), (xgrad.segment_min, 3.0)):
+        y = library.to_numpy(function(xgrad.Tensor(value), xgrad.Tensor(ids), 2).data)
+        np.testing.assert_array_equal(y, [np.nan, other])
