@@ -56,6 +56,7 @@ xgrad.engine
 xgrad.engine.sequences
 xgrad.engine.arguments
 xgrad.engine.call
+xgrad.engine.usual
 xgrad.engine.fast
 xgrad.engine.define
 xgrad.engine.watch

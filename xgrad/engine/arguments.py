@@ -13,6 +13,7 @@ from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..backend.select import current_backend
 from ..errors import NotAnArray
 from ..graph.declare import Op
+from ..graph.kinds import kind_of
 from ..tensor.tensor import Tensor
 from .sequences import SEQUENCES, convert, holds_array, stacked
 
@@ -124,7 +125,14 @@ def promote(xp: Any, items: list[Any]) -> list[Any]:
     backend = xp.__backend__
     like = _dominant(backend, [v._data if isinstance(v, Tensor) else v for v in items if hasattr(v, "dtype")])
     scalars = (bool, int, float, complex)  # and numpy.float64 is a float, but has a dtype to be kept
-    return [backend.from_scalar(v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]
+    return [_number(backend, v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]
+
+
+def _number(backend: Any, number: Any, like: Any) -> Any:
+    """The array of a Python scalar beside the array `like`."""
+    if number.__class__ is float and not backend.level and like is not None and kind_of(backend.xp, like.dtype) != "exact":
+        return backend.xp.asarray(number, dtype=like.dtype, device=backend.device(like))  # the usual case, in half the time
+    return backend.from_scalar(number, like)
 
 
 _KINDS = ("bool", "unsigned integer", "signed integer", "real floating", "complex floating")
@@ -134,8 +142,13 @@ def _dominant(backend: Any, arrays: list[Any]) -> Any:
     """The array whose dtype Python scalars take: of the highest kind, and the widest of that; None if there are none."""
     if len(arrays) < 2:
         return arrays[0] if arrays else None
-    dtypes = [backend.dtype_of(v.dtype) for v in arrays]
-    return max(zip(dtypes, arrays), key=lambda pair: (_KINDS.index(pair[0].kind), pair[0].bits))[1]
+    best, best_rank = None, (-1, 0)
+    for array in arrays:
+        dtype = backend.dtype_of(array.dtype)
+        rank = (_KINDS.index(dtype.kind), dtype.bits)
+        if rank > best_rank:
+            best, best_rank = array, rank
+    return best
 
 
 def same_dtype(xp: Any, items: list[Any]) -> list[Any]:

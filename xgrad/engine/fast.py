@@ -1,7 +1,8 @@
 """The hot path of calls: `call` calls an op in general; these call ops on one or two exact Tensors, with no generality left.
 
-They do what ``call.general_call`` does, line for line, and hand over to it whatever they do not expect: other arguments, an
-array type that is met for the first time, several outputs. They ask first: a forward is run once, also where it raises.
+They do what ``call.general_call`` does, line for line, and hand over whatever they do not expect: raw arrays to
+``usual.usual_call``, other arguments and an array type that is met for the first time to `general_call`. They ask first: a
+forward is run once, also where it raises.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ __all__ = ["one_array", "two_arrays"]
 FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False, True)
 
 
-def one_array(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that calls an op of one array and other parameters; `general` is its general call."""
+def one_array(op: Op[..., Any], general: Callable[..., Any], usual: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that calls an op of one array and other parameters; `general` and `usual` are its other calls."""
     forward, at, savers = op.forward, op.dtype_at, op.savers
     new, mode_now, lifted, space_of = Tensor.__new__, mode.get, _lifted(op, general), namespaces.get
     keyed, unsure = op.key_at is not None, op.returns != "one"
 
     def run(x: Any, /, *parameters: Any) -> Any:
         if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
-            return general(x, *parameters)
+            return usual(x, *parameters)
         a, parent = x._data, x._node
         xp = space_of(a.__class__)
         if xp is None:  # an array of an interpreter, or a type of array that is met for the first time
@@ -61,8 +62,8 @@ def one_array(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., An
     return run
 
 
-def two_arrays(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that calls an op of two arrays; `general` is its general call."""
+def two_arrays(op: Op[..., Any], general: Callable[..., Any], usual: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that calls an op of two arrays; `general` and `usual` are its other calls."""
     forward, scalars = op.forward, {float, int} if op.scalars else set()
     new, savers, mode_now, lifted, space_of = Tensor.__new__, op.savers, mode.get, _lifted(op, general), namespaces.get
     unsure = op.returns != "one"
@@ -80,12 +81,12 @@ def two_arrays(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., A
             elif x2.__class__ in scalars:
                 a2, n2, kind = x2, None, a1.__class__
             else:
-                return general(x1, x2)
+                return usual(x1, x2)
         elif x1.__class__ in scalars and x2.__class__ is Tensor:
             a1, n1, a2, n2 = x1, None, x2._data, x2._node
             kind = a2.__class__
         else:
-            return general(x1, x2)
+            return usual(x1, x2)
         xp = space_of(kind)
         if xp is None:  # an array of an interpreter, or a type of array that is met for the first time
             return lifted(x1, x2)

@@ -41,9 +41,17 @@ def array_function(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     if run is None:
         raise refusal(label, name)
     try:
+        return run(*args, **kwargs)
+    except TypeError:
+        _check_arguments(label, name, run, args, kwargs)
+        raise
+
+
+def _check_arguments(label: str, name: str, run: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise if `run` has no such arguments. Asked after a call that failed, since binding them takes longer than a call."""
+    try:
         inspect.signature(run).bind(*args, **kwargs)
     except TypeError as error:
         alternative = name_in_xgrad(name)
         hint = f"; xgrad.{alternative} has the standard's arguments" if alternative else ""
         raise TypeError(f"{label} on xgrad tensors: {error}{hint}") from None
-    return run(*args, **kwargs)
