@@ -19,6 +19,7 @@ from ..graph.recording import interpreters, mode
 from ..tensor.tensor import Tensor, wrap
 from .arguments import in_key
 from .call import finish
+from .usual import checks
 
 __all__ = ["one_array", "two_arrays"]
 
@@ -80,11 +81,22 @@ def two_arrays(op: Op[..., Any], general: Callable[..., Any], usual: Callable[..
                     return general(x1, x2)
             elif x2.__class__ in scalars:
                 a2, n2, kind = x2, None, a1.__class__
+            elif (
+                x2.__class__ is a1.__class__
+                and (check := checks.get(x2.__class__)) is not None
+                and x2.__class__ not in weak_types
+            ):
+                check(x2)
+                a2, n2, kind = x2, None, a1.__class__
             else:
                 return usual(x1, x2)
-        elif x1.__class__ in scalars and x2.__class__ is Tensor:
+        elif x2.__class__ is Tensor:
             a1, n1, a2, n2 = x1, None, x2._data, x2._node
             kind = a2.__class__
+            if x1.__class__ not in scalars:
+                if x1.__class__ is not kind or (check := checks.get(kind)) is None or kind in weak_types:
+                    return usual(x1, x2)
+                check(x1)
         else:
             return usual(x1, x2)
         xp = space_of(kind)
