@@ -163,7 +163,7 @@ def _transposed_twice(node: Node, changes: dict[Node, Any], create_graph: bool, 
     copy = Several(node.op, called_on, node.saved, node.parts) if isinstance(node, Several) else Node(
         node.op, called_on, node.saved, node.shape, node.dtype
     )  # fmt: skip
-    copy.where = node.where
+    copy.code, copy.position = node.code, node.position
     one = next(iter(tangents.values()))
     one = one._data if isinstance(one, Tensor) else one
     outputs, cotangents, nodes = [], [], []
