@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..backend.find import raw_namespace
+from ..engine.backward import one
 from ..graph.recording import mode
 from ..tensor.tensor import Tensor, wrap
 from .call import Call, check_callable, matching, positions
@@ -93,7 +93,7 @@ class ValueAndGrad(Transformed):
         """The value (with `has_aux` a pair) and the gradient."""
         call = Call(self.caller, self.f, args, positions(self.caller, self.argnums, len(args)), options, self.has_aux)
         y = call.scalar()
-        cotangents = call.pull([wrap(raw_namespace(y._data).ones_like(y._data))], retain=False, record=call.connected)
+        cotangents = call.pull([wrap(one(y._data))], retain=False, record=call.connected)
         gradients = call.gradients(cotangents, call.connected)
         value = call.value()
         several = isinstance(self.argnums, (tuple, list))
