@@ -279,7 +279,7 @@ def fit(xp: Any, d: Any, x: Any) -> Any:
 
 def cast(xp: Any, d: Any, dtype: Any) -> Any:
     """The derivative `d` in the dtype of what it belongs to, by its real part where that is real."""
-    if d.dtype == dtype:
+    if (d._data if isinstance(d, Tensor) else d).dtype == dtype:
         return d
     if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
         d = xp.real(d)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
-from ..errors import NotAnArray
 from ..graph.declare import Op, check_forward
 from ..graph.generate import with_signature
 from ..graph.names import enter
-from ..tensor.tensor import Tensor
 from .call import composite_call, general_call
 from .fast import one_array, two_arrays
+from .operators import make_operator
 from .usual import usual_call, usual_composite_call
 
 __all__ = ["composite", "op"]
@@ -84,31 +82,8 @@ def _make(forward: Callable[..., Any], options: dict[str, Any]) -> Any:
                 new.call = one_array(new, general, usual)
             elif new.arrays == [0, 1] and len(new.names) == 2:
                 new.call = two_arrays(new, general, usual)
-                if new.is_own and new.name in OPERATORS:
-                    _make_operator(OPERATORS[new.name], new, general, usual)
+                make_operator(new, general, usual)
     return _published(new)
-
-
-OPERATORS = {
-    "add": "__add__", "subtract": "__sub__", "multiply": "__mul__", "divide": "__truediv__", "pow": "__pow__",
-    "matmul": "__matmul__",
-}  # fmt: skip
-
-
-def _make_operator(name: str, op: Op[..., Any], *others: Callable[..., Any]) -> None:
-    """Make the fast call of `op` the operator `name` of Tensor, in place of the method that calls it."""
-    operator = two_arrays(op, *map(_or_not_implemented, others))
-    setattr(Tensor, name, functools.wraps(getattr(Tensor, name))(operator))
-
-
-def _or_not_implemented(call: Callable[..., Any]) -> Callable[..., Any]:
-    def run(x1: Any, x2: Any) -> Any:
-        try:
-            return call(x1, x2)
-        except NotAnArray:
-            return NotImplemented
-
-    return run
 
 
 @overload

@@ -144,7 +144,8 @@ def _filled(xp: Any, node: Node, changes: dict[Node, Any], one: Any) -> list[Any
 
 def _fit(xp: Any, d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """`d` with the dtype and shape of the output whose change it is."""
-    d = d if d.dtype == dtype else cast(xp, d, dtype)
+    native = d._data.dtype if isinstance(d, Tensor) else d.dtype  # which is compared many times faster than a `DType`
+    d = d if native == dtype else cast(xp, d, dtype)
     return d if d.shape == shape else xp.broadcast_to(d, shape)
 
 

@@ -152,7 +152,7 @@ def nested(structures: Iterable[Structure], leaves: Sequence[Any]) -> list[Any]:
     out, at = [], 0
     for structure in structures:
         count = len(structure.paths)
-        out.append(structure.unflatten(leaves[at : at + count]))
+        out.append(leaves[at] if structure.spec is None else structure.unflatten(leaves[at : at + count]))
         at += count
     return out
 
@@ -305,6 +305,8 @@ def check_callable(caller: str, f: Any) -> Any:
 
 def positions(caller: str, argnums: Any, count: int) -> tuple[int, ...]:
     """The positions of `argnums` among `count` arguments, counted from 0."""
+    if argnums.__class__ is int and 0 <= argnums < count:  # the usual case
+        return (argnums,)
     requested = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
     if not requested:
         raise ValueError(f"{caller}: argnums is {argnums}, and names no argument")
