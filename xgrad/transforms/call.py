@@ -117,7 +117,7 @@ class Call:
                 f"{self.caller}: {self.name} returned {self.structure}; only a single scalar has a gradient: return the other "
                 "things as aux, with has_aux=True, or use xgrad.jacobian"
             )
-        if self.results[0].size != 1:
+        if self.results[0]._data.shape != () and self.results[0].size != 1:
             raise GradientError(
                 f"{self.caller}: {self.name} returned shape {self.results[0].shape}; only a scalar has a gradient: reduce it, "
                 "for example with xgrad.sum, or use xgrad.jacobian"
@@ -258,7 +258,7 @@ def as_given(data: Any, cls: Any) -> Any:
     """
     if raw_namespace(data).__backend__.level:
         return wrap(data)
-    if isinstance(cls, type) and issubclass(cls, (float, complex, *_numpy_scalars())) and data.shape == ():
+    if data.shape == () and isinstance(cls, type) and issubclass(cls, (float, complex, *_numpy_scalars())):
         number = raw_namespace(data).__backend__.to_numpy(data).item()
         convert: Any = cls
         return number if isinstance(number, complex) and not issubclass(cls, complex) else convert(number)
