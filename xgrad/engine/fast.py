@@ -81,15 +81,11 @@ def two_arrays(op: Op[..., Any], general: Callable[..., Any], usual: Callable[..
                     return general(x1, x2)
             elif x2.__class__ in scalars:
                 a2, n2, kind = x2, None, a1.__class__
-            elif (
-                x2.__class__ is a1.__class__
-                and (check := checks.get(x2.__class__)) is not None
-                and x2.__class__ not in weak_types
-            ):
-                check(x2)
+            else:  # an array of the same type; `usual` takes all else
                 a2, n2, kind = x2, None, a1.__class__
-            else:
-                return usual(x1, x2)
+                if x2.__class__ is not kind or (check := checks.get(kind)) is None or kind in weak_types:
+                    return usual(x1, x2)
+                check(x2)
         elif x2.__class__ is Tensor:
             a1, n1, a2, n2 = x1, None, x2._data, x2._node
             kind = a2.__class__

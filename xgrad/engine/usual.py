@@ -81,14 +81,17 @@ def usual_call(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., A
 
     def run(*arguments: Any) -> Any:
         arrays = arguments if arrays_only else arguments[places[0]] if op.sequence else [arguments[i] for i in places]
-        opened = _opened(op, arrays) if arrays.__class__ is tuple or arrays.__class__ is list else None
-        if opened is None or (dtype_at is not None and arguments[dtype_at] is not None) or (keyed and interpreters.get()):
+        whole = (arrays.__class__ is tuple or arrays.__class__ is list) and not (keyed and interpreters.get())
+        opened = _opened(op, arrays) if whole else None
+        if opened is None:
             return general(*arguments)
         items, nodes, xp = opened
         values = items
         if not arrays_only:
             values = list(arguments)
             put(op, values, items)
+            if dtype_at is not None and values[dtype_at] is not None:
+                values[dtype_at] = xp.__backend__.native_dtype(values[dtype_at])
         try:
             y = forward(xp, *values)
         except Exception as error:
