@@ -166,10 +166,10 @@ def matrix_transpose(xp: Any, x: ArrayLike, /) -> Tensor:
     """
     if len(x.shape) < 2:
         raise ValueError(f"matrix_transpose: x has shape {tuple(x.shape)}; a matrix has two axes at least")
-    return x.T if len(x.shape) == 2 else xp.matrix_transpose(x)
+    return xp.matrix_transpose(x)
 
 
-matrix_transpose.vjp(x=lambda xp, g: g.T if g.ndim == 2 else xp.matrix_transpose(g))
+matrix_transpose.vjp(x=lambda xp, g: xp.matrix_transpose(g))
 matrix_transpose.linear()
 matrix_transpose.view(lambda xp, x, v: xp.matrix_transpose(v))
 
