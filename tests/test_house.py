@@ -56,7 +56,10 @@ xgrad.engine
 xgrad.engine.sequences
 xgrad.engine.arguments
 xgrad.engine.call
+xgrad.engine.usual
+xgrad.engine.lifted
 xgrad.engine.fast
+xgrad.engine.operators
 xgrad.engine.define
 xgrad.engine.watch
 xgrad.engine.backward

@@ -13,11 +13,12 @@ from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..backend.select import current_backend
 from ..errors import NotAnArray
 from ..graph.declare import Op
+from ..graph.kinds import kind_of
 from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor
 from .sequences import SEQUENCES, convert, holds_array, stacked
 
-__all__ = ["in_key", "open_arguments", "promote", "put", "same_dtype"]
+__all__ = ["beside", "dominant", "in_key", "open_arguments", "promote", "put", "same_dtype"]
 
 
 def open_arguments(op: Op[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any], list[Any], Any]:
@@ -96,7 +97,7 @@ def _without_sequences(op: Op[..., Any], arrays: list[Any]) -> list[Any]:
     try:
         items = [_unwrap(v)[0] for v in arrays if v is not None and not isinstance(v, SEQUENCES)]
         xp = _common_namespace(op, items)
-        return convert(op, arrays, xp, _dominant(xp.__backend__, [v for v in items if hasattr(v, "dtype")]))
+        return convert(op, arrays, xp, dominant(xp.__backend__, [v for v in items if hasattr(v, "dtype")]))
     except (NotAnArray, TypeError, ValueError, OverflowError) as error:
         error.args = (f"{op.name}: {error}",)
         raise
@@ -123,23 +124,37 @@ def _common_namespace(op: Op[..., Any], items: Iterable[Any]) -> Any:
 
 def promote(xp: Any, items: list[Any]) -> list[Any]:
     """`items` with arrays in place of Python scalars, of the dtype that the standard promotes them to."""
-    if all([hasattr(v, "dtype") for v in items]):
+    arrays = [v for v in items if hasattr(v, "dtype")]
+    if len(arrays) == len(items):
         return items
     backend = xp.__backend__
-    like = _dominant(backend, [v._data if isinstance(v, Tensor) else v for v in items if hasattr(v, "dtype")])
+    like = dominant(backend, [v._data if isinstance(v, Tensor) else v for v in arrays])
     scalars = (bool, int, float, complex)  # and numpy.float64 is a float, but has a dtype to be kept
-    return [backend.from_scalar(v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]
+    return [beside(backend, v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]
 
 
-_KINDS = ("bool", "unsigned integer", "signed integer", "real floating", "complex floating")
+def beside(backend: Any, number: Any, like: Any) -> Any:
+    """The array of a Python scalar beside the array `like`."""
+    plain = (number.__class__ is float or number.__class__ is int) and not backend.level and like is not None
+    if plain and kind_of(backend.xp, like.dtype) != "exact":  # the usual case, without asking which dtypes can hold it
+        return backend.xp.asarray(number, dtype=like.dtype, device=backend.device(like))
+    return backend.from_scalar(number, like)
 
 
-def _dominant(backend: Any, arrays: list[Any]) -> Any:
+_RANKS = {"bool": 0, "unsigned integer": 1, "signed integer": 2, "real floating": 3, "complex floating": 4}
+
+
+def dominant(backend: Any, arrays: list[Any]) -> Any:
     """The array whose dtype Python scalars take: of the highest kind, and the widest of that; None if there are none."""
     if len(arrays) < 2:
         return arrays[0] if arrays else None
-    dtypes = [backend.dtype_of(v.dtype) for v in arrays]
-    return max(zip(dtypes, arrays), key=lambda pair: (_KINDS.index(pair[0].kind), pair[0].bits))[1]
+    best, best_rank = None, (-1, 0)
+    for array in arrays:
+        dtype = backend.dtype_of(array.dtype)
+        rank = (_RANKS[dtype.kind], dtype.bits)
+        if rank > best_rank:
+            best, best_rank = array, rank
+    return best
 
 
 def same_dtype(xp: Any, items: list[Any]) -> list[Any]:

@@ -16,15 +16,17 @@ from ..backend.protocol import Backend
 from ..errors import GradientError
 from ..graph import memory
 from ..graph.declare import Op
+from ..graph.kinds import kind_of
 from ..graph.names import public, xg
 from ..graph.node import Node
 from ..graph.recording import interpreters, mode, recording
 from ..graph.walks import between, newest_first
 from ..tensor.tensor import Tensor, wrap
+from .arguments import beside
 from .call import wrap_all
 from .watch import visit, watched
 
-__all__ = ["Cotangents", "backward", "cast", "check", "deposit", "fit", "item_rules", "pullback", "saved_tensors"]
+__all__ = ["Cotangents", "backward", "cast", "check", "deposit", "fit", "item_rules", "one", "pullback", "saved_tensors"]
 
 
 class Cotangents(dict[Node, Any]):
@@ -119,12 +121,12 @@ def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collectio
     """`pull_tensors` on raw arrays, written out: sums that the walk made itself are added to in place."""
     leaves: dict[Node, Any] = {}
     node: Node | None = None
-    wide, last_write = cotangents.wide, memory.last_write
+    wide, last_write, take, known = cotangents.wide, memory.last_write, cotangents.pop, cotangents.get
     owned: set[Node] = set()  # nodes whose cotangent is a sum that the walk made
     real = full = None  # dtypes that were found not to be complex, and not of half precision
     try:
         for node in order:
-            g = cotangents.pop(node, None)
+            g = take(node, None)
             if g is None:
                 continue
             if wide and node in wide:
@@ -156,15 +158,17 @@ def pull_arrays(order: Iterable[Node], cotangents: Cotangents, within: Collectio
                     d = conj(d)
                 if d.shape != parent.shape or (d.dtype is not parent.dtype and d.dtype != parent.dtype):
                     d = fit(xp, d, parent)
-                if parent not in cotangents:
+                other = known(parent)
+                if other is None:
                     cotangents[parent] = d
                 elif parent in owned:
-                    cotangents[parent] += d
+                    other += d
+                    cotangents[parent] = other
                 elif parent.dtype is not full and half(parent.dtype):
                     cotangents.add(parent, d)
                 else:
                     full = parent.dtype
-                    cotangents[parent] = cotangents[parent] + d
+                    cotangents[parent] = other + d
                     owned.add(parent)
             if free:
                 node.saved = None
@@ -248,7 +252,7 @@ def _namespace(g: Any) -> Any:
 
 def _conjugate(op: Op[..., Any], node: Node, xp: Any) -> Any:
     """The function that conjugates around the rules of a holomorphic op whose output is complex; else None."""
-    return xp.conj if op.conjugates and xp.isdtype(node.dtype, "complex floating") else None
+    return xp.conj if op.conjugates and kind_of(xp, node.dtype) == "complex floating" else None
 
 
 def item_rules(op: Op[..., Any], items: Sequence[Any], xp: Any, g: Any, saved: Any) -> Iterator[tuple[Any, Any]]:
@@ -264,6 +268,8 @@ def fit(xp: Any, d: Any, x: Any) -> Any:
     shape = x.shape
     if d.shape != shape:
         lead = len(d.shape) - len(shape)
+        if lead > 0 and d.shape[lead:] == shape and 1 not in d.shape[:lead]:  # the usual case, as of a bias: nothing to reshape
+            return cast(xp, xp.sum(d, axis=tuple(range(lead))), x.dtype)
         grown = tuple(i for i, n in enumerate(d.shape) if n != 1 and (i < lead or shape[i - lead] == 1))
         if [n for i, n in enumerate(d.shape) if n != 1 and i not in grown] != [n for n in shape if n != 1]:
             raise ValueError(f"a rule returned a cotangent of shape {tuple(d.shape)} for an argument of shape {tuple(shape)}")
@@ -273,7 +279,7 @@ def fit(xp: Any, d: Any, x: Any) -> Any:
 
 def cast(xp: Any, d: Any, dtype: Any) -> Any:
     """The derivative `d` in the dtype of what it belongs to, by its real part where that is real."""
-    if d.dtype == dtype:
+    if (d._data if isinstance(d, Tensor) else d).dtype == dtype:
         return d
     if xp.isdtype(d.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
         d = xp.real(d)
@@ -314,7 +320,7 @@ def backward(x: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -
                 f"backward: this tensor has shape {x.shape}; only a tensor of one element has a gradient by itself: reduce it "
                 "first, as in x.sum().backward(), or pass gradient="
             )
-        start = raw_namespace(x._data).ones_like(x._data)
+        start = one(x._data)
     else:
         gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=x.dtype)
         if gradient.shape != x.shape or gradient.backend != x.backend:
@@ -326,6 +332,13 @@ def backward(x: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -
     if create_graph and not isinstance(start, Tensor):
         start = wrap(start)
     deposit(pullback((x,), (start,), retain_graph=retain_graph, create_graph=create_graph))
+
+
+def one(y: Any) -> Any:
+    """The cotangent 1 of a raw array `y`."""
+    xp = raw_namespace(y)
+    backend: Backend = xp.__backend__
+    return xp.ones_like(y) if y.shape != () or backend.level else beside(backend, 1.0, y)
 
 
 _depositing = threading.RLock()  # of one thread again: a finalizer that runs meanwhile may call backward
@@ -348,8 +361,7 @@ def deposit(leaves: dict[Any, Any]) -> None:
                 handed_out.add(id(g))
                 leaf.grad = wrap(g if owned else backend.xp.asarray(g, copy=True))
     for leaf in leaves:
-        owner = leaf.owner()
-        if owner is not None and leaf.notes is not None and leaf.notes.after:
+        if leaf.notes is not None and leaf.notes.after and (owner := leaf.owner()) is not None:
             with recording(False):
                 for hook in list(leaf.notes.after.values()):
                     hook(owner)

@@ -14,13 +14,13 @@ from ..backend.find import inexact
 from ..errors import raise_explained
 from ..graph import views
 from ..graph.declare import Op
-from ..graph.names import registry
+from ..graph.names import registry, xg
 from ..graph.node import Node, Output, Several
 from ..graph.recording import Recorder, mode
 from ..tensor.tensor import Tensor, wrap
 from .arguments import open_arguments, promote, put, same_dtype
 
-__all__ = ["class_of", "composite_call", "finish", "general_call", "record", "wrap_all"]
+__all__ = ["class_of", "composite_call", "finish", "general_call", "record", "run_on_tensors", "wrap_all"]
 
 
 def general_call(op: Op[..., Any]) -> Callable[..., Any]:
@@ -135,16 +135,20 @@ def composite_call(op: Op[..., Any]) -> Callable[..., Any]:
         values, arrays, items, nodes, xp = open_arguments(op, arguments)
         if not mode.get() or all(n is None for n in nodes):
             return on_opened(values, arrays, items, nodes, xp)
-        some = next(v for v in arrays if isinstance(v, Tensor))
         tensors = [v if v is None or isinstance(v, Tensor) else wrap(v) for v in promote(xp, arrays)]
-        put(op, values, tensors)
-        y = op.forward(some.__array_namespace__(), *values)
-        if isinstance(y, (tuple, list)):
-            parts = [_its_own(v, tensors) for v in y]
-            return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
-        return _its_own(y, tensors)
+        return run_on_tensors(op, values, tensors, xp)
 
     return run
+
+
+def run_on_tensors(op: Op[..., Any], values: list[Any], tensors: list[Any], xp: Any) -> Any:
+    """Run a composite on the Tensors `tensors`, of the raw namespace `xp`, in place of the array arguments in `values`."""
+    put(op, values, tensors)
+    y = op.forward(xg.namespace(xp.__backend__.name), *values)
+    if isinstance(y, (tuple, list)):
+        parts = [_its_own(v, tensors) for v in y]
+        return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
+    return _its_own(y, tensors)
 
 
 def _its_own(y: Any, arguments: list[Any]) -> Any:

@@ -10,6 +10,8 @@ from ..graph.generate import with_signature
 from ..graph.names import enter
 from .call import composite_call, general_call
 from .fast import one_array, two_arrays
+from .operators import make_operator
+from .usual import usual_call, usual_composite_call
 
 __all__ = ["composite", "op"]
 
@@ -73,11 +75,14 @@ def _make(forward: Callable[..., Any], options: dict[str, Any]) -> Any:
     new: Op[..., Any] = Op(forward, **options)
     enter(new)
     new.call = general = general_call(new)
-    if new.returns != "several" and not new.sequence and not new.optional:
-        if new.arrays == [0]:
-            new.call = one_array(new, general)
-        elif new.arrays == [0, 1] and len(new.names) == 2:
-            new.call = two_arrays(new, general)
+    if new.arrays:
+        new.call = usual = usual_call(new, general)
+        if new.returns != "several" and not new.sequence and not new.optional:
+            if new.arrays == [0]:
+                new.call = one_array(new, general, usual)
+            elif new.arrays == [0, 1] and len(new.names) == 2:
+                new.call = two_arrays(new, general, usual)
+                make_operator(new, general, usual)
     return _published(new)
 
 
@@ -99,7 +104,7 @@ def _composed(forward: Callable[..., Any], elementwise: bool) -> Any:
     check_forward(forward)
     new: Op[..., Any] = Op(forward, override=True, elementwise=elementwise)
     enter(new)
-    new.derivative, new.call = "composite", composite_call(new)
+    new.derivative, new.call = "composite", usual_composite_call(new, composite_call(new))
     return _published(new)
 
 

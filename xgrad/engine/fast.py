@@ -1,7 +1,8 @@
 """The hot path of calls: `call` calls an op in general; these call ops on one or two exact Tensors, with no generality left.
 
-They do what ``call.general_call`` does, line for line, and hand over to it whatever they do not expect: other arguments, an
-array type that is met for the first time, several outputs. They ask first: a forward is run once, also where it raises.
+They do what ``call.general_call`` does, line for line, and hand over whatever they do not expect: raw arrays to
+``usual.usual_call``, other arguments and an array type that is met for the first time to `general_call`. They ask first: a
+forward is run once, also where it raises.
 """
 
 from __future__ import annotations
@@ -9,30 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..backend.find import lifted_namespaces, namespaces, weak_types
+from ..backend.find import namespaces, weak_types
 from ..errors import raise_explained
 from ..graph import views
 from ..graph.declare import Op
 from ..graph.node import Node
 from ..graph.recording import interpreters, mode
-from ..tensor.tensor import Tensor, wrap
-from .arguments import in_key
+from ..tensor.tensor import Tensor
 from .call import finish
+from .lifted import lifted_call
+from .usual import checks
 
 __all__ = ["one_array", "two_arrays"]
 
 FIRST, BOTH, FIRST_OF_TWO, SECOND = (True,), (True, True), (True, False), (False, True)
 
 
-def one_array(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that calls an op of one array and other parameters; `general` is its general call."""
+def one_array(op: Op[..., Any], general: Callable[..., Any], usual: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that calls an op of one array and other parameters; `general` and `usual` are its other calls."""
     forward, at, savers = op.forward, op.dtype_at, op.savers
-    new, mode_now, lifted, space_of = Tensor.__new__, mode.get, _lifted(op, general), namespaces.get
+    new, mode_now, lifted, space_of = Tensor.__new__, mode.get, lifted_call(op, general), namespaces.get
     keyed, unsure = op.key_at is not None, op.returns != "one"
 
     def run(x: Any, /, *parameters: Any) -> Any:
         if x.__class__ is not Tensor or (at is not None and parameters[at - 1] is not None):
-            return general(x, *parameters)
+            return usual(x, *parameters)
         a, parent = x._data, x._node
         xp = space_of(a.__class__)
         if xp is None:  # an array of an interpreter, or a type of array that is met for the first time
@@ -61,10 +63,10 @@ def one_array(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., An
     return run
 
 
-def two_arrays(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that calls an op of two arrays; `general` is its general call."""
+def two_arrays(op: Op[..., Any], general: Callable[..., Any], usual: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that calls an op of two arrays; `general` and `usual` are its other calls."""
     forward, scalars = op.forward, {float, int} if op.scalars else set()
-    new, savers, mode_now, lifted, space_of = Tensor.__new__, op.savers, mode.get, _lifted(op, general), namespaces.get
+    new, savers, mode_now, lifted, space_of = Tensor.__new__, op.savers, mode.get, lifted_call(op, general), namespaces.get
     unsure = op.returns != "one"
 
     def run(x1: Any, x2: Any, /) -> Any:
@@ -79,13 +81,20 @@ def two_arrays(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., A
                     return general(x1, x2)
             elif x2.__class__ in scalars:
                 a2, n2, kind = x2, None, a1.__class__
-            else:
-                return general(x1, x2)
-        elif x1.__class__ in scalars and x2.__class__ is Tensor:
+            else:  # an array of the same type; `usual` takes all else
+                a2, n2, kind = x2, None, a1.__class__
+                if x2.__class__ is not kind or (check := checks.get(kind)) is None or kind in weak_types:
+                    return usual(x1, x2)
+                check(x2)
+        elif x2.__class__ is Tensor:
             a1, n1, a2, n2 = x1, None, x2._data, x2._node
             kind = a2.__class__
+            if x1.__class__ not in scalars:
+                if x1.__class__ is not kind or (check := checks.get(kind)) is None or kind in weak_types:
+                    return usual(x1, x2)
+                check(x1)
         else:
-            return general(x1, x2)
+            return usual(x1, x2)
         xp = space_of(kind)
         if xp is None:  # an array of an interpreter, or a type of array that is met for the first time
             return lifted(x1, x2)
@@ -105,41 +114,6 @@ def two_arrays(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., A
             out._node = node = Node(op, (n1, n2), save(a1, a2, y), y.shape, y.dtype)
             if how is not True:
                 how.recorded(node, y, (a1, a2))  # type: ignore[union-attr]
-        return out
-
-    return run
-
-
-def _lifted(op: Op[..., Any], general: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that makes unrecorded calls on arrays of an interpreter; it hands all others to the general call."""
-    count, scalars = len(op.arrays), {float, int} if op.scalars else set()
-
-    def run(*arguments: Any) -> Any:
-        backend: Any = None
-        for x in arguments[:count]:
-            if x.__class__ is Tensor and (xp := lifted_namespaces.get(x._data.__class__)) is not None:
-                backend = xp.__backend__ if backend is None or xp.__backend__.level > backend.level else backend
-        if backend is None or (op.key_at is not None and in_key(arguments[op.key_at])):
-            return general(*arguments)
-        items = list(arguments)
-        for k, x in enumerate(arguments[:count]):
-            if x.__class__ is Tensor:
-                lower = x._data.__class__ is not backend.cls
-                if x._node is None or not mode.get() or (lower and backend.graph_inside):
-                    items[k] = backend.lift(x) if lower else x._data
-                else:
-                    return general(*arguments)
-            elif x.__class__ not in scalars:
-                return general(*arguments)
-        try:
-            y = backend.run(op)(backend.xp, *items)
-        except Exception as error:
-            raise_explained(error, op, items[:count])
-        if isinstance(y, (tuple, list)):
-            return finish(op, items, arguments[:count], items[:count], [None] * count, y)
-        out = wrap(y)
-        if op.write is not None:
-            views.link(out, arguments[0], op, arguments[1:])
         return out
 
     return run

@@ -144,7 +144,8 @@ def _filled(xp: Any, node: Node, changes: dict[Node, Any], one: Any) -> list[Any
 
 def _fit(xp: Any, d: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """`d` with the dtype and shape of the output whose change it is."""
-    d = d if d.dtype == dtype else cast(xp, d, dtype)
+    native = d._data.dtype if isinstance(d, Tensor) else d.dtype  # which is compared many times faster than a `DType`
+    d = d if native == dtype else cast(xp, d, dtype)
     return d if d.shape == shape else xp.broadcast_to(d, shape)
 
 
@@ -163,7 +164,7 @@ def _transposed_twice(node: Node, changes: dict[Node, Any], create_graph: bool, 
     copy = Several(node.op, called_on, node.saved, node.parts) if isinstance(node, Several) else Node(
         node.op, called_on, node.saved, node.shape, node.dtype
     )  # fmt: skip
-    copy.where = node.where
+    copy.code, copy.position = node.code, node.position
     one = next(iter(tangents.values()))
     one = one._data if isinstance(one, Tensor) else one
     outputs, cotangents, nodes = [], [], []

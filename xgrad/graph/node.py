@@ -43,13 +43,14 @@ class Node:
     of its output, which its cotangent has too.
     """
 
-    __slots__ = ("age", "dtype", "notes", "op", "parents", "saved", "shape", "where")
+    __slots__ = ("age", "code", "dtype", "notes", "op", "parents", "position", "saved", "shape")
 
     op: Any  # an Op, or None: this is no call
     parents: tuple[Node | None, ...]
     saved: Any
     notes: Notes | None
-    where: tuple[CodeType, int] | None
+    code: CodeType | None  # of the user's function that made the call, and the place in it; not a tuple, which is another object
+    position: int
 
     def __init__(self, op: Op[..., Any] | None, parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> None:
         self.op = op  # None: this is no call
@@ -62,7 +63,10 @@ class Node:
         frame: FrameType | None = _frame(2)
         while frame is not None and "__xgrad__" in frame.f_globals:
             frame = frame.f_back
-        self.where = None if frame is None else (frame.f_code, frame.f_lasti)
+        if frame is None:
+            self.code, self.position = None, 0
+        else:
+            self.code, self.position = frame.f_code, frame.f_lasti
 
     @property
     def name(self) -> str:
@@ -78,11 +82,10 @@ class Node:
     @property
     def line(self) -> str:
         """The user's line that made the call."""
-        if self.where is None:
+        if self.code is None:
             return "an unknown line"
-        code, position = self.where
-        number = next(itertools.islice(code.co_positions(), position // 2, None))[0]
-        return f"{code.co_filename}:{number}"
+        number = next(itertools.islice(self.code.co_positions(), self.position // 2, None))[0]
+        return f"{self.code.co_filename}:{number}"
 
     def note(self) -> Notes:
         """The notes of this node, made if there are none yet."""

@@ -75,8 +75,10 @@ def reaches_outside(outputs: Iterable[Any], own: Sequence[Node]) -> bool:
     """Whether the graph of the Tensors `outputs` goes on beyond the nodes `own`: to older ones, or to a leaf."""
     ends, oldest = set(own), min(map(age, own), default=0)
     for node in ancestors([x._node for x in outputs if x._node is not None], ends, oldest):
-        if isinstance(node, Leaf) or node.age < oldest:
+        if node.age < oldest:
             return True
-        if isinstance(node, Input) and node in ends and node.parents[0] is not None:
+        if node.op is None and (
+            isinstance(node, Leaf) or (isinstance(node, Input) and node in ends and node.parents[0] is not None)
+        ):
             return True
     return False

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import fft, linalg, ops
 from ..backend.dtypes import int64
-from .numpy_table import FUNCTIONS, as_tensor, as_tensors, flat_without_axis, implements
+from .numpy_table import FUNCTIONS, as_tensor, as_tensors, flat_without_axis, implements, operands
 
 __all__: list[str] = []
 
@@ -24,7 +24,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 @implements("dot")
 def _dot(a: Any, b: Any) -> Any:
-    return ops.dot(*as_tensors((a, b)))
+    return ops.dot(*operands(a, b))
 
 
 @implements("cross")
@@ -189,7 +189,7 @@ def _of_triangle(function: Callable[..., Any]) -> Callable[..., Any]:
 
 FUNCTIONS.update(
     {
-        "linalg.solve": lambda a, b: linalg.solve(*as_tensors((a, b))),
+        "linalg.solve": lambda a, b: linalg.solve(*operands(a, b)),
         "linalg.eigh": _of_triangle(linalg.eigh),
         "linalg.eigvalsh": _of_triangle(linalg.eigvalsh),
         "linalg.multi_dot": lambda arrays: functools.reduce(ops.dot, as_tensors(arrays)),

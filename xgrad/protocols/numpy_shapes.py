@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import ops
 from ..ops.parts.axes import axis_from_0
-from .numpy_table import FUNCTIONS, as_shape, as_tensor, as_tensors, flat_without_axis, implements
+from .numpy_table import FUNCTIONS, as_shape, as_tensor, as_tensors, flat_without_axis, implements, operands
 
 __all__ = ["split_at"]
 
@@ -146,8 +146,8 @@ FUNCTIONS.update(atleast_1d=_at_least_1d, atleast_2d=_at_least_2d, atleast_3d=_a
 
 FUNCTIONS.update(
     concat=ops.concat,
-    concatenate=lambda arrays, axis=0: ops.concat(as_tensors(arrays), axis=axis),
-    stack=lambda arrays, axis=0: ops.stack(as_tensors(arrays), axis=axis),
+    concatenate=lambda arrays, axis=0: ops.concat(operands(*arrays), axis=axis),
+    stack=lambda arrays, axis=0: ops.stack(operands(*arrays), axis=axis),
     column_stack=lambda tup: ops.concat([x if x.ndim > 1 else ops.reshape(x, (-1, 1)) for x in as_tensors(tup)], axis=1),
     dstack=lambda tup: ops.concat([_at_least_3d(x) for x in as_tensors(tup)], axis=2),
 )

@@ -6,7 +6,7 @@ Each function in the table has NumPy's signature. Parameters that have no meanin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from .. import ops
@@ -16,7 +16,8 @@ from ..errors import GradientError
 from ..tensor.tensor import Tensor
 
 __all__ = [
-    "FUNCTIONS", "as_shape", "as_tensor", "as_tensors", "check_writable", "flat_without_axis", "implements", "to_host",
+    "FUNCTIONS", "as_shape", "as_tensor", "as_tensors", "check_writable", "flat_without_axis", "implements", "operands",
+    "to_host",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +46,11 @@ def as_tensors(items: Iterable[Any]) -> list[Any]:
     items = list(items)
     like: Any = next((x for x in items if isinstance(x, Tensor)), None)
     return [x if isinstance(x, Tensor) else as_tensor(x) if like is None or _is_array(x) else _beside(like, x) for x in items]
+
+
+def operands(*items: Any) -> Sequence[Any]:
+    """`items` as `as_tensors` makes them for an op, which takes arrays as they are."""
+    return items if all([isinstance(x, Tensor) or _is_array(x) for x in items]) else as_tensors(items)
 
 
 def _beside(like: Any, x: Any) -> Any:

@@ -81,11 +81,13 @@ def array_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], arguments: Mappi
     GradientError
         If a result that requires grad would be written into a NumPy array.
     """
-    arguments = dict(arguments)
-    outs = arguments.pop("out", ())
-    if arguments.get("where", True) is True:
-        arguments.pop("where", None)
     try:
+        if not arguments and method == "__call__" and (counterpart := _counterpart(ufunc.__name__)) is not None:
+            return counterpart[1](*inputs)  # the usual case
+        arguments = dict(arguments)
+        outs = arguments.pop("out", ())
+        if arguments.get("where", True) is True:
+            arguments.pop("where", None)
         if outs and not isinstance(outs[0], Tensor):
             return _call_into(ufunc, method, inputs, outs, arguments)
         result = call_ufunc(ufunc.__name__, method, inputs, arguments)

@@ -19,7 +19,10 @@ def _pair(name: str, x1: Any, x2: Any) -> Any:
 
 
 class Operators:
-    """Operators. An operand of a type that xgrad does not know gets its turn: NotImplemented."""
+    """Operators. An operand of a type that xgrad does not know gets its turn: NotImplemented.
+
+    On Tensor, ``+ - * / ** @`` are replaced by the calls that they make, without a method around them (`engine.operators`).
+    """
 
     __slots__: tuple[str, ...] = ()
 

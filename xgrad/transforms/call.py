@@ -117,7 +117,7 @@ class Call:
                 f"{self.caller}: {self.name} returned {self.structure}; only a single scalar has a gradient: return the other "
                 "things as aux, with has_aux=True, or use xgrad.jacobian"
             )
-        if self.results[0].size != 1:
+        if self.results[0]._data.shape != () and self.results[0].size != 1:
             raise GradientError(
                 f"{self.caller}: {self.name} returned shape {self.results[0].shape}; only a scalar has a gradient: reduce it, "
                 "for example with xgrad.sum, or use xgrad.jacobian"
@@ -152,7 +152,7 @@ def nested(structures: Iterable[Structure], leaves: Sequence[Any]) -> list[Any]:
     out, at = [], 0
     for structure in structures:
         count = len(structure.paths)
-        out.append(structure.unflatten(leaves[at : at + count]))
+        out.append(leaves[at] if structure.spec is None else structure.unflatten(leaves[at : at + count]))
         at += count
     return out
 
@@ -258,7 +258,7 @@ def as_given(data: Any, cls: Any) -> Any:
     """
     if raw_namespace(data).__backend__.level:
         return wrap(data)
-    if isinstance(cls, type) and issubclass(cls, (float, complex, *_numpy_scalars())) and data.shape == ():
+    if data.shape == () and isinstance(cls, type) and issubclass(cls, (float, complex, *_numpy_scalars())):
         number = raw_namespace(data).__backend__.to_numpy(data).item()
         convert: Any = cls
         return number if isinstance(number, complex) and not issubclass(cls, complex) else convert(number)
@@ -305,6 +305,8 @@ def check_callable(caller: str, f: Any) -> Any:
 
 def positions(caller: str, argnums: Any, count: int) -> tuple[int, ...]:
     """The positions of `argnums` among `count` arguments, counted from 0."""
+    if argnums.__class__ is int and 0 <= argnums < count:  # the usual case
+        return (argnums,)
     requested = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
     if not requested:
         raise ValueError(f"{caller}: argnums is {argnums}, and names no argument")

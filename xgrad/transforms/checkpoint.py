@@ -291,12 +291,12 @@ class Number:
 class OpCall:
     """One call of an op: its name and line, and its arguments that are not Tensors of the graph."""
 
-    __slots__ = ("constants", "name", "where")
+    __slots__ = ("code", "constants", "name", "position")
 
     def __init__(self, node: Node) -> None:
         op: Any = node.op
         saved = node.saved
-        self.name, self.where = op.name, node.where
+        self.name, self.code, self.position = op.name, node.code, node.position
         self.constants: list[Any] = []
         if op.sequence or type(saved) is not tuple:
             return

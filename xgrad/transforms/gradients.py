@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..backend.find import raw_namespace
+from ..engine.backward import one
 from ..graph.recording import mode
 from ..tensor.tensor import Tensor, wrap
 from .call import Call, check_callable, matching, positions
@@ -89,18 +89,18 @@ class ValueAndGrad(Transformed):
     def constructor_arguments(self) -> tuple[Any, ...]:
         return self.f, self.argnums, self.has_aux, self.caller
 
-    def both(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any]:
-        """The value (with `has_aux` a pair) and the gradient."""
+    def pulled(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Call, Any]:
+        """The call and the gradient."""
         call = Call(self.caller, self.f, args, positions(self.caller, self.argnums, len(args)), options, self.has_aux)
         y = call.scalar()
-        cotangents = call.pull([wrap(raw_namespace(y._data).ones_like(y._data))], retain=False, record=call.connected)
+        cotangents = call.pull([wrap(one(y._data))], retain=False, record=call.connected)
         gradients = call.gradients(cotangents, call.connected)
-        value = call.value()
-        several = isinstance(self.argnums, (tuple, list))
-        return ((value, call.aux) if self.has_aux else value), (tuple(gradients) if several else gradients[0])
+        return call, tuple(gradients) if isinstance(self.argnums, (tuple, list)) else gradients[0]
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return self.both(args, options)
+        call, gradient = self.pulled(args, options)
+        value = call.value()
+        return ((value, call.aux) if self.has_aux else value), gradient
 
 
 class Grad(ValueAndGrad):
@@ -110,8 +110,8 @@ class Grad(ValueAndGrad):
         super().__init__(f, argnums, has_aux, caller)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        value, gradient = self.both(args, options)
-        return (gradient, value[1]) if self.has_aux else gradient
+        call, gradient = self.pulled(args, options)
+        return (gradient, call.aux) if self.has_aux else gradient
 
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..backend.find import raw_namespace
+from ..engine.backward import one
 from ..engine.forward import pushforward
 from ..graph.recording import mode
 from ..graph.walks import route
@@ -185,7 +185,9 @@ def _hvp(caller: str, f: Callable[..., Any], args: Any, v: Any) -> Any:
     call.scalar()
     changes = pushforward(call.nodes, vs, call.results, create_graph=True)
     ys = [change for change in changes if change is not None]
-    return _like_args(call, pull(ys, [_ones(y) for y in ys], call.tensors, retain=False, record=record), record, several)
+    return _like_args(
+        call, pull(ys, [wrap(one(y._data)) for y in ys], call.tensors, retain=False, record=record), record, several
+    )
 
 
 def ggnvp(f: Callable[..., Any], loss: Callable[[Any], Any], args: Any, v: Any) -> Any:
@@ -252,7 +254,3 @@ def _like_args(call: Call, products: Sequence[Tensor], record: bool, several: bo
     """The products as the user gets them: a tuple if `args` was one."""
     out = call.gradients(products, record)
     return tuple(out) if several else out[0]
-
-
-def _ones(y: Tensor) -> Tensor:
-    return wrap(raw_namespace(y._data).ones_like(y._data))
