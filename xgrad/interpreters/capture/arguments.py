@@ -47,7 +47,7 @@ def paths(form: Form, expression: str, bind: Callable[[Any], str], checks: list[
         out[form.index] = expression
         return
     checks.append(f"{expression}.__class__ is {bind(form.kind)} and len({expression}) == {len(form.parts)}")
-    if form.kind is dict:
+    if form.kind is dict and form.keys:
         checks.append(f"tuple({expression}) == {bind(form.keys)}")
     for k, part in enumerate(form.parts):
         key = bind(form.keys[k]) if form.kind is dict else str(k)

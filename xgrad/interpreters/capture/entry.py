@@ -18,7 +18,7 @@ from ...backend.select import current_backend, is_deterministic
 from ...graph import memory
 from ...graph.node import Leaf
 from ...graph.recording import mode
-from ...tensor.tensor import Tensor, wrap
+from ...tensor.tensor import wrap
 from .arguments import flatten, paths
 from .capturing import Captured
 from .plan import Plan
@@ -59,6 +59,7 @@ class Entry:
         self.plan = Plan(trace, every, captured.base, numbers)
         self.counts = (len(outputs), len(self.sets))
         self._lock = threading.Lock()
+        self._check: Callable[..., Any] | None = None  # the guards alone, until a call fulfils them
         self.run: Callable[..., Any] = self._first
         captured.capture.lifted.clear()
         captured.capture.copies.clear()
@@ -70,18 +71,16 @@ class Entry:
         """The first call after the capture: only what is used twice is compiled."""
         with self._lock:
             if self.run == self._first:
-                if self._matches(args, kwargs) is MISS:
+                if self._check is None:
+                    names = Names()
+                    last = [None] * len(self.plan.inputs)
+                    self._check = self._compiled([*self._checks(names), "    return None"], names, {"last": last})
+                if self._check(args, kwargs) is MISS:
                     return MISS
                 start = time.perf_counter()
                 self.run = self._built()
                 self.compile_seconds += time.perf_counter() - start
         return self.run(args, kwargs)
-
-    def _matches(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Whether the guards hold; else MISS."""
-        names = Names()
-        check = self._compiled([*self._checks(names), "    return None"], names, {"last": [None] * len(self.plan.inputs)})
-        return check(args, kwargs)
 
     def _homes(self) -> list[int | None]:
         """For each output, the position among the inputs of the state that it replaces in its memory."""
@@ -133,7 +132,7 @@ class Entry:
     def _checks(self, names: Names) -> list[str]:
         """Statements that return MISS where a guard does not hold, and read the arrays and numbers of the plan."""
         captured, bind = self.captured, names.bind
-        first: list[str] = [f"settings() == {bind(self.settings)}"]
+        first = [f"{name}() is {bind(value)}" for name, value in zip(_SETTINGS, self.settings)]
         leaves: dict[int, str] = {}
         for form, expression in zip(captured.arguments.parts, ("args", "kwargs")):
             paths(form, expression, bind, first, leaves)
@@ -235,7 +234,7 @@ class Entry:
             elif isinstance(tensor._node, Leaf):
                 body.append(f"    mark(last[{homes[k]}], next_age())")
         for k, (leaf, _) in enumerate(self.grads, count + sets):
-            body.append(f"    {names.bind(leaf)}.grad = o{k}")
+            body.append(f"    {names.bind(leaf)}._plain = o{k}")  # which `Leaf.grad` returns
         body += self._last_statements(names, lambda k: f"o{k}")
         scope = {
             "last": binder.last, "bind": binder.input, "home": binder.home, "apart": binder.apart, "draw": binder.draw,
@@ -262,7 +261,7 @@ class Entry:
             leaf = self.grads[at][0]
             reads = any(isinstance(slot, GradSlot) and slot.leaf is leaf for _, slot in self.plan.inputs)
             if not reads:
-                extra = f" + ({names.bind(leaf)}.grad is o{k})"
+                extra = f" + ({names.bind(leaf)}._plain is o{k})"
         return [
             f"    o{k} = held[{k}]",
             f"    if o{k} is None or refs(o{k}) > 3{extra} or refs(o{k}._data) > counts[{k}] or o{k}._node is not None "
@@ -323,25 +322,30 @@ class Entry:
         for guard in captured.guards:
             if (text := guard.difference()) is not None:
                 return text
-        for name, was, now in zip(_SETTINGS, self.settings, _settings()):
+        for (_, name), was, now in zip(_SETTINGS.values(), self.settings, _settings()):
             if was is not now:
                 return f"{name} was {was} and is {now}"
         return "a number that Python branched on gives another answer, or an array of the state has another shape or dtype"
 
 
 _ON_ERROR = ["    except (AttributeError, KeyError, IndexError, ValueError):", "        return MISS"]
-_SETTINGS = ("the backend", "the default dtype", "whether calls are recorded", "deterministic mode")
+_SETTINGS: dict[str, tuple[Callable[[], Any], str]] = {
+    "current_backend": (current_backend, "the backend"),
+    "get_default_dtype": (get_default_dtype, "the default dtype"),
+    "is_recording": (mode.get, "whether calls are recorded"),
+    "is_deterministic": (is_deterministic, "deterministic mode"),
+}
 
 
 def _settings() -> tuple[Any, ...]:
-    return current_backend(), get_default_dtype(), mode.get(), is_deterministic()
+    return tuple([get() for get, _ in _SETTINGS.values()])
 
 
 def _fits(x: Any, shape: Any, dtype: Any) -> bool:
     return x is not None and tuple(x.shape) == shape and x.dtype == dtype
 
 
-_SCOPE: dict[str, Any] = {"MISS": MISS, "settings": _settings, "fits": _fits, "wrap": wrap, "Tensor": Tensor}
+_SCOPE: dict[str, Any] = {"MISS": MISS, "fits": _fits, "wrap": wrap, **{name: get for name, (get, _) in _SETTINGS.items()}}
 
 
 def _unless(conditions: list[str]) -> str:

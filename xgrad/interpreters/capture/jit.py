@@ -57,9 +57,14 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if interpreters.get():  # part of what is captured, or of what runs on a batch
             return self._function(*args, **kwargs)
-        for entry in self._entries:
-            result = entry.run(args, kwargs)
+        recent = self._recent
+        if recent is not None:
+            result = recent.run(args, kwargs)
             if result is not MISS:
+                recent.hits += 1
+                return result
+        for entry in self._entries:
+            if entry is not recent and (result := entry.run(args, kwargs)) is not MISS:
                 entry.hits += 1
                 self._recent = entry
                 return result
