@@ -77,7 +77,7 @@ reshape.vjp(x=lambda xp, g, x_shape: xp.reshape(g, x_shape))
 reshape.jvp(x=lambda xp, t, shape: xp.reshape(t, _lengths(shape)))  # a tangent may be copied where `copy` forbids it for `x`
 reshape.view(
     lambda xp, x, v, shape, copy: xp.reshape(v, x.shape),
-    unless=lambda y, x, shape, copy: copy is True or not raw_namespace(x).__backend__.shares_memory(y, x),
+    unless=lambda y, x, shape, copy: copy is True or not raw_namespace(y).__backend__.shares_memory(y, x),
 )
 
 

@@ -147,7 +147,7 @@ class CaptureBackend(LiftedBackend):
 
     def namespace(self) -> types.ModuleType:
         xp = super().namespace()
-        xp.__dict__["result_type"] = lambda *parts: self.base.xp.result_type(*[_of_value(x) for x in parts])
+        xp.__dict__["result_type"] = lambda *parts: self.base.xp.result_type(*[_dtype_or_value(x) for x in parts])
         return xp
 
     def _build(self) -> types.ModuleType:
@@ -204,7 +204,7 @@ class CaptureBackend(LiftedBackend):
         return self._recorders["from_parts"](re, im)
 
     def shares_memory(self, y: Any, x: Any) -> bool:
-        return self.base.shares_memory(y.value, x.value)
+        return self.base.shares_memory(_value(y), _value(x))
 
     def device(self, x: Any) -> Any:
         return self.base.device(x.value if isinstance(x, Traced) else x)
@@ -260,8 +260,12 @@ def _recorded(source: Any, full_name: str, prefix: str) -> types.ModuleType:
     return copy
 
 
-def _of_value(x: Any) -> Any:
-    return x.dtype if isinstance(x, Traced) else x.value if isinstance(x, Number) else x
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, (Traced, Number)) else x
+
+
+def _dtype_or_value(x: Any) -> Any:
+    return x.dtype if isinstance(x, Traced) else _value(x)
 
 
 def recorder(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

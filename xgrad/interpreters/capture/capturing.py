@@ -229,10 +229,10 @@ class _Run:
                 captured.results.append(("number", x.var))
             else:
                 captured.results.append(("same", x))
-        for x in list(self.capture.lifted.values()):
-            if isinstance(x[0], Tensor):
-                self._watch(x[0], "a tensor")
-                self.replaced.append((TensorSlot(x[0]), x[0]._data, x[0]._data))
+        for x, array in list(self.capture.lifted.values()):
+            if isinstance(x, Tensor):  # it was not found before
+                self._watch(x, "a tensor")
+                self.replaced.append((TensorSlot(x), array.value, array.value))
         for slot, _, put in self.replaced:
             now = slot.get()
             if now is not put:

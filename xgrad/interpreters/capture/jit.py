@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, get_args, overload
 
 from ...graph.node import Leaf
 from ...graph.recording import interpreters, mode
@@ -199,7 +199,7 @@ def jit(function: Any = None, /, *, executor: Executor = "auto", limit: int = 8)
     >>> step.info().captures
     1
     """
-    if executor not in ("auto", "c", "numpy", "calls"):
+    if executor not in get_args(Executor):
         raise ValueError(f"jit: executor is 'auto', 'c', 'numpy' or 'calls', not {executor!r}")
     if function is None:
         return lambda function: jit(function, executor=executor, limit=limit)
