@@ -71,17 +71,13 @@ class Compiler:
 
     def _can(self, source: str, vector: bool) -> bool:
         self.vector, self.message = vector, ""
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                path = Path(folder) / "trial.so"
-                self.build([source], path, "-O2")
-                ctypes.CDLL(str(path)).trial((ctypes.c_float * 8)(), 8)
-                if vector and b"_ZGV" not in path.read_bytes():  # as the vector functions are named
-                    return False
-            except (OSError, CannotCompile) as error:
-                self.message = str(error)
-                return False
-        return True
+        try:
+            path = self.library([source], "-O2")
+            ctypes.CDLL(path).trial((ctypes.c_float * 8)(), 8)
+        except (OSError, CannotCompile) as error:
+            self.message = str(error)
+            return False
+        return not vector or b"_ZGV" in Path(path).read_bytes()  # as the vector functions are named
 
     def key(self, sources: Sequence[str], level: str) -> str:
         """What a library depends on."""

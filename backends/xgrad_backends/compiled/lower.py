@@ -11,7 +11,9 @@ import numpy
 from . import views
 from .steps import Step, Value
 
-__all__ = ["C_TYPES", "KNOWN", "Lowering", "NotHere"]
+__all__ = [
+    "COMPARISONS", "KNOWN", "MERGES", "Lowering", "NotHere", "axes_of", "common_dtype", "rule",
+]  # fmt: skip
 
 C_TYPES = {
     "bool": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "uint8": "uint8_t",
@@ -32,6 +34,7 @@ BINARY = frozenset(
 )
 COMPARISONS = frozenset("equal not_equal less less_equal greater greater_equal".split())
 COPIES = frozenset("positive asarray astype conj real".split())
+"""Functions that return real arrays as they are, or in another dtype."""
 REDUCTIONS = frozenset("sum mean max min prod any all".split())
 WHOLE = frozenset("ceil floor round trunc".split())
 """Functions that leave integers as they are."""
@@ -63,7 +66,8 @@ class Lowering:
         self.steps: list[Step] = []
         self._values: dict[Any, Value] = {}
         drawn = [out for call in plan.draws for out in call.outs]
-        self.inputs = [self._known(var, Value("input", var.shape, var.dtype, k)) for k, var in enumerate(_inputs(plan, drawn))]
+        read = [*(var for var, _ in plan.inputs), *drawn]
+        self.inputs = [self._known(var, Value("input", var.shape, var.dtype, k)) for k, var in enumerate(read)]
         for k, var in enumerate(plan.used_numbers):
             self._known(var, Value("number", (), var.dtype, k))
         for call in plan.calls:
@@ -136,15 +140,14 @@ class Lowering:
         start = len(self.steps)
         try:
             outs = self._results(call, args, kwargs)
+            if any(out.shape != var.shape or out.dtype != var.dtype for var, out in zip(call.outs, outs)):
+                raise NotHere
         except NotHere:
             del self.steps[start:]
             outs = [Value("result", var.shape, var.dtype) for var in call.outs]
             operands = [self.value(var) for var in call.variables]
             self.add(Step("call", call.name, operands, outs, (call, args, kwargs)))
-        for var, out in zip(call.outs, outs):
-            if out.shape != var.shape or out.dtype != var.dtype:
-                raise AssertionError(f"{call.name} gives {var.dtype}{var.shape}, and was taken for {out}")
-            self._values[var] = out
+        self._values.update(zip(call.outs, outs))
 
     def _argument(self, x: Any) -> Any:
         if x.__class__ in (tuple, list):
@@ -174,7 +177,7 @@ class Lowering:
 
     def _elementwise(self, name: str, args: list[Any], kwargs: dict[str, Any], out: Any) -> Value:
         operands = args
-        if name in ("astype", "asarray", "positive", "conj", "real"):
+        if name in COPIES:
             if not isinstance(args[0], Value) or args[0].shape != out.shape:
                 raise NotHere
             name, operands = "copy", args[:1]
@@ -230,10 +233,6 @@ def rule(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return function
 
     return keep
-
-
-def _inputs(plan: Any, drawn: list[Any]) -> list[Any]:
-    return [*(var for var, _ in plan.inputs), *drawn]
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:

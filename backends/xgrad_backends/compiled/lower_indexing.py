@@ -119,11 +119,13 @@ def indexing(low: Lowering, x: Value, key: Any, parts_only: bool = False) -> tup
             at.append((len(basic), part))
             basic.append(slice(None))
         elif part is None or isinstance(part, slice):
-            if isinstance(part, slice) and any(isinstance(n, Value) for n in (part.start, part.stop, part.step)):
+            if isinstance(part, slice) and not all(n is None or type(n) is int for n in (part.start, part.stop, part.step)):
                 raise NotHere
             basic.append(part)
         else:
             raise NotHere
+    if not any(isinstance(part, Value) for _, part in at):
+        raise NotHere
     shape = numpy.broadcast_to(False, x.shape)[tuple(basic)].shape
     run = views.sliced(basic)
     if parts_only:

@@ -187,16 +187,29 @@ INLINE void rows_##T(const T* v, I sv, const T* m, I sm, T* restrict o, I K, I N
     T x = v[k * sv]; const T* r = m + k * sm; \
     _Pragma("omp simd") \
     for (I n = 0; n < N; n++) o[n] = MA_##T(x, r[n], o[n]); } } \
-/* The same where the columns of m are contiguous, if sk is 1. */ \
+/* The same where the columns of m are contiguous, if sk is 1: four of them at a time. */ \
 INLINE void columns_##T(const T* v, I sv, const T* m, I sk, I sn, T* restrict o, I K, I N) { \
-  for (I n = 0; n < N; n++) { \
-    const T* r = m + n * sn; double total = 0; \
+  I n = 0; \
+  for (; n + 4 <= N; n += 4) { \
+    const T *r0 = m + n * sn, *r1 = r0 + sn, *r2 = r1 + sn, *r3 = r2 + sn; \
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0; \
+    for (I b = 0; b < K; b += 512) { \
+      I e = b + 512 < K ? b + 512 : K; T c0 = 0, c1 = 0, c2 = 0, c3 = 0; \
+      _Pragma("omp simd reduction(+: c0, c1, c2, c3)") \
+      for (I k = b; k < e; k++) { \
+        T x = v[k * sv]; \
+        c0 = MA_##T(x, r0[k * sk], c0); c1 = MA_##T(x, r1[k * sk], c1); \
+        c2 = MA_##T(x, r2[k * sk], c2); c3 = MA_##T(x, r3[k * sk], c3); } \
+      s0 += c0; s1 += c1; s2 += c2; s3 += c3; } \
+    o[n] = (T)s0; o[n + 1] = (T)s1; o[n + 2] = (T)s2; o[n + 3] = (T)s3; } \
+  for (; n < N; n++) { \
+    const T* r = m + n * sn; double s = 0; \
     for (I b = 0; b < K; b += 512) { \
       I e = b + 512 < K ? b + 512 : K; T c = 0; \
-      _Pragma("omp simd reduction(+:c)") \
-      for (I k = b; k < e; k++) c += v[k * sv] * r[k * sk]; \
-      total += c; } \
-    o[n] = (T)total; } }
+      _Pragma("omp simd reduction(+: c)") \
+      for (I k = b; k < e; k++) c = MA_##T(v[k * sv], r[k * sk], c); \
+      s += c; } \
+    o[n] = (T)s; } }
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define MA_float(a, b, c) __builtin_fmaf(a, b, c)
 #define MA_double(a, b, c) __builtin_fma(a, b, c)

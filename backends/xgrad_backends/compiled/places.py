@@ -36,6 +36,7 @@ class Places:
             stuck = self._stuck()
             if not stuck:
                 return
+            assert not stuck <= copied  # a copy is the last thing that is done: nothing waits for it
             copied |= stuck
 
     def storage(self, role: str, dtype: Any, size: int, index: int = -1, data: Any = None) -> Storage:

@@ -53,6 +53,19 @@ def test_index_arrays(how: str) -> None:
         check(f, X, INDEX.astype(dtype), (INDEX % 2).astype(dtype), how=how)
 
 
+def test_an_index_without_axes(how: str) -> None:
+    def f(xp: Any, x: Any, i: Any, n: Any) -> Any:
+        from xgrad.interpreters.capture.backend import active
+
+        b = active().backend(active().base)
+        return [
+            x[i], x[:, i], x[i, i] * 2, x[i, ..., i], xp.take(x, i[None], axis=2), x[n, :], x[n, i],
+            b.scatter((4, 5, 6), (i,), x[0]), xp.full((2, 3), n), x * n,
+        ]  # fmt: skip
+
+    check(f, X, np.array(-2), 1, how=how)
+
+
 def test_constant_index(how: str) -> None:
     check(lambda xp, x: [x[:, xp.asarray(INDEX.tolist())], x[xp.asarray([-1, 0])] * 2], X, how=how)
 
