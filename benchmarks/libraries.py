@@ -5,8 +5,8 @@ A library's own function is used where it has one. What it lacks is composed her
 
 from __future__ import annotations
 
-import math
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from .lower import Lowering
+import numpy
+
+from .lower import KNOWN, Lowering
 from .steps import Step, Storage, Value, View, access, c_strides
 
 __all__ = ["Places"]
@@ -93,7 +95,7 @@ class Places:
                     self.view[step.out] = view
                     self.origin[step.out] = self.origin.get(step.operands[0])
                     continue
-                copy = Step("map", "copy", step.operands, [], None)
+                copy = _copy(step.operands[0])
                 copy.outs, copy.space, copy.order = step.outs, step.operands[0].shape, step.order
                 step = copy
             self.steps.append(step)
@@ -142,7 +144,8 @@ class Places:
     def _copy_to(self, k: int | None, value: Value) -> Value:
         """Add a copy of `value` in the memory of an output, or in new memory."""
         out = Value("result", value.shape, value.dtype)
-        step = Step("map", "copy", [value], [out])
+        step = _copy(value)
+        step.outs = [out]
         step.space, step.order = value.shape, len(self.low.steps) + len(self.steps)
         home = None if k is None else self.homes[k]
         if k is None:
@@ -213,3 +216,17 @@ class Places:
             and not any(self.origin.get(x) in data for x in writer.values if x.kind != "number")
         }
         return stuck or {k for out, k in self.written.items() if self.homes[k] is not None}
+
+
+class _Same(NamedTuple):
+    """A call of a function that returns its argument, whose result is copied to its place."""
+
+    function: Any
+    container: Any = None
+
+
+def _copy(value: Value) -> Step:
+    """A step that copies a value; in C, where it has the dtype."""
+    if numpy.dtype(value.dtype) in KNOWN:
+        return Step("map", "copy", [value], [])
+    return Step("call", "copy", [value], [], (_Same(lambda x: x), [value], {}))

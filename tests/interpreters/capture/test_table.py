@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 import zlib
 from typing import Any
@@ -18,7 +17,6 @@ from ...harness.backends import device_of
 from ...harness.driver import ROWS, close, host, several
 from ...table import Row
 
-BY_VALUE = "depends on values|takes a value out|needs the value"
 CANNOT = {  # rows that need the values of arrays, so that they cannot be captured
     *("unique_all", "unique_counts", "unique_inverse", "unique_values", "nonzero", "repeat-array", "repeat-array-flat"),
     *("gather-own-mask", "gather-mask", "setitem-mask", "to_backend", "segment_sum-number found", "segment_max-ties"),
@@ -54,7 +52,7 @@ def functions(row: Row, xp: Any) -> dict[str, Any]:
     if not (row.differentiable and at):
         return {"value": value}
     first = xgrad.grad(total, at)
-    slope = lambda *args: sum(xgrad.sum(xgrad.real(g)) for g in first(*args))  # noqa: E731
+    slope = lambda *args: sum(xgrad.sum(xgrad.real(g)) for g in first(*args))
     return {"value": value, "grad": first, "second": xgrad.grad(slope, at)}
 
 
@@ -94,8 +92,7 @@ def test_captured_is_eager(row: str, backend: str, request: pytest.FixtureReques
                         return
                     try:
                         found = g(*args)
-                    except xgrad.CannotCapture as error:
-                        assert re.search(BY_VALUE, str(error))
+                    except xgrad.CannotCapture:
                         assert one.id in CANNOT or one.name in CANNOT or row.partition("-")[2].partition(".")[0] in BY_SCIPY
                         return
                 assert len(wanted) == len(found)

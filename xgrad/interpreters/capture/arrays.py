@@ -82,8 +82,8 @@ class Traced:
     def _no_value(self, *_: Any, **__: Any) -> Any:
         made = self.var.call.line if self.var.call else "outside of the function"
         raise CannotCapture(
-            f"{user_line()}: ``if``, ``while``, bool(x), float(x), range(x) or numpy.asarray(x) needs the value of an array (made "
-            f"at {made}) inside a captured function, which is run once and then repeated for other values; choose between values "
+            f"{user_line()}: ``if``, ``while``, bool(x), float(x), range(x) or numpy.asarray(x) needs the value of an array "
+            f"(made at {made}) inside a captured function, which is run once and then repeated for other values; choose between values "
             "with xgrad.where(condition, a, b), or take this out of the function"
         )
 
@@ -93,8 +93,8 @@ class Traced:
 class Number:
     """A Python number that may be another one in the next run: a learning rate, the count of steps.
 
-    Arithmetic with it is written down. Where Python needs its value, as in ``if lr > 0`` or ``math.sqrt(lr)``, the plan holds only
-    for values that give the same answer, or for this value.
+    Arithmetic with it is written down. Where Python needs its value, as in ``if lr > 0`` or ``math.sqrt(lr)``, the plan holds
+    only for values that give the same answer, or for this value.
     """
 
     __slots__ = ("trace", "value", "var")

@@ -120,8 +120,8 @@ def active() -> Capture:
     entry = next((entry for entry in interpreters.get() if isinstance(entry, Capture)), None)
     if entry is None:
         raise CannotCapture(
-            "an array of a captured function was used outside of its run: by another thread, or after it left the function through "
-            "a list, an attribute or a global; return it instead"
+            "an array of a captured function was used outside of its run: by another thread, or after it left the function "
+            "through a list, an attribute or a global; return it instead"
         )
     return entry
 
@@ -226,8 +226,8 @@ class CaptureBackend(LiftedBackend):
 
     def to_numpy(self, x: Any) -> Any:
         raise CannotCapture(
-            f"{user_line()}: x.numpy(), x.item() or x.tolist() takes a value out of a captured function; return the tensor instead, "
-            "and read it outside"
+            f"{user_line()}: x.numpy(), x.item() or x.tolist() takes a value out of a captured function; return the tensor "
+            "instead, and read it outside"
         )
 
     def special(self, name: str) -> Callable[..., Any] | None:
@@ -300,6 +300,8 @@ def recorder(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
                 return x.var
             if x.__class__ in (tuple, list):
                 return x.__class__([variable(part) for part in x])
+            if x.__class__ is slice:
+                return slice(variable(x.start), variable(x.stop), variable(x.step))
             if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type):
                 return lift(x).var if raw_namespace(x).__backend__ is capture.base else x
             return x

@@ -14,7 +14,7 @@ from ...backend.find import backend_of, is_numpy_scalar, raw_namespace, without_
 from ...backend.protocol import Backend
 from ...backend.select import current_backend
 from ...graph import memory
-from ...graph.node import Leaf
+from ...graph.node import Leaf, node_of
 from ...graph.recording import interpreters
 from ...graph.walks import newest_first
 from ...tensor.tensor import Tensor, wrap
@@ -165,12 +165,12 @@ class _Run:
             self.replaced.append((slot, tensor._data, array))
             memory.assign(tensor, array)
             self._watch(tensor, name)
-        for slot, _ in self.reached.numbers:
-            value = slot.get()
+        for place, _ in self.reached.numbers:
+            value = place.get()
             if value.__class__ in (int, float):
-                number = Number(self.trace, value, self.trace.number(value, slot))
-                self.replaced.append((slot, value, number))
-                slot.set(number)
+                number = Number(self.trace, value, self.trace.number(value, place))
+                self.replaced.append((place, value, number))
+                place.set(number)
         for array, _ in self.reached.arrays.values():
             if raw_namespace(array).__backend__ is self.base:
                 self.capture.lift(array)
@@ -214,7 +214,8 @@ class _Run:
 
     def _collect(self, result: Any) -> None:
         """Note what the run returned and stored."""
-        captured, leaves = self.captured, []
+        captured = self.captured
+        leaves: list[Any] = []
         captured.form = flatten(result, leaves)
         found = {id(slot.tensor) for slot, _, _ in self.replaced if isinstance(slot, TensorSlot)}
         for x in leaves:
@@ -243,8 +244,8 @@ class _Run:
                 continue
             if now is not None and now._node is not None:
                 raise CannotCapture(
-                    "jit: backward(create_graph=True) leaves gradients with a graph, which cannot leave a captured function; take "
-                    "second derivatives with xgrad.grad of xgrad.grad, or backward again inside"
+                    "jit: backward(create_graph=True) leaves gradients with a graph, which cannot leave a captured function; "
+                    "take second derivatives with xgrad.grad of xgrad.grad, or call backward again inside"
                 )
             captured.grads.append((leaf, None if now is None else _variable(now._data, self.capture)))
             if before is None:
@@ -255,8 +256,8 @@ class _Run:
             xp = raw_namespace(array)
             if not bool(xp.all((array == copy) | ((array != array) & (copy != copy)))):
                 raise CannotCapture(
-                    f"jit: an array of shape {tuple(array.shape)} from outside of the function was written into while it ran; compute "
-                    "with xgrad, which gives Tensors new arrays, or make it an argument"
+                    f"jit: an array of shape {tuple(array.shape)} from outside of the function was written into while it ran; "
+                    "compute with xgrad, which gives Tensors new arrays, or make it an argument"
                 )
         if _random_states() != before:
             raise CannotCapture(
@@ -292,7 +293,7 @@ class _Run:
                 memory.mark(slot.tensor._data, memory.next_age())
             else:
                 slot.set(_own(value, base))
-        for (leaf, before, put), (_, now) in zip(self.grads.values(), self._left):
+        for (leaf, _, put), (_, now) in zip(self.grads.values(), self._left):
             if now is not put:
                 leaf.grad = None if now is None else wrap(_own(_plain_array(now._data, base), base))
 
@@ -315,7 +316,7 @@ class _Run:
         return result if form.kind is None else _put(form, [self._plain(x) for x in leaves])
 
     def _plain_graph(self, y: Tensor) -> None:
-        for node in newest_first([y._node]):
+        for node in newest_first([node_of(y)]):
             if node.saved is not None:
                 node.saved = _without_traces(node.saved)
 
@@ -333,8 +334,8 @@ class _Run:
                         lines.add(array.var.call.line if array.var.call else "an argument")
         if lines:
             warnings.warn(
-                f"jit: a tensor made at {', '.join(sorted(lines)[:3])} was stored outside of the captured function; it keeps the value "
-                "of this run, and later runs do not store another. Return it instead",
+                f"jit: a tensor made at {', '.join(sorted(lines)[:3])} was stored outside of the captured function; it keeps "
+                "the value of this run, and later runs do not store another. Return it instead",
                 stacklevel=5,
             )
 
@@ -353,7 +354,7 @@ def _plain_array(x: Any, base: Backend) -> Any:
 
 def _own(x: Any, base: Backend) -> Any:
     """`x` in memory of its own: results of one run may be views of each other."""
-    return x if base.owns_memory(x) and not math.prod(x.shape) == 0 else base.copy(x)
+    return x if base.owns_memory(x) and math.prod(x.shape) != 0 else base.copy(x)
 
 
 def _without_traces(x: Any) -> Any:

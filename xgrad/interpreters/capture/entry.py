@@ -5,15 +5,14 @@ That function is generated: for small steps, what happens around a plan takes as
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ...backend.dtypes import get_default_dtype
-from ...backend.find import raw_namespace
 from ...backend.select import current_backend, is_deterministic
 from ...graph import memory
 from ...graph.node import Leaf
@@ -49,7 +48,7 @@ class Entry:
         self.problem: str | None = None  # why there is no executor of the wanted kind
         self.settings = _settings()
         outputs = [what for kind, what in captured.results if kind == "output"]
-        self.sets = [(slot, var) for slot, var in captured.sets if not isinstance(slot, NumberSlot)]
+        self.sets = [(slot, var) for slot, var in captured.sets if isinstance(slot, TensorSlot)]
         self.number_sets = [(slot, var) for slot, var in captured.sets if isinstance(slot, NumberSlot)]
         self.grads = [(leaf, var) for leaf, var in captured.grads if var is not None]
         trace = captured.capture.trace
@@ -73,7 +72,7 @@ class Entry:
             if self.run == self._first:
                 if self._check is None:
                     names = Names()
-                    last = [None] * len(self.plan.inputs)
+                    last = [MISS] * len(self.plan.inputs)
                     self._check = self._compiled([*self._checks(names), "    return None"], names, {"last": last})
                 if self._check(args, kwargs) is MISS:
                     return MISS
@@ -103,17 +102,27 @@ class Entry:
         return homes
 
     def _built(self) -> Callable[..., Any]:
-        base, how = self.captured.base, self.executor_name
+        how = self.executor_name
         homes = self._homes()
         executor = None
         if how != "calls":
-            executor = base.executor(self.plan, homes, "numpy" if how == "auto" else how)
+            executor = self._executor(homes, "numpy" if how == "auto" else how)
         if executor is None:
             return self._by_calls()
         self.executor = executor
         if how == "auto":
             threading.Thread(target=self._in_background, args=(homes,), daemon=True).start()
         return self._in_buffers(executor, homes)
+
+    def _executor(self, homes: list[int | None], how: str) -> Any:
+        """An executor of this kind, or a slower one, and a warning, if it cannot be made; None: the plan runs call by call."""
+        for kind in (how, "numpy") if how == "c" else (how,):
+            try:
+                return self.captured.base.executor(self.plan, homes, kind)
+            except Exception as error:
+                self.problem = f"{type(error).__name__}: {error}"
+                warnings.warn(f"jit: the plan cannot run as {kind!r}, but will run slower: {self.problem}", stacklevel=5)
+        return None
 
     def _in_background(self, homes: list[int | None]) -> None:
         """Compile while the other executor serves."""
@@ -197,11 +206,11 @@ class Entry:
             else:
                 memory.assign(tensor, own(value))
 
-        return self._compiled(body, names, {"own": own, "store": store, "last": [None] * len(plan.inputs)})
+        return self._compiled(body, names, {"own": own, "store": store, "last": [MISS] * len(plan.inputs)})
 
     def _in_buffers(self, executor: Any, homes: list[int | None]) -> Callable[..., Any]:
         """The function that runs the plan in an executor, which has buffers of its own."""
-        names, captured, plan = Names(), self.captured, self.plan
+        names, plan = Names(), self.plan
         binder = _Binder(executor, plan, homes)
         body = self._checks(names)
         count, sets = self.counts
@@ -209,14 +218,14 @@ class Entry:
         for k, (_, slot) in enumerate(plan.inputs):
             if isinstance(slot, ArraySlot):
                 binder.input(k, slot.array)
-                if binder.last[k] is None:  # a copy, which would miss later writes
+                if binder.last[k] is MISS:  # a copy, which would miss later writes
                     body.append(f"    bind({k}, {names.bind(slot.array)})")
                 continue
             if k in homes:
-                tensor = names.bind(slot.tensor)  # type: ignore[union-attr]
-                is_leaf = isinstance(slot.tensor._node, Leaf)  # type: ignore[union-attr]
+                owner = names.bind(slot.tensor)
+                is_leaf = isinstance(slot.tensor._node, Leaf)
                 held = "" if is_leaf else f" or refs(x{k}) > alone[{k}]"
-                body.append(f"    if x{k} is not last[{k}]{held}: changed = True; x{k} = None; home({k}, {tensor})")
+                body.append(f"    if x{k} is not last[{k}]{held}: changed = True; x{k} = None; home({k}, {owner})")
             else:
                 body.append(f"    if x{k} is not last[{k}]: changed = True; bind({k}, x{k})")
         body.append("    if changed: apart()")
@@ -228,7 +237,7 @@ class Entry:
         numbers = "".join(f"{var!r}, " for var in plan.used_numbers)
         body.append(f"    run(({numbers}))")
         for k, (slot, _) in enumerate(self.sets, count):
-            tensor = slot.tensor  # type: ignore[union-attr]
+            tensor = slot.tensor
             if homes[k] is None:
                 body.append(f"    assign({names.bind(tensor)}, o{k}._data)")
             elif isinstance(tensor._node, Leaf):
@@ -277,7 +286,7 @@ class Entry:
                 f"{names.bind(slot.owner)}[{names.bind(slot.name)}]"
                 if isinstance(slot.owner, dict)
                 else f"{names.bind(slot.owner)}.{slot.name}"
-            )  # type: ignore[union-attr]
+            )
             lines.append(f"    {target} = {value}")
         for leaf, gradient in captured.grads:
             if gradient is None:
@@ -300,7 +309,8 @@ class Entry:
 
     def difference(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Why this entry is not right for a call, in words."""
-        captured, leaves = self.captured, []
+        captured = self.captured
+        leaves: list[Any] = []
         form = flatten((args, kwargs), leaves)
         names = Names()
         if form.source(str, names.bind) != captured.arguments.source(str, names.bind):
@@ -399,7 +409,7 @@ class _Binder:
     def __init__(self, executor: Any, plan: Plan, homes: list[int | None]) -> None:
         self.executor, self.plan = executor, plan
         self.base = plan.base
-        self.last: list[Any] = [None] * len(plan.inputs)  # what was bound, as it was given; None: bind again each time
+        self.last: list[Any] = [MISS] * len(plan.inputs)  # what was bound, as it was given; MISS: bind again each time
         self.bound: list[Any] = [None] * len(plan.inputs)
         self.held: list[Any] = [None] * len(plan.outputs)  # Tensors around the buffers of results
         self.counts = [0] * len(plan.outputs)  # references to their arrays while nobody else holds them
@@ -409,7 +419,7 @@ class _Binder:
     def input(self, k: int, x: Any) -> None:
         """Bind an array that is read."""
         array = self.base.contiguous(x)
-        self.last[k] = x if array is x else None
+        self.last[k] = x if array is x else MISS
         self.bound[k] = array
         self.executor.bind_input(k, array)
 
@@ -434,7 +444,7 @@ class _Binder:
             if k in self.homes or x is None:
                 continue
             if any(self.base.shares_memory(self.bound[h], x) for h in self.homes if self.bound[h] is not None):
-                self.bound[k], self.last[k] = self.base.copy(x), None
+                self.bound[k], self.last[k] = self.base.copy(x), MISS
                 self.executor.bind_input(k, self.bound[k])
 
     def draw(self, k: int, x: Any) -> None:

@@ -113,9 +113,9 @@ def _simplified(calls: list[Call], by: dict[Var, Var], base: Backend) -> list[Ca
     kept: list[Call] = []
     for call in calls:
         call.args, call.kwargs = substitute(call.args, last), substitute(call.kwargs, last)
-        if _is_filled(call) or (call.name not in IMPURE and all(var.kind == "constant" for var in call.variables)):
-            if _folded(call, base):
-                continue
+        is_constant = call.name not in IMPURE and all(var.kind == "constant" for var in call.variables)
+        if (is_constant or _is_filled(call)) and _folded(call, base):
+            continue
         same = _same_as(call)
         if same is not None:
             by[call.outs[0]] = same

@@ -108,7 +108,7 @@ class _Search:
         self._seen: dict[int, Any] = {}  # with the objects, so that no id is used again
 
     def look(self, name: str, x: Any) -> None:
-        if isinstance(x, SCALARS) or isinstance(x, (type, types.ModuleType)) or id(x) in self._seen:
+        if isinstance(x, (*SCALARS, type, types.ModuleType)) or id(x) in self._seen:
             return
         self._seen[id(x)] = x
         if isinstance(x, Tensor):
@@ -189,10 +189,9 @@ class _Search:
                     self._inside(f"{name}.{slot}", ATTRIBUTE, x, slot, getattr(x, slot))
             if base.__module__.partition(".")[0] not in {"builtins", "xgrad"} | _LIBRARIES:
                 self._class(name, base)
-        call = getattr(cls, "__call__", None)
-        for method in (call, getattr(cls, "forward", None)):
-            if isinstance(method, types.FunctionType):
-                self.look(name, method)
+        for method in ("__call__", "forward"):
+            if isinstance(getattr(cls, method, None), types.FunctionType):
+                self.look(name, getattr(cls, method))
 
     def _class(self, name: str, cls: type) -> None:
         for key, value in vars(cls).items():
@@ -200,5 +199,5 @@ class _Search:
                 continue
             if isinstance(value, (types.FunctionType, types.MemberDescriptorType)):
                 self.look(f"{name}.{key}", value)
-            elif isinstance(value, SCALARS) or isinstance(value, Tensor):
+            elif isinstance(value, (*SCALARS, Tensor)):
                 self._inside(f"{cls.__name__}.{key}", ATTRIBUTE, cls, key, value)
