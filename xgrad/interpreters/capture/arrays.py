@@ -83,8 +83,8 @@ class Traced:
         made = self.var.call.line if self.var.call else "outside of the function"
         raise CannotCapture(
             f"{user_line()}: ``if``, ``while``, bool(x), float(x), range(x) or numpy.asarray(x) needs the value of an array "
-            f"(made at {made}) inside a captured function, which is run once and then repeated for other values; choose between values "
-            "with xgrad.where(condition, a, b), or take this out of the function"
+            f"(made at {made}) inside a captured function, which is run once and then repeated for other values; choose between "
+            "values with xgrad.where(condition, a, b), or take this out of the function"
         )
 
     __bool__ = __int__ = __float__ = __complex__ = __index__ = __array__ = __dlpack__ = _no_value

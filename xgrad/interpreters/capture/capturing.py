@@ -305,6 +305,7 @@ class _Run:
             return result.value
         if isinstance(result, Tensor):
             if isinstance(result._data, Traced):
+                result._view = None  # results have memory of their own
                 memory.assign(result, self.base.as_array(result._data.value))
                 if result._node is not None:
                     self._plain_graph(result)

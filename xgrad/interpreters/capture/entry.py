@@ -247,8 +247,8 @@ class Entry:
         body += self._last_statements(names, lambda k: f"o{k}")
         scope = {
             "last": binder.last, "bind": binder.input, "home": binder.home, "apart": binder.apart, "draw": binder.draw,
-            "output": binder.output, "held": binder.held, "counts": binder.counts, "alone": binder.alone, "run": executor.run, "refs": sys.getrefcount,
-            "assign": memory.assign, "mark": memory.mark, "next_age": memory.next_age,
+            "output": binder.output, "held": binder.held, "counts": binder.counts, "alone": binder.alone, "run": executor.run,
+            "refs": sys.getrefcount, "assign": memory.assign, "mark": memory.mark, "next_age": memory.next_age,
         }  # fmt: skip
         run = self._compiled(body, names, scope)
         lock = threading.Lock()  # the buffers are those of one thread at a time
