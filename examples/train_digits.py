@@ -54,6 +54,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=positive(int), default=None, help="how many images in a step")
     parser.add_argument("--lr", type=positive(float), default=None, help="the learning rate at the start")
     parser.add_argument("--seed", type=int, default=0, help="runs of one seed are equal (default: 0)")
+    parser.add_argument("--jit", action="store_true", help="capture the training step, and repeat it from its plan")
     parser.add_argument("--out", type=Path, default=None, help="the folder to write (default: runs/<data>-<time>)")
     args = parser.parse_args(argv)
     for name, value in (DIGITS if args.data == "digits" else LARGER).items():
@@ -133,6 +134,22 @@ def evaluate(model: nn.Module, images: Any, labels: Any, device: Any) -> tuple[f
     return loss / len(labels), right / len(labels)
 
 
+def training_step(model: nn.Module, optimizer: optim.Optimizer) -> Any:
+    """The function that makes one step."""
+
+    def step(x: Any, y: Any) -> tuple[Any, Any]:
+        """The loss of a batch before the step, and the number of its images that were recognized."""
+        scores = model(x)  # (B, 10)
+        loss = cross_entropy(scores, y)  # ()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        right = xgrad.argmax(scores.detach(), axis=-1) == y  # (B,)
+        return loss.detach(), xgrad.sum(xgrad.astype(right, xgrad.int64))
+
+    return step
+
+
 def train(args: argparse.Namespace, out: Path, work: Path) -> float:
     """Train, write the results into the folder `work`, and return the accuracy on the test set."""
     device = choose(args)
@@ -142,6 +159,9 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
     rng = np.random.default_rng(args.seed)
     model = network(size, args.hidden, 10, args.dropout, device)
     optimizer = optim.Adam(model.parameters(), lr=args.lr)
+    step = training_step(model, optimizer)
+    if args.jit:
+        step = xgrad.jit(step)
     steps = math.ceil(n / args.batch)
     print(f"{args.data} from {data.source}: {n} images for training, {len(data.test_labels)} for testing")
     print(f"{size}-{'-'.join(map(str, args.hidden))}-10 on {xgrad.get_backend()}, seed {args.seed}")
@@ -157,17 +177,12 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
                 images = shifted(data.train_images[batch], args.shift, rng)  # (B, H, W)
                 x = xgrad.asarray(images.reshape(len(batch), size), device=device)  # (B, H*W)
                 y = xgrad.asarray(data.train_labels[batch], device=device)  # (B,)
-                scores = model(x)  # (B, 10)
-                loss = cross_entropy(scores, y)  # ()
-                loss.name = "loss"
-                optimizer.zero_grad()
                 if not bar.n:
-                    notes += draw(loss, model, work)
-                loss.backward()
+                    notes += draw(model, x, y, work)
                 optimizer.lr = args.lr * (1 + math.cos(math.pi * bar.n / bar.total)) / 2
-                optimizer.step()
+                loss, recognized = step(x, y)
                 total += loss.item() * len(batch)
-                right += xgrad.sum(xgrad.astype(xgrad.argmax(scores.detach(), axis=-1) == y, xgrad.int64)).item()
+                right += recognized.item()
                 bar.update()
             if not math.isfinite(total):
                 raise Stop(f"the loss is infinite or NaN {args.where}; try a smaller --lr than {args.lr:g}")
@@ -187,8 +202,12 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
     return history["test accuracy"][-1]
 
 
-def draw(loss: Any, model: nn.Module, work: Path) -> list[str]:
-    """Draw the graph of `loss`; return notes to print."""
+def draw(model: nn.Module, x: Any, y: Any, work: Path) -> list[str]:
+    """Draw the graph of the loss of a batch; return notes to print."""
+    state = xgrad.random.get_state()  # the drawing leaves no trace in the run
+    loss = cross_entropy(model(x), y)
+    loss.name = "loss"
+    xgrad.random.set_state(state)
     drawing = draw_dot(loss, names=dict(model.named_parameters()), rankdir="TB")
     try:
         drawing.render(work / "graph", format="svg", timeout=20)

@@ -79,6 +79,9 @@ class Plugin(Backend):
 
         return run
 
+    def whole(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.jit(function)  # type: ignore[no-any-return]
+
     def synchronize(self) -> None:
         jax.block_until_ready(jax.live_arrays())
 

@@ -85,6 +85,8 @@ def capture(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwar
     roots += [(f"argument {k}", x) for k, x in enumerate(leaves) if _is_object(x) or _is_leaf_tensor(x)]
     reached = reach(roots)
     base = _base(leaves, reached)
+    if base.capture_problem:
+        raise CannotCapture(f"jit: {base.capture_problem}; call the function uncaptured")
     captured = Captured(base)
     captured.arguments, captured.guards = arguments, reached.guards
     run = _Run(captured, roots, reached, Capture(base))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...backend.find import raw_namespace
 from ...backend.protocol import Backend
 from .trace import Call, Trace, Var, substitute, variables
 
@@ -159,15 +160,16 @@ def _value(var: Var) -> Any:
 
 
 def _uniform(x: Any) -> Any:
-    """The value of a Python number, or of a constant whose elements are all the same; else None."""
+    """The value of a Python number, or of a floating constant whose elements are all the same; else None."""
     if not isinstance(x, Var):
         return x if isinstance(x, (int, float)) and not isinstance(x, bool) else None
-    if x.kind != "constant" or str(x.dtype).rpartition(".")[2] not in ("float32", "float64", "float16"):
+    if x.kind != "constant" or 0 in x.shape:
         return None
-    value = x.value
-    if x.shape and (0 in x.shape or not bool((value == value[(0,) * len(x.shape)]).all())):
+    xp = raw_namespace(x.value)
+    if not xp.isdtype(x.dtype, "real floating"):
         return None
-    return float(value[(0,) * len(x.shape)]) if x.shape else float(value)
+    first = x.value[(0,) * len(x.shape)]
+    return float(first) if not x.shape or bool(xp.all(x.value == first)) else None
 
 
 def _same_as(call: Call) -> Var | None:
