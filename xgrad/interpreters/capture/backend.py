@@ -249,8 +249,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 def _recorded(source: Any, full_name: str, prefix: str) -> types.ModuleType:
     """A copy of the namespace of a library, with recorders in place of its functions."""
     copy = types.ModuleType(full_name)
-    for name in dir(source):
-        value = getattr(source, name)
+    for name in (*dir(source), "linalg", "fft"):  # not every library lists its extensions
+        value = getattr(source, name, None)
         if isinstance(value, types.ModuleType):
             if name in ("linalg", "fft"):
                 copy.__dict__[name] = _recorded(value, f"{full_name}.{name}", f"{name}.")
