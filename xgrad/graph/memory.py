@@ -35,6 +35,9 @@ _written: dict[int, tuple[Any, int]] = {}
 
 def assign(tensor: Any, array: Any) -> None:
     """Replace the array of a living Tensor. Every replacement goes through here, so that the state of a step can be found."""
+    active = interpreters.get()
+    if active and active[0].takes_all:
+        active[0].before_assignment(tensor)
     tensor._data = array
 
 

@@ -42,6 +42,9 @@ class Interpreter:
         """What `function`, which computes numbers, returns."""
         return function(*args, **options)
 
+    def before_assignment(self, tensor: Tensor) -> None:
+        """Called before a Tensor gets another array, if `takes_all`."""
+
     def draw(self, function: Callable[[], Any]) -> Any:
         """The array of random numbers that `function` draws."""
         return function()

@@ -586,6 +586,172 @@ def test_python_numbers(jit: Any) -> None:
     assert f.info().captures == 2 and g.info().captures == 2
 
 
+def test_gradients_that_were_changed_are_not_reused(jit: Any) -> None:
+    p = nn.Parameter([1.0, 2.0])
+
+    @jit
+    def step(x: Any) -> None:
+        p.grad = None
+        xgrad.sum(p * x).backward()
+
+    for k in range(6):
+        step(xgrad.ones(2) * k)
+        equal(p.grad, np.full(2, float(k), "f"))
+        p.grad[0] = 99.0
+        p.grad *= 2.0
+
+
+def test_updates_by_hand(jit: Any) -> None:
+    def by_data(p: Any) -> None:
+        p.data -= 0.1 * p.grad.data
+
+    def without_recording(p: Any) -> None:
+        with xgrad.no_grad():
+            p -= 0.1 * p.grad
+
+    for update in (by_data, without_recording):
+        runs = []
+        for wrap in (lambda f: f, jit):
+            p = nn.Parameter([1.0, 2.0])
+
+            def step(x: Any, p: Any = p, update: Any = update) -> Any:
+                p.zero_grad()
+                loss = xgrad.sum(p * p * x)
+                loss.backward()
+                update(p)
+                return loss.detach()
+
+            step = wrap(step)
+            runs.append([*(step(xgrad.ones(2) * k) for k in range(6)), p])
+        for a, b in zip(*runs):
+            equal(a, b)
+
+
+def test_state_that_is_replaced_and_state_that_is_written(jit: Any) -> None:
+    class Average(nn.Module):
+        def __init__(self) -> None:
+            self.mean = xgrad.zeros(2)
+
+        def forward(self, x: Any) -> Any:
+            with xgrad.no_grad():
+                self.mean *= 0.5
+                self.mean += 0.5 * x
+            return x - self.mean
+
+    one, two = Average(), Average()
+    f = jit(lambda x: two(x))
+    held = []
+    for k in range(6):
+        x = xgrad.ones(2) * k
+        equal(one(x), f(x))
+        equal(one.mean, two.mean)
+        held.append(two.mean.data)
+    assert f.info().captures == 1
+    equal(held[1], np.full(2, 0.5, "f"))  # no run wrote into an array that is held
+
+    class Replaces(Average):
+        def forward(self, x: Any) -> Any:
+            self.mean = 0.5 * self.mean + 0.5 * x
+            return x - self.mean
+
+    one, two = Replaces(), Replaces()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        g = jit(lambda x: two(x), limit=3)
+        for k in range(6):
+            equal(one(xgrad.ones(2) * k), g(xgrad.ones(2) * k))
+            equal(one.mean, two.mean)
+
+
+def test_numpy_scalars_are_numbers(jit: Any) -> None:
+    f = jit(lambda x, s: x * s)
+    for s in (np.float32(2.0), np.float32(2.0), np.float64(3.0), np.float64(3.0), np.int64(2), np.int64(2)):
+        equal(f(xgrad.ones(2), s), np.full(2, float(s), "f"))
+    assert f.info().captures == 3
+
+
+def test_writes_reach_views_and_bases(jit: Any) -> None:
+    def make(wrap: Any) -> Any:
+        base = xgrad.zeros((2, 2))
+        row, column = base[0], base[:, 1]
+        hidden = {"column": column}.get  # the search does not find it
+
+        def into_a_view(x: Any) -> Any:
+            row[0] = row[0] + x[0]
+            return x * row
+
+        def into_a_base(x: Any) -> Any:
+            base[0] = base[0] + x
+            return x + hidden("column")
+
+        return (base, row, column), wrap(into_a_view), wrap(into_a_base)
+
+    runs = []
+    for wrap in (lambda f: f, jit):
+        tensors, one, two = make(wrap)
+        results = []
+        for k in range(5):
+            results += [one(xgrad.ones(2) * k), two(xgrad.ones(2) * k), *(t * 1 for t in tensors)]
+        runs.append(results)
+    for a, b in zip(*runs):
+        equal(a, b)
+
+
+def test_an_argument_that_is_written_to_is_refused() -> None:
+    def f(x: Any) -> Any:
+        x[0] = 1.0
+        return x * 2
+
+    x = xgrad.zeros(2)
+    with pytest.raises(xgrad.CannotCapture, match="argument 0 was written to"):
+        xgrad.jit(f)(x)
+    assert isinstance(x.data, np.ndarray) and not x.numpy().any()
+
+
+def test_tensors_that_a_run_makes_start_anew(jit: Any) -> None:
+    data = np.ones(3, "f")
+
+    @jit
+    def f(x: Any) -> Any:
+        total, table, wrapped = xgrad.zeros(3), xgrad.zeros((2, 3)), Tensor(data)
+        for _ in range(3):
+            total += x
+            table[1] = table[1] + x
+            wrapped *= 2.0
+        return total, table, wrapped
+
+    for k in range(5):
+        x = xgrad.ones(3) * k
+        total, table, wrapped = f(x)
+        equal(total, np.full(3, 3.0 * k, "f")), equal(table[1], np.full(3, 3.0 * k, "f")), equal(wrapped, np.full(3, 8.0, "f"))
+
+
+def test_generators_of_others_are_refused() -> None:
+    for rng in (np.random.default_rng(0), np.random.RandomState(0), random.Random(0)):
+        draw = rng.random if isinstance(rng, random.Random) else rng.normal
+        holder = {"rng": rng}
+        with pytest.raises(xgrad.CannotCapture, match="xgrad.random"):
+            xgrad.jit(lambda x: x * holder["rng"].random())(xgrad.ones(2))  # noqa: B023
+        draw()
+
+
+def test_a_rate_that_is_an_array(jit: Any) -> None:
+    p = nn.Parameter([1.0, 2.0])
+    optimizer = optim.SGD([p], lr=0.5)
+
+    @jit
+    def step() -> None:
+        optimizer.zero_grad()
+        xgrad.sum(p * 1.0).backward()
+        optimizer.step()
+
+    for rate in (0.5, 0.5, np.asarray(0.25), 0.25, np.asarray(1.0), 0.5):
+        before = p.detach().numpy()
+        optimizer.lr = rate
+        step()
+        equal(p, before - np.float32(rate))
+
+
 def test_numbers_in_slices_are_read(jit: Any) -> None:
     class State:
         holds_state = True

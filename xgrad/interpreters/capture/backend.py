@@ -55,6 +55,7 @@ class Capture(Interpreter):
         self.alive: list[weakref.ref[Traced]] = []
         self.lifted: dict[int, tuple[Any, Traced]] = {}  # arrays and Tensors from outside, by id
         self.copies: list[tuple[Any, Any]] = []  # arrays from outside, and copies of them
+        self.outside: dict[int, Tensor] = {}  # the Tensors that there were before the run, by id; others are made anew in each
 
     def backend(self, base: Backend) -> CaptureBackend:
         if base is not self.base:
@@ -76,6 +77,8 @@ class Capture(Interpreter):
 
     def lift(self, x: Any) -> Traced:
         """A Tensor or an array that the function uses and was not found before: an input from now on."""
+        if isinstance(x, Tensor) and id(x) not in self.outside:  # made in the run, around an array of the library
+            return x._data if isinstance(x._data, Traced) else self.lift(x._data)
         known = self.lifted.get(id(x))
         if known is None:
             if isinstance(x, Tensor):
@@ -85,6 +88,10 @@ class Capture(Interpreter):
                 self.copies.append((x, self.base.copy(x)))
             known = self.lifted[id(x)] = (x, array)
         return known[1]
+
+    def before_assignment(self, tensor: Tensor) -> None:
+        if id(tensor) in self.outside and not isinstance(tensor._data, Traced):
+            self.lift(tensor)  # a Tensor that was not found is a part of the state
 
     def on_host(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Call a function that returns a dict of numbers, and write the call down."""

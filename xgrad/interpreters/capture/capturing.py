@@ -21,7 +21,7 @@ from ...tensor.tensor import Tensor, wrap
 from .arguments import Form, flatten
 from .arrays import Number, Traced
 from .backend import Capture
-from .reach import SCALARS, Guard, Reached, reach
+from .reach import ATTRIBUTE, ITEM, SCALARS, Guard, Reached, reach
 from .slots import ArgumentSlot, GradSlot, NumberSlot, Slot, TensorSlot
 from .trace import CannotCapture, Var
 
@@ -115,6 +115,7 @@ def _base(leaves: list[Any], reached: Reached) -> Backend:
 class _Run:
     def __init__(self, captured: Captured, roots: list[tuple[str, Any]], reached: Reached, capture: Capture) -> None:
         self.captured, self.roots, self.reached, self.capture = captured, roots, reached, capture
+        self.passed: list[tuple[int, Tensor, Any]] = []  # arguments in place of the user's: index, Tensor, its array
         self._left: list[tuple[Leaf, Any]] = []
         self.base, self.trace = captured.base, capture.trace
         self.replaced: list[tuple[TensorSlot | NumberSlot, Any, Any]] = []  # slot, what was there, what was put there
@@ -123,12 +124,13 @@ class _Run:
     def call(self, function: Callable[..., Any], leaves: list[Any]) -> Any:
         captured, capture = self.captured, self.capture
         done = False
-        before = _random_states()
+        before = _random_states(self.reached.generators)
         token = interpreters.set((capture,))
         try:
             with without_hot_path():
                 try:
                     self._replace_state()
+                    capture.outside = {id(x): x for x in gc.get_objects() if isinstance(x, Tensor)}
                     args, kwargs = _rebuilt(captured.arguments, [self._argument(k, x) for k, x in enumerate(leaves)])
                     result = function(*args, **kwargs)
                     self._collect(result)
@@ -139,13 +141,15 @@ class _Run:
                     finals = self._put_back(done)
         except BaseException:
             args = kwargs = result = None
+            self.passed, capture.outside = [], {}
             self._release(None)
             raise
         self._apply(finals)
         plain = self._plain(result)
         captured.capture = capture
+        capture.outside = {}
         del args, kwargs, result, finals
-        self.replaced, self.grads, self._left = [], {}, []
+        self.replaced, self.grads, self._left, self.passed = [], {}, [], []
         stored = {id(x) for x, _ in reach(self.roots).tensors.values()}  # such as the state that an optimizer made
         self._release(stored)
         return plain
@@ -167,12 +171,15 @@ class _Run:
             self.replaced.append((slot, tensor._data, array))
             memory.assign(tensor, array)
             self._watch(tensor, name)
-        for place, _ in self.reached.numbers:
+        for place, name in self.reached.numbers:
             value = place.get()
             if value.__class__ in (int, float):
                 number = Number(self.trace, value, self.trace.number(value, place))
                 self.replaced.append((place, value, number))
                 place.set(number)
+            else:  # an array, which `tree.unflatten` put there
+                source = ITEM if isinstance(place.owner, dict) else ATTRIBUTE
+                self.captured.guards.append(Guard(source, place.owner, place.name, value, name))
         for array, _ in self.reached.arrays.values():
             if raw_namespace(array).__backend__ is self.base:
                 self.capture.lift(array)
@@ -210,7 +217,9 @@ class _Run:
             raise CannotCapture(f"jit: argument {index} is an array of another backend than {self.base.name!r}; move it first")
         captured.leaves.append(("tensor" if isinstance(x, Tensor) else "array", (x.__class__, array.shape, array.dtype)))
         cls = x.__class__ if isinstance(x, Tensor) else Tensor
-        return wrap(self.capture.traced(array, self.trace.input(array, slot)), None, cls)
+        passed = wrap(self.capture.traced(array, self.trace.input(array, slot)), None, cls)
+        self.passed.append((index, passed, passed._data))
+        return passed
 
     # After the run.
 
@@ -236,6 +245,12 @@ class _Run:
             if isinstance(x, Tensor):  # it was not found before
                 self._watch(x, "a tensor")
                 self.replaced.append((TensorSlot(x), array.value, array.value))
+        for index, passed, array in self.passed:
+            if passed._data is not array:
+                raise CannotCapture(
+                    f"jit: argument {index} was written to, which would change the caller's tensor; write to a copy, x * 1, and "
+                    "return it"
+                )
         for slot, _, put in self.replaced:
             now = slot.get()
             if now is not put:
@@ -261,7 +276,7 @@ class _Run:
                     f"jit: an array of shape {tuple(array.shape)} from outside of the function was written into while it ran; "
                     "compute with xgrad, which gives Tensors new arrays, or make it an argument"
                 )
-        if _random_states() != before:
+        if _random_states(self.reached.generators) != before:
             raise CannotCapture(
                 "jit: the function drew from Python's or NumPy's random numbers, which would be the same in each run; draw from "
                 "xgrad.random, or pass them as arguments"
@@ -385,7 +400,15 @@ def _put(form: Form, leaves: list[Any]) -> Any:
     return form.kind(*parts) if hasattr(form.kind, "_fields") else form.kind(parts)
 
 
-def _random_states() -> Any:
+def _random_states(generators: list[Any]) -> Any:
+    """The states of Python's and NumPy's own generators, and of those that the function reaches."""
     numpy = sys.modules.get("numpy")
     host = None if numpy is None else numpy.random.get_state()[1:3]
-    return random.getstate(), None if host is None else (host[0].tobytes(), host[1])
+    own = [repr(_state_of(g)) for g in generators]
+    return random.getstate(), None if host is None else (host[0].tobytes(), host[1]), own
+
+
+def _state_of(generator: Any) -> Any:
+    if hasattr(generator, "bit_generator"):
+        return generator.bit_generator.state
+    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state(legacy=False)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...backend.dtypes import get_default_dtype
+from ...backend.find import is_numpy_scalar
 from ...backend.select import current_backend, is_deterministic
 from ...graph import memory
 from ...graph.node import Leaf
@@ -247,8 +248,9 @@ class Entry:
         body += self._last_statements(names, lambda k: f"o{k}")
         scope = {
             "last": binder.last, "bind": binder.input, "home": binder.home, "apart": binder.apart, "draw": binder.draw,
-            "output": binder.output, "held": binder.held, "counts": binder.counts, "alone": binder.alone, "run": executor.run,
-            "refs": sys.getrefcount, "assign": memory.assign, "mark": memory.mark, "next_age": memory.next_age,
+            "output": binder.output, "held": binder.held, "buffers": binder.buffers, "counts": binder.counts,
+            "alone": binder.alone, "run": executor.run, "refs": sys.getrefcount, "assign": memory.assign, "mark": memory.mark,
+            "next_age": memory.next_age,
         }  # fmt: skip
         run = self._compiled(body, names, scope)
         lock = threading.Lock()  # the buffers are those of one thread at a time
@@ -263,7 +265,7 @@ class Entry:
         # A buffer is used again if nobody holds it: not the Tensor, and not a view of its array.
         count, sets = self.counts
         if count <= k < count + sets:  # it becomes the array of a Tensor
-            return [f"    o{k} = output({k}, None)"]
+            return [f"    o{k} = output({k})"]
         extra = ""
         at = k - count - sets
         if at >= 0:
@@ -273,8 +275,8 @@ class Entry:
                 extra = f" + ({names.bind(leaf)}._plain is o{k})"
         return [
             f"    o{k} = held[{k}]",
-            f"    if o{k} is None or refs(o{k}) > 3{extra} or refs(o{k}._data) > counts[{k}] or o{k}._node is not None "
-            f"or o{k}._view is not None: o{k} = output({k}, o{k})",
+            f"    if o{k} is None or refs(o{k}) > 3{extra} or o{k}._data is not buffers[{k}] or refs(o{k}._data) > counts[{k}] "
+            f"or o{k}._node is not None or o{k}._view is not None or o{k}._name is not None: o{k} = output({k})",
         ]
 
     def _last_statements(self, names: Names, output: Callable[[int], str]) -> list[str]:
@@ -364,7 +366,7 @@ def _unless(conditions: list[str]) -> str:
 
 def _same(source: str, value: Any, bind: Callable[[Any], str]) -> str:
     """Source of a comparison with `value`: by type and value of numbers and strings, else by identity."""
-    if value is None or value.__class__ is bool or not isinstance(value, SCALARS):
+    if value is None or value.__class__ is bool or not (isinstance(value, SCALARS) or is_numpy_scalar(value)):
         return f"{source} is {bind(value)}"
     if value.__class__ is int:
         return f"(y := {source}) == {value} and y.__class__ is int"
@@ -412,6 +414,7 @@ class _Binder:
         self.last: list[Any] = [MISS] * len(plan.inputs)  # what was bound, as it was given; MISS: bind again each time
         self.bound: list[Any] = [None] * len(plan.inputs)
         self.held: list[Any] = [None] * len(plan.outputs)  # Tensors around the buffers of results
+        self.buffers: list[Any] = [None] * len(plan.outputs)  # what the executor writes into; a Tensor can get another array
         self.counts = [0] * len(plan.outputs)  # references to their arrays while nobody else holds them
         self.homes = {k for k in homes if k is not None}
         self.alone = [0] * len(plan.inputs)  # references to the array of a state while nobody else holds it
@@ -451,12 +454,13 @@ class _Binder:
         """Bind an array of random numbers."""
         self.executor.bind_draw(k, self.base.contiguous(x))
 
-    def output(self, k: int, held: Any) -> Any:
+    def output(self, k: int) -> Any:
         """A new buffer for a result, in a Tensor."""
         var = self.plan.outputs[k]
         array = self.base.xp.empty(var.shape, dtype=var.dtype)
         self.executor.bind_output(k, array)
         tensor = wrap(array)
+        self.buffers[k] = array
         del array
         self.held[k] = tensor
         self.counts[k] = sys.getrefcount(tensor._data)

@@ -8,6 +8,7 @@ while it is the same.
 from __future__ import annotations
 
 import functools
+import random
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ class Reached:
         self.arrays: dict[int, tuple[Any, str]] = {}
         self.numbers: list[tuple[NumberSlot, str]] = []
         self.guards: list[Guard] = []
+        self.generators: list[Any] = []  # of random numbers, of Python and NumPy
 
 
 def captured_by(f: types.FunctionType) -> Iterator[tuple[str, str, Any, Any, Any]]:
@@ -169,6 +171,9 @@ class _Search:
 
     def _object(self, name: str, x: Any) -> None:
         cls = type(x)
+        if hasattr(x, "bit_generator") or isinstance(x, random.Random) or cls.__name__ == "RandomState":
+            self.reached.generators.append(x)
+            return
         if (wrapped := getattr(x, "__wrapped__", None)) is not None:  # what a transform returned
             self.look(name, wrapped)
         top = cls.__module__.partition(".")[0]
