@@ -19,7 +19,7 @@ from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor, wrap
 from .operators import with_operators
 
-__all__ = ["Interpreter", "LiftedBackend", "base_of", "draw", "in_graph", "lifted", "on_host"]
+__all__ = ["Interpreter", "LiftedBackend", "base_of", "before_use", "draw", "in_graph", "lifted", "on_host"]
 
 
 class Interpreter:
@@ -42,6 +42,9 @@ class Interpreter:
         """What `function`, which computes numbers, returns."""
         return function(*args, **options)
 
+    def before_use(self, owner: Any) -> None:
+        """Called before an object with numbers that change from call to call is used."""
+
     def before_assignment(self, tensor: Tensor) -> None:
         """Called before a Tensor gets another array, if `takes_all`."""
 
@@ -54,6 +57,13 @@ def on_host(function: Callable[..., dict[str, float]], *args: Any, **options: An
     """``function(*args, **options)``, numbers from numbers. A captured function computes them anew in each run."""
     active = interpreters.get()
     return active[0].on_host(function, args, options) if active else function(*args, **options)  # type: ignore[no-any-return]
+
+
+def before_use(owner: Any) -> None:
+    """Say that the numbers of `owner` (`changing_numbers`) are used now: a captured function must have found it."""
+    active = interpreters.get()
+    if active:
+        active[0].before_use(owner)
 
 
 def draw(function: Callable[[], Any]) -> Any:

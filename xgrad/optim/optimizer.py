@@ -13,7 +13,7 @@ from ..backend.precision import half
 from ..backend.transfer import copy_like
 from ..graph import memory
 from ..graph.node import Leaf
-from ..interpreters.interpreter import on_host
+from ..interpreters.interpreter import before_use, on_host
 from ..tensor.tensor import Tensor, wrap
 from .rules import Rule
 
@@ -112,6 +112,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
+        before_use(self)
         index = -1
         for group in self.groups:
             if hasattr(group["lr"], "dtype"):  # a 0-d array, from `tree.unflatten`

@@ -22,7 +22,7 @@ def captured(f: Callable[..., Any], *arguments: Any) -> Plan:
     capture = Capture(base)
     token = interpreters.set((capture,))
     try:
-        given = [_argument(capture, x, ArgumentSlot(k, str(k))) for k, x in enumerate(arguments)]
+        given = [_argument(capture, x, ArgumentSlot(k)) for k, x in enumerate(arguments)]
         with np.errstate(all="ignore"):
             y = f(capture.backend(base).xp, *given)
         outputs = [capture.backend(base).lift(x).var for x in (y if isinstance(y, (tuple, list)) else [y])]

@@ -29,7 +29,7 @@ def plan_of(f: Callable[..., Any], *arrays: Any) -> Plan:
     token = interpreters.set((capture,))
     try:
         with without_hot_path():
-            given = [wrap(capture.traced(x, capture.trace.input(x, ArgumentSlot(k, str(k))))) for k, x in enumerate(arrays)]
+            given = [wrap(capture.traced(x, capture.trace.input(x, ArgumentSlot(k)))) for k, x in enumerate(arrays)]
             y = f(*given)
             outputs = [t._data.var for t in (y if isinstance(y, (tuple, list)) else [y])]
     finally:

@@ -735,6 +735,35 @@ def test_generators_of_others_are_refused() -> None:
         draw()
 
 
+def test_an_optimizer_that_is_not_found_is_refused() -> None:
+    p = nn.Parameter([1.0, 2.0])
+    hidden = {"optimizer": optim.SGD([p], lr=0.5)}.get
+
+    def step() -> None:
+        xgrad.sum(p * 1.0).backward()
+        hidden("optimizer").step()
+
+    with pytest.raises(xgrad.CannotCapture, match="SGD is used in a captured function, which does not reach it"):
+        xgrad.jit(step)()
+
+
+def test_an_optimizer_that_is_made_in_the_function(jit: Any) -> None:
+    runs = []
+    for wrap in (lambda f: f, jit):
+        p = nn.Parameter([1.0, 2.0])
+
+        def step(p: Any = p) -> None:
+            p.grad = None
+            xgrad.sum(p * p).backward()
+            optim.SGD([p], lr=0.1).step()
+
+        step = wrap(step)
+        for _ in range(5):
+            step()
+        runs.append(p)
+    equal(*runs)
+
+
 def test_a_rate_that_is_an_array(jit: Any) -> None:
     p = nn.Parameter([1.0, 2.0])
     optimizer = optim.SGD([p], lr=0.5)

@@ -6,7 +6,7 @@ import operator
 import types
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ...backend.dtypes import DType
 from ...backend.find import raw_namespace
@@ -55,7 +55,9 @@ class Capture(Interpreter):
         self.alive: list[weakref.ref[Traced]] = []
         self.lifted: dict[int, tuple[Any, Traced]] = {}  # arrays and Tensors from outside, by id
         self.copies: list[tuple[Any, Any]] = []  # arrays from outside, and copies of them
-        self.outside: dict[int, Tensor] = {}  # the Tensors that there were before the run, by id; others are made anew in each
+        # The Tensors, and the objects with changing numbers, that there were before the run, by id. Others are made anew in each.
+        self.outside: dict[int, Any] = {}
+        self.owners: set[int] = set()  # the ids of the objects with changing numbers that were found
 
     def backend(self, base: Backend) -> CaptureBackend:
         if base is not self.base:
@@ -88,6 +90,13 @@ class Capture(Interpreter):
                 self.copies.append((x, self.base.copy(x)))
             known = self.lifted[id(x)] = (x, array)
         return known[1]
+
+    def before_use(self, owner: Any) -> None:
+        if id(owner) in self.outside and id(owner) not in self.owners:
+            raise CannotCapture(
+                f"{user_line()}: {type(owner).__name__} is used in a captured function, which does not reach it by a variable, "
+                "an attribute or an item; make it an argument, or a variable of the function"
+            )
 
     def before_assignment(self, tensor: Tensor) -> None:
         if id(tensor) in self.outside and not isinstance(tensor._data, Traced):
@@ -263,7 +272,7 @@ def _recorded(source: Any, full_name: str, prefix: str) -> types.ModuleType:
                 copy.__dict__[name] = _recorded(value, f"{full_name}.{name}", f"{name}.")
         elif not name.startswith("_") or name == "__array_namespace_info__":
             is_fact = name in FACTS or isinstance(value, type) or not callable(value)
-            copy.__dict__[name] = value if is_fact else recorder(prefix + name, value)
+            copy.__dict__[name] = value if is_fact else recorder(prefix + name, cast("Callable[..., Any]", value))
     return copy
 
 

@@ -130,7 +130,8 @@ class _Run:
             with without_hot_path():
                 try:
                     self._replace_state()
-                    capture.outside = {id(x): x for x in gc.get_objects() if isinstance(x, Tensor)}
+                    known = (x for x in gc.get_objects() if isinstance(x, Tensor) or hasattr(type(x), "changing_numbers"))
+                    capture.outside, capture.owners = {id(x): x for x in known}, self.reached.owners
                     args, kwargs = _rebuilt(captured.arguments, [self._argument(k, x) for k, x in enumerate(leaves)])
                     result = function(*args, **kwargs)
                     self._collect(result)

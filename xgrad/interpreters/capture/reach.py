@@ -8,6 +8,7 @@ while it is the same.
 from __future__ import annotations
 
 import functools
+import os
 import random
 import sys
 import types
@@ -24,6 +25,9 @@ SCALARS = (bool, int, float, complex, str, bytes, type(None))
 _LIBRARIES = frozenset(
     ("numpy", "scipy", "torch", "jax", "jaxlib", "dask", "cupy", "array_api_strict", "array_api_compat", "optree", "matplotlib")
 )
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Guard:
@@ -74,6 +78,7 @@ class Reached:
         self.arrays: dict[int, tuple[Any, str]] = {}
         self.numbers: list[tuple[NumberSlot, str]] = []
         self.guards: list[Guard] = []
+        self.owners: set[int] = set()  # the ids of the objects whose numbers these are
         self.generators: list[Any] = []  # of random numbers, of Python and NumPy
 
 
@@ -144,7 +149,8 @@ class _Search:
 
     def _function(self, name: str, f: types.FunctionType) -> None:
         top = (f.__module__ or "").partition(".")[0]
-        if "__xgrad__" in f.__globals__:  # one that a transform returned: what the user's function is in
+        file = f.__code__.co_filename
+        if "__xgrad__" in f.__globals__ and file.startswith((_PACKAGE, "<xgrad")):  # what a transform returned
             for cell in f.__closure__ or ():
                 try:
                     value = cell.cell_contents
@@ -183,6 +189,7 @@ class _Search:
             return
         changing: Callable[[], Any] | None = getattr(x, "changing_numbers", None)
         if changing is not None:
+            self.reached.owners.add(id(x))
             for owner, key, label in changing():
                 self.reached.numbers.append((NumberSlot(owner, key), f"{name}.{label}"))
         own = {slot.name for slot, _ in self.reached.numbers if slot.owner is x}
