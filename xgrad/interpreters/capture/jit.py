@@ -196,7 +196,7 @@ def jit(function: Any = None, /, *, executor: Executor = "auto", limit: int = 8)
     >>> for _ in range(50):
     ...     loss = step(x, y)
     >>> bool(loss < 1e-3), step.info().captures
-    (True, 1)
+    (True, 2)
     """
     if executor not in get_args(Executor):
         raise ValueError(f"jit: executor is 'auto', 'c', 'numpy' or 'calls', not {executor!r}")
