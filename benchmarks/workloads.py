@@ -67,7 +67,7 @@ def run_with(make_library: Callable[[], Library], workload: Workload) -> Way:
         value, arrays = result if workload.optimizer is None else (result, state[0])
         return [lib.read(x) for x in (value, *arrays)]
 
-    return Way(run, answer)
+    return Way(run, answer, captured=isinstance(lib, libraries.CapturedXgrad))
 
 
 def run_by_hand(workload: Workload) -> Way:
