@@ -22,7 +22,9 @@ __all__ = ["CannotCompile", "Compiler", "compiler", "folder"]
 
 NATIVE = "-march=native"
 FLAGS = """-std=gnu11 -fPIC -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv -fopenmp-simd
+-fno-builtin-sin -fno-builtin-sinf -fno-builtin-cos -fno-builtin-cosf
 -fvisibility=hidden -w""".split()
+"""Without built-in sines, since gcc makes one call of a sine and a cosine of the same number, which is no vector function."""
 TRIAL = """
 #include <math.h>
 @DECLARED@
