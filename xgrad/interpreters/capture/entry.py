@@ -275,8 +275,9 @@ class Entry:
                 extra = f" + ({names.bind(leaf)}._plain is o{k})"
         return [
             f"    o{k} = held[{k}]",
-            f"    if o{k} is None or refs(o{k}) > {_HELD_ALONE}{extra} or o{k}._data is not buffers[{k}] or refs(o{k}._data) > counts[{k}] "
-            f"or o{k}._node is not None or o{k}._view is not None or o{k}._name is not None: o{k} = output({k})",
+            f"    if o{k} is None or refs(o{k}) > {_HELD_ALONE}{extra} or refs(o{k}._data) > counts[{k}]"
+            f" or o{k}._data is not buffers[{k}] or o{k}._node is not None or o{k}._view is not None"
+            f" or o{k}._name is not None: o{k} = output({k})",
         ]
 
     def _last_statements(self, names: Names, output: Callable[[int], str]) -> list[str]:
