@@ -19,7 +19,7 @@ from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor, wrap
 from .operators import with_operators
 
-__all__ = ["Interpreter", "LiftedBackend", "base_of", "before_use", "draw", "in_graph", "lifted", "on_host"]
+__all__ = ["Interpreter", "LiftedBackend", "after_making", "base_of", "before_use", "draw", "in_graph", "lifted", "on_host"]
 
 
 class Interpreter:
@@ -42,6 +42,9 @@ class Interpreter:
         """What `function`, which computes numbers, returns."""
         return function(*args, **options)
 
+    def after_making(self, owner: Any) -> None:
+        """Called after an object with numbers that change from call to call was made."""
+
     def before_use(self, owner: Any) -> None:
         """Called before an object with numbers that change from call to call is used."""
 
@@ -57,6 +60,13 @@ def on_host(function: Callable[..., dict[str, float]], *args: Any, **options: An
     """``function(*args, **options)``, numbers from numbers. A captured function computes them anew in each run."""
     active = interpreters.get()
     return active[0].on_host(function, args, options) if active else function(*args, **options)  # type: ignore[no-any-return]
+
+
+def after_making(owner: Any) -> None:
+    """Say that `owner`, an object with `changing_numbers`, was made now."""
+    active = interpreters.get()
+    if active:
+        active[0].after_making(owner)
 
 
 def before_use(owner: Any) -> None:

@@ -13,7 +13,7 @@ from ..backend.precision import half
 from ..backend.transfer import copy_like
 from ..graph import memory
 from ..graph.node import Leaf
-from ..interpreters.interpreter import before_use, on_host
+from ..interpreters.interpreter import after_making, before_use, on_host
 from ..tensor.tensor import Tensor, wrap
 from .rules import Rule
 
@@ -90,6 +90,7 @@ class Optimizer:
             seen.add(id(p))
         for p in self.parameters():
             memory.own(p)
+        after_making(self)
 
     def parameters(self) -> list[Tensor]:
         """All parameters, in order."""

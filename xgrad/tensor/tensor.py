@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 from ..backend.dtypes import Array
-from ..backend.find import backend_of, is_numpy_scalar
+from ..backend.find import backend_of, is_numpy_scalar, lifted_namespaces
 from ..backend.select import current_backend
 from ..errors import GradientError
 from ..graph import views
@@ -16,7 +16,11 @@ from .functions import Functions
 from .operators import Operators
 from .writing import Writing
 
-__all__ = ["ArrayLike", "Tensor", "wrap"]
+__all__ = ["ArrayLike", "Tensor", "births", "wrap"]
+
+
+births: list[dict[int, Any]] = []
+"""While functions are captured: the Tensors around arrays of a library that are made meanwhile, by id."""
 
 
 class Tensor(Operators, Functions, Writing):
@@ -77,6 +81,8 @@ class Tensor(Operators, Functions, Writing):
             data = data if dtype is None else backend.xp.astype(data, backend.native_dtype(dtype))
             data = data if device is None else backend.to_device(data, device)
         self._data, self._node, self._view, self._name = data, None, None, name
+        for made in births:
+            made[id(self)] = self
         if requires_grad:
             self.requires_grad_()
 
@@ -113,4 +119,7 @@ def wrap(data: Array, node: Node | None = None, cls: type[Tensor] = Tensor) -> T
     """A Tensor around `data`, made by `node`."""
     out = cls.__new__(cls)
     out._data, out._node, out._view, out._name = data, node, None, None
+    if births and data.__class__ not in lifted_namespaces:
+        for made in births:
+            made[id(out)] = out
     return out

@@ -55,8 +55,8 @@ class Capture(Interpreter):
         self.alive: list[weakref.ref[Traced]] = []
         self.lifted: dict[int, tuple[Any, Traced]] = {}  # arrays and Tensors from outside, by id
         self.copies: list[tuple[Any, Any]] = []  # arrays from outside, and copies of them
-        # The Tensors, and the objects with changing numbers, that there were before the run, by id. Others are made anew in each.
-        self.outside: dict[int, Any] = {}
+        self.ready = False  # whether the state has been replaced, and the function runs
+        self.births: dict[int, Any] = {}  # the Tensors, and the objects with changing numbers, that the run made, by id
         self.owners: set[int] = set()  # the ids of the objects with changing numbers that were found
 
     def backend(self, base: Backend) -> CaptureBackend:
@@ -79,7 +79,7 @@ class Capture(Interpreter):
 
     def lift(self, x: Any) -> Traced:
         """A Tensor or an array that the function uses and was not found before: an input from now on."""
-        if isinstance(x, Tensor) and id(x) not in self.outside:  # made in the run, around an array of the library
+        if isinstance(x, Tensor) and id(x) in self.births:  # made in the run, around an array of the library
             return x._data if isinstance(x._data, Traced) else self.lift(x._data)
         known = self.lifted.get(id(x))
         if known is None:
@@ -91,15 +91,18 @@ class Capture(Interpreter):
             known = self.lifted[id(x)] = (x, array)
         return known[1]
 
+    def after_making(self, owner: Any) -> None:
+        self.births[id(owner)] = owner
+
     def before_use(self, owner: Any) -> None:
-        if id(owner) in self.outside and id(owner) not in self.owners:
+        if id(owner) not in self.births and id(owner) not in self.owners:
             raise CannotCapture(
                 f"{user_line()}: {type(owner).__name__} is used in a captured function, which does not reach it by a variable, "
                 "an attribute or an item; make it an argument, or a variable of the function"
             )
 
     def before_assignment(self, tensor: Tensor) -> None:
-        if id(tensor) in self.outside and not isinstance(tensor._data, Traced):
+        if self.ready and id(tensor) not in self.births and not isinstance(tensor._data, Traced):
             self.lift(tensor)  # a Tensor that was not found is a part of the state
 
     def on_host(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from ...graph import memory
 from ...graph.node import Leaf, node_of
 from ...graph.recording import interpreters
 from ...graph.walks import newest_first
-from ...tensor.tensor import Tensor, wrap
+from ...tensor.tensor import Tensor, births, wrap
 from .arguments import Form, flatten
 from .arrays import Number, Traced
 from .backend import Capture
@@ -130,25 +130,27 @@ class _Run:
             with without_hot_path():
                 try:
                     self._replace_state()
-                    known = (x for x in gc.get_objects() if isinstance(x, Tensor) or hasattr(type(x), "changing_numbers"))
-                    capture.outside, capture.owners = {id(x): x for x in known}, self.reached.owners
+                    capture.owners, capture.ready = self.reached.owners, True
+                    births.append(capture.births)
                     args, kwargs = _rebuilt(captured.arguments, [self._argument(k, x) for k, x in enumerate(leaves)])
                     result = function(*args, **kwargs)
                     self._collect(result)
                     self._refuse_changes(before)
                     done = True
                 finally:
+                    capture.ready = False
+                    births[:] = [made for made in births if made is not capture.births]
                     interpreters.reset(token)
                     finals = self._put_back(done)
         except BaseException:
             args = kwargs = result = None
-            self.passed, capture.outside = [], {}
+            self.passed, capture.births = [], {}
             self._release(None)
             raise
         self._apply(finals)
         plain = self._plain(result)
         captured.capture = capture
-        capture.outside = {}
+        capture.births = {}
         del args, kwargs, result, finals
         self.replaced, self.grads, self._left, self.passed = [], {}, [], []
         stored = {id(x) for x, _ in reach(self.roots).tensors.values()}  # such as the state that an optimizer made
