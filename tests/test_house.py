@@ -139,6 +139,7 @@ xgrad.interpreters.capture.reach
 xgrad.interpreters.capture.plan
 xgrad.interpreters.capture.run
 xgrad.interpreters.capture.capturing
+xgrad.interpreters.capture.binding
 xgrad.interpreters.capture.entry
 xgrad.interpreters.capture.jit
 xgrad.interpreters.capture

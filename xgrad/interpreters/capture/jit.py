@@ -13,8 +13,9 @@ from ...graph.node import Leaf
 from ...graph.recording import interpreters, mode
 from ...tensor.tensor import Tensor
 from .arguments import flatten
+from .binding import MISS
 from .capturing import capture
-from .entry import MISS, Entry
+from .entry import Entry
 from .trace import CannotCapture
 
 __all__ = ["CannotCapture", "Info", "Jitted", "jit"]
