@@ -144,7 +144,7 @@ def _folded(call: Call, base: Backend) -> bool:
         if value is None:
             return False
         xp = base.xp
-        filled = xp.broadcast_to(xp.asarray(value, dtype=out.dtype, device=call.kwargs.get("device")), out.shape)
+        filled = xp.broadcast_to(xp.asarray(value, dtype=out.dtype, device=out.device), out.shape)
         out.kind, out.value = "constant", filled
         return True
     if sum(math.prod(out.shape) * 8 for out in call.outs) > SMALL:

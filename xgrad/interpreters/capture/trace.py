@@ -27,13 +27,16 @@ class Var:
         That of a constant; else None.
     call : Call or None
         The call that computes it.
+    device :
+        Of the result of a call.
     """
 
-    __slots__ = ("call", "dtype", "id", "kind", "shape", "value")
+    __slots__ = ("call", "device", "dtype", "id", "kind", "shape", "value")
 
     def __init__(self, id: int, kind: str, shape: Sequence[int], dtype: Any, value: Any = None) -> None:
         self.id, self.kind, self.shape, self.dtype, self.value = id, kind, tuple(shape), dtype, value
         self.call: Call | None = None
+        self.device: Any = None  # of the result of a call, as the library says it
 
     def __repr__(self) -> str:
         return f"{'c' if self.kind == 'constant' else 'n' if self.kind == 'number' else 'v'}{self.id}"
@@ -151,6 +154,8 @@ class Trace:
         several = y if isinstance(y, (tuple, list)) else [y]
         container = type(y) if isinstance(y, (tuple, list)) else None
         outs = [self.var("result", v.shape, v.dtype) for v in several]
+        for out, v in zip(outs, several):
+            out.device = getattr(v, "device", None)
         self.calls.append(Call(name, function, args, kwargs, outs, container, kind, user_line()))
         return outs
 
