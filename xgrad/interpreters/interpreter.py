@@ -19,7 +19,22 @@ from ..graph.recording import interpreters
 from ..tensor.tensor import Tensor, wrap
 from .operators import with_operators
 
-__all__ = ["Interpreter", "LiftedBackend", "after_making", "base_of", "before_use", "draw", "in_graph", "lifted", "on_host"]
+__all__ = [
+    "FACTS",
+    "Interpreter",
+    "LiftedBackend",
+    "after_making",
+    "base_of",
+    "before_use",
+    "draw",
+    "in_graph",
+    "lifted",
+    "on_host",
+]
+
+
+FACTS = ("isdtype", "can_cast", "finfo", "iinfo", "e", "inf", "nan", "newaxis", "pi")
+"""Names of a namespace that have nothing to do with the values of arrays, and are the library's in every interpreter."""
 
 
 class Interpreter:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["with_operators"]
+__all__ = ["OPERATORS", "with_operators"]
 
 
 _BINARY = {
@@ -16,6 +17,11 @@ _BINARY = {
 _COMPARISONS = {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 _UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
 _SCALARS = (bool, int, float, complex)
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    name: getattr(operator, f"__{short}__") for short, name in {**_BINARY, **_COMPARISONS, **_UNARY}.items()
+}
+"""Python's operators by the names of the functions of the standard."""
 
 
 def with_operators(cls: Any, xp: Any, takes: Callable[[Any], bool]) -> None:
@@ -33,12 +39,12 @@ def with_operators(cls: Any, xp: Any, takes: Callable[[Any], bool]) -> None:
     """
 
     def binary(function: Callable[[Any, Any], Any]) -> Any:
-        def operator(self: Any, other: Any) -> Any:
+        def method(self: Any, other: Any) -> Any:
             if other.__class__ is cls or other.__class__ in _SCALARS or takes(other):
                 return function(self, other)
             return NotImplemented
 
-        return operator
+        return method
 
     for short, name in {**_BINARY, **_COMPARISONS}.items():
         setattr(cls, f"__{short}__", binary(getattr(xp, name)))

@@ -23,15 +23,13 @@ from ...graph.declare import Op
 from ...graph.names import registry
 from ...graph.recording import mode, recording
 from ...tensor.tensor import ArrayLike, Tensor, wrap
-from ..interpreter import LiftedBackend, in_graph
+from ..interpreter import FACTS, LiftedBackend, in_graph
 from . import indexing  # noqa: F401  (registers the rules of indexing and searching)
 from .arrays import Axis, Batched
 from .functions import elementwise
 from .payloads import RULES, with_batch
 
 __all__ = ["forward", "namespace"]
-
-FACTS = ("isdtype", "can_cast", "finfo", "iinfo", "e", "inf", "nan", "newaxis", "pi")
 
 
 def namespace(backend: LiftedBackend) -> types.ModuleType:

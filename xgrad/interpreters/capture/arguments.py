@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 __all__ = ["Form", "flatten", "paths"]
@@ -15,6 +15,15 @@ class Form:
 
     def __init__(self, kind: Any, parts: tuple[Form, ...] = (), keys: tuple[Any, ...] = (), index: int = -1) -> None:
         self.kind, self.parts, self.keys, self.index = kind, parts, keys, index
+
+    def fill(self, leaves: Sequence[Any]) -> Any:
+        """The container with these leaves."""
+        if self.kind is None:
+            return leaves[self.index]
+        parts = [part.fill(leaves) for part in self.parts]
+        if self.kind is dict:
+            return dict(zip(self.keys, parts))
+        return self.kind(*parts) if hasattr(self.kind, "_fields") else self.kind(parts)
 
     def source(self, leaf: Callable[[int], str], bind: Callable[[Any], str]) -> str:
         """Python source that builds the container from ``leaf(index)``; `bind` returns a name for an object."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import types
 import weakref
 from collections.abc import Callable, Mapping
@@ -13,27 +12,14 @@ from ...backend.find import raw_namespace
 from ...backend.protocol import Backend
 from ...graph.recording import interpreters
 from ...tensor.tensor import Tensor
-from ..interpreter import Interpreter, LiftedBackend
-from ..operators import with_operators
+from ..interpreter import FACTS, Interpreter, LiftedBackend
+from ..operators import OPERATORS, with_operators
 from .arrays import Number, Traced
 from .slots import ArraySlot, TensorSlot
-from .trace import CannotCapture, Trace, Var, user_line
+from .trace import CannotCapture, Trace, Var, mapped, user_line
 
 __all__ = ["Capture", "CaptureBackend", "active"]
 
-FACTS = (
-    "isdtype",
-    "can_cast",
-    "finfo",
-    "iinfo",
-    "e",
-    "inf",
-    "nan",
-    "newaxis",
-    "pi",
-    "broadcast_shapes",
-    "__array_namespace_info__",
-)
 BY_VALUE = ("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values")
 
 
@@ -69,7 +55,7 @@ class Capture(Interpreter):
 
     def traced(self, value: Any, var: Var) -> Traced:
         """A new array of this run."""
-        array: Traced = self.backend(self.base).cls(value, var)
+        array: Traced = self._backend.cls(value, var)
         self.alive.append(weakref.ref(array))
         return array
 
@@ -108,7 +94,7 @@ class Capture(Interpreter):
     def on_host(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Call a function that returns a dict of numbers, and write the call down."""
         operands, count = [*args, *options.values()], len(args)
-        values = [x.value if isinstance(x, Number) else x for x in operands]
+        values = [_value(x) for x in operands]
 
         def numbers(*values: Any) -> dict[str, Any]:
             result: dict[str, Any] = function(*values[:count], **dict(zip(options, values[count:])))
@@ -154,8 +140,10 @@ class CaptureBackend(LiftedBackend):
 
     def __init__(self, base: Backend, level: int) -> None:
         self.writes_in_order, self.weak_scalars = base.writes_in_order, base.weak_scalars
-        names = ("get_item", "set_item", "scatter_add", "accumulate", "scatter", "from_parts", "to_device")
-        self._recorders = {name: recorder("scatter_add" if name == "accumulate" else name, getattr(base, name)) for name in names}
+        for name in ("set_item", "scatter_add", "scatter", "from_parts", "to_device"):
+            setattr(self, name, recorder(name, getattr(base, name)))
+        self.accumulate = recorder("scatter_add", base.accumulate)  # type: ignore[method-assign]
+        self._read = recorder("get_item", base.get_item)
         super().__init__(base, level)
 
     def import_namespace(self) -> Any:
@@ -171,7 +159,7 @@ class CaptureBackend(LiftedBackend):
 
     def _build(self) -> types.ModuleType:
         self._xp = self.namespace()
-        operators = {name: recorder(name, function) for name, function in _OPERATORS.items()}
+        operators = {name: recorder(name, function) for name, function in OPERATORS.items()}
         with_operators(self.cls, types.SimpleNamespace(**operators), self.takes)
         return self._xp
 
@@ -188,10 +176,6 @@ class CaptureBackend(LiftedBackend):
     def lower(self, x: Any) -> Any:
         return x.value  # for questions about the library's array, such as its device
 
-    def run(self, op: Any) -> Callable[..., Any]:
-        forward: Callable[..., Any] = op.forward
-        return forward
-
     def from_numpy(self, x: Any, device: Any = None) -> Any:
         return active().lift(self.base.from_numpy(x, device))
 
@@ -201,47 +185,23 @@ class CaptureBackend(LiftedBackend):
     def from_scalar(self, x: Any, like: Any) -> Any:
         if isinstance(x, Number):
             return x
-        return active().constant(self.base.from_scalar(x, like.value if isinstance(like, Traced) else like))
+        return active().constant(self.base.from_scalar(x, _value(like)))
 
     def get_item(self, x: Any, key: Any) -> Any:
         _refuse_mask(key)
-        return self._recorders["get_item"](x, key)
-
-    def set_item(self, x: Any, key: Any, value: Any) -> Any:
-        return self._recorders["set_item"](x, key, value)
-
-    def scatter_add(self, x: Any, key: Any, value: Any) -> Any:
-        return self._recorders["scatter_add"](x, key, value)
-
-    def accumulate(self, x: Any, key: Any, value: Any) -> Any:
-        return self._recorders["accumulate"](x, key, value)
-
-    def scatter(self, shape: tuple[int, ...], key: Any, value: Any) -> Any:
-        return self._recorders["scatter"](shape, key, value)
-
-    def from_parts(self, re: Any, im: Any) -> Any:
-        return self._recorders["from_parts"](re, im)
+        return self._read(x, key)
 
     def shares_memory(self, y: Any, x: Any) -> bool:
         return self.base.shares_memory(_value(y), _value(x))
 
     def device(self, x: Any) -> Any:
-        return self.base.device(x.value if isinstance(x, Traced) else x)
-
-    def to_device(self, x: Any, device: Any) -> Any:
-        return self._recorders["to_device"](x, device)
+        return self.base.device(_value(x))
 
     def memory(self, device: Any) -> int | None:
         return self.base.memory(device)
 
-    def owns_memory(self, x: Any) -> bool:
-        return True
-
     def copy(self, x: Any) -> Any:
         return x  # values of a plan are never written into
-
-    def holds(self, x: Any) -> bool:
-        return bool(x)
 
     def to_numpy(self, x: Any) -> Any:
         raise CannotCapture(
@@ -254,17 +214,6 @@ class CaptureBackend(LiftedBackend):
         return None if function is None else recorder(f"special.{name}", function)
 
 
-_OPERATORS: dict[str, Callable[..., Any]] = {
-    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv,
-    "floor_divide": operator.floordiv, "remainder": operator.mod, "pow": operator.pow, "matmul": operator.matmul,
-    "bitwise_and": operator.and_, "bitwise_or": operator.or_, "bitwise_xor": operator.xor,
-    "bitwise_left_shift": operator.lshift, "bitwise_right_shift": operator.rshift, "equal": operator.eq,
-    "not_equal": operator.ne, "less": operator.lt, "less_equal": operator.le, "greater": operator.gt,
-    "greater_equal": operator.ge, "negative": operator.neg, "positive": operator.pos, "abs": operator.abs,
-    "bitwise_invert": operator.invert,
-}  # fmt: skip
-
-
 def _recorded(source: Any, full_name: str, prefix: str) -> types.ModuleType:
     """A copy of the namespace of a library, with recorders in place of its functions."""
     copy = types.ModuleType(full_name)
@@ -274,7 +223,9 @@ def _recorded(source: Any, full_name: str, prefix: str) -> types.ModuleType:
             if name in ("linalg", "fft"):
                 copy.__dict__[name] = _recorded(value, f"{full_name}.{name}", f"{name}.")
         elif not name.startswith("_") or name == "__array_namespace_info__":
-            is_fact = name in FACTS or isinstance(value, type) or not callable(value)
+            is_fact = (
+                name in (*FACTS, "broadcast_shapes", "__array_namespace_info__") or isinstance(value, type) or not callable(value)
+            )
             copy.__dict__[name] = value if is_fact else recorder(prefix + name, cast("Callable[..., Any]", value))
     return copy
 
@@ -303,30 +254,16 @@ def recorder(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if not interpreters.get():  # while the namespace is built
             return function(*args, **kwargs)
         capture = active()
-        lift = capture.backend(capture.base).lift
-
-        def value(x: Any) -> Any:
-            if isinstance(x, (Traced, Number)):
-                return x.value
-            if x.__class__ in (tuple, list):
-                return x.__class__([value(part) for part in x])
-            if x.__class__ is slice:
-                return slice(value(x.start), value(x.stop), value(x.step))
-            return x
 
         def variable(x: Any) -> Any:
             if isinstance(x, (Traced, Number)):
                 return x.var
-            if x.__class__ in (tuple, list):
-                return x.__class__([variable(part) for part in x])
-            if x.__class__ is slice:
-                return slice(variable(x.start), variable(x.stop), variable(x.step))
             if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, type):
-                return lift(x).var if raw_namespace(x).__backend__ is capture.base else x
+                return capture.lift(x).var if raw_namespace(x).__backend__ is capture.base else x
             return x
 
-        at, at_names = variable(args), {k: variable(v) for k, v in kwargs.items()}
-        y = function(*value(args), **{k: value(v) for k, v in kwargs.items()})
+        at, at_names = mapped(variable, args), mapped(variable, kwargs)
+        y = function(*mapped(_value, args), **mapped(_value, kwargs))
         first = y[0] if isinstance(y, (tuple, list)) and y else y
         if not (hasattr(first, "shape") and hasattr(first, "dtype")):
             return y

@@ -23,7 +23,7 @@ from .arrays import Number, Traced
 from .backend import Capture
 from .reach import ATTRIBUTE, ITEM, SCALARS, Guard, Reached, reach
 from .slots import ArgumentSlot, GradSlot, NumberSlot, Slot, TensorSlot
-from .trace import CannotCapture, Var
+from .trace import CannotCapture, Var, mapped
 
 __all__ = ["Captured", "capture"]
 
@@ -132,7 +132,7 @@ class _Run:
                     self._replace_state()
                     capture.owners, capture.ready = self.reached.owners, True
                     births.append(capture.births)
-                    args, kwargs = _rebuilt(captured.arguments, [self._argument(k, x) for k, x in enumerate(leaves)])
+                    args, kwargs = captured.arguments.fill([self._argument(k, x) for k, x in enumerate(leaves)])
                     result = function(*args, **kwargs)
                     self._collect(result)
                     self._refuse_changes(before)
@@ -334,12 +334,12 @@ class _Run:
             return result
         leaves: list[Any] = []
         form = flatten(result, leaves)
-        return result if form.kind is None else _put(form, [self._plain(x) for x in leaves])
+        return result if form.kind is None else form.fill([self._plain(x) for x in leaves])
 
     def _plain_graph(self, y: Tensor) -> None:
         for node in newest_first([node_of(y)]):
             if node.saved is not None:
-                node.saved = _without_traces(node.saved)
+                node.saved = mapped(_without_trace, node.saved)
 
     def _release(self, known: set[int] | None) -> None:
         """Give Tensors that were stored somewhere the plain arrays of this run, and warn of those that are not `known`."""
@@ -378,29 +378,12 @@ def _own(x: Any, base: Backend) -> Any:
     return x if base.owns_memory(x) and math.prod(x.shape) != 0 else base.copy(x)
 
 
-def _without_traces(x: Any) -> Any:
-    if isinstance(x, Traced):
+def _without_trace(x: Any) -> Any:
+    if isinstance(x, (Traced, Number)):
         return x.value
-    if isinstance(x, Number):
-        return x.value
-    if x.__class__ in (tuple, list):
-        return x.__class__([_without_traces(part) for part in x])
     if isinstance(x, Tensor) and isinstance(x._data, Traced):
         memory.assign(x, x._data.value)
     return x
-
-
-def _rebuilt(form: Form, leaves: list[Any]) -> Any:
-    return _put(form, leaves)
-
-
-def _put(form: Form, leaves: list[Any]) -> Any:
-    if form.kind is None:
-        return leaves[form.index]
-    parts = [_put(part, leaves) for part in form.parts]
-    if form.kind is dict:
-        return dict(zip(form.keys, parts))
-    return form.kind(*parts) if hasattr(form.kind, "_fields") else form.kind(parts)
 
 
 def _random_states(generators: list[Any]) -> Any:

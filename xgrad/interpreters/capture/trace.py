@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-__all__ = ["Call", "CannotCapture", "Trace", "Var", "substitute", "user_line", "variables"]
+__all__ = ["Call", "CannotCapture", "Trace", "Var", "mapped", "substitute", "user_line", "variables"]
 
 
 class CannotCapture(RuntimeError):
@@ -100,17 +100,20 @@ def variables(x: Any) -> Iterator[Var]:
         yield from variables(list(x.values()))
 
 
+def mapped(leaf: Callable[[Any], Any], x: Any) -> Any:
+    """Nested arguments with ``leaf(part)`` in place of each part that is no tuple, list, slice or dict."""
+    if x.__class__ in (tuple, list):
+        return x.__class__([mapped(leaf, part) for part in x])
+    if x.__class__ is slice:
+        return slice(*[mapped(leaf, part) for part in (x.start, x.stop, x.step)])
+    if x.__class__ is dict:
+        return {name: mapped(leaf, part) for name, part in x.items()}
+    return leaf(x)
+
+
 def substitute(x: Any, replace: Callable[[Var], Any]) -> Any:
     """Nested arguments with ``replace(var)`` in place of each variable."""
-    if isinstance(x, Var):
-        return replace(x)
-    if x.__class__ in (tuple, list):
-        return x.__class__([substitute(part, replace) for part in x])
-    if x.__class__ is slice:
-        return slice(*[substitute(part, replace) for part in (x.start, x.stop, x.step)])
-    if x.__class__ is dict:
-        return {name: substitute(part, replace) for name, part in x.items()}
-    return x
+    return mapped(lambda part: replace(part) if isinstance(part, Var) else part, x)
 
 
 class Trace:
