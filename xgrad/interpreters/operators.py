@@ -1,12 +1,13 @@
-"""Operators for a class of arrays, from the functions of its namespace."""
+"""The arrays of interpreters: what they have in common, and operators from the functions of their namespace."""
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["OPERATORS", "with_operators"]
+__all__ = ["OPERATORS", "LiftedArray", "with_operators"]
 
 
 _BINARY = {
@@ -22,6 +23,41 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     name: getattr(operator, f"__{short}__") for short, name in {**_BINARY, **_COMPARISONS, **_UNARY}.items()
 }
 """Python's operators by the names of the functions of the standard."""
+
+
+class LiftedArray:
+    """What the arrays of every interpreter have: facts that follow from their shape, and access to their elements.
+
+    A subclass has `shape`; each backend makes a subclass of that, with the backend as its attribute `backend`.
+    """
+
+    __slots__ = ()
+    backend: ClassVar[Any]
+    shape: Any
+    __array_ufunc__ = None  # operators of NumPy's arrays return NotImplemented, and ours are called
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def T(self) -> Any:
+        return self.backend.xp.permute_dims(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Any:
+        return self.backend.xp.matrix_transpose(self)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.backend.get_item(self, key)
+
+    def __len__(self) -> int:
+        length: int = self.shape[0]
+        return length
 
 
 def with_operators(cls: Any, xp: Any, takes: Callable[[Any], bool]) -> None:

@@ -8,11 +8,11 @@ A payload may hold a `Batched` in turn: one level for each `vmap`.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from ...errors import NoValue
 from ...tensor.tensor import Tensor
-from ..interpreter import LiftedBackend
+from ..operators import LiftedArray
 
 __all__ = ["Axis", "Batched"]
 
@@ -23,15 +23,13 @@ class Axis(Protocol):
     size: int
 
 
-class Batched:
+class Batched(LiftedArray):
     """An array with a hidden batch axis; with `batch` None, an array that is the same for every example.
 
     There is a subclass for each library and level; its attribute `backend` is their backend.
     """
 
     __slots__ = ("batch", "dtype", "payload", "shape")
-    backend: ClassVar[LiftedBackend]
-    __array_ufunc__ = None  # operators of NumPy's arrays return NotImplemented, and ours are called
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, payload: Tensor, batch: Axis | None) -> None:
@@ -40,33 +38,8 @@ class Batched:
         self.shape: tuple[int, ...] = data.shape if batch is None else data.shape[1:]
 
     @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        total = 1
-        for n in self.shape:
-            total *= n
-        return total
-
-    @property
     def device(self) -> Any:
         return self.payload.device
-
-    @property
-    def T(self) -> Any:
-        return self.backend.xp.permute_dims(self, tuple(range(self.ndim))[::-1])
-
-    @property
-    def mT(self) -> Any:
-        return self.backend.xp.matrix_transpose(self)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.backend.get_item(self, key)
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __repr__(self) -> str:
         examples = "the same for all" if self.batch is None else f"a batch of {self.batch.size}"

@@ -8,45 +8,33 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
+from ..operators import LiftedArray
 from .trace import CannotCapture, Trace, Var, user_line
 
 __all__ = ["Number", "Traced"]
 
 
-class Traced:
+class Traced(LiftedArray):
     """An array of one run of a function that is being captured.
 
     There is a subclass for each library; its attribute `backend` is their backend.
     """
 
     __slots__ = ("__weakref__", "value", "var")
-    backend: ClassVar[Any]
-    __array_ufunc__ = None  # operators of NumPy's arrays return NotImplemented, and ours are called
     __hash__ = object.__hash__
 
     def __init__(self, value: Any, var: Var) -> None:
         self.value, self.var = value, var
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
         return tuple(self.value.shape)
 
     @property
     def dtype(self) -> Any:
         return self.value.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.value.shape)
-
-    @property
-    def size(self) -> int:
-        total = 1
-        for n in self.value.shape:
-            total *= n
-        return total
 
     @property
     def itemsize(self) -> int:
@@ -56,25 +44,11 @@ class Traced:
     def device(self) -> Any:
         return self.backend.device(self)
 
-    @property
-    def T(self) -> Any:
-        return self.backend.xp.permute_dims(self, tuple(range(self.ndim))[::-1])
-
-    @property
-    def mT(self) -> Any:
-        return self.backend.xp.matrix_transpose(self)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.backend.get_item(self, key)
-
     def __setitem__(self, key: Any, value: Any) -> None:
         raise CannotCapture(
             f"{user_line()}: an array was written into in place inside a captured function; write to a Tensor, x[key] = v, "
             "which gives it a new array"
         )
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __repr__(self) -> str:
         return f"<{self.var!r}: {self.backend.name} array of shape {self.shape}, {self.dtype}, in a captured function>"
