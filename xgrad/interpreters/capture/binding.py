@@ -73,7 +73,7 @@ class Binder:
     def output(self, k: int) -> Any:
         """A buffer for a result, in a Tensor: one that was held and is free again, or a new one."""
         var, pool, kept = self.plan.outputs[k], self.pools[k], self.held[k]
-        free = next((i for i in range(len(pool)) if self._is_free(*pool[i])), None)
+        free = next((i for i in range(len(pool)) if _references(*pool[i]) <= _IN_POOL and _is_plain(*pool[i])), None)
         tensor, array = (None, self.base.xp.empty(var.shape, dtype=var.dtype)) if free is None else pool.pop(free)
         if kept is not None and k not in self.states:
             pool.append((kept, self.buffers[k]))
@@ -85,41 +85,33 @@ class Binder:
         self.counts[k] = sys.getrefcount(tensor._data)
         return tensor
 
-    @staticmethod
-    def _is_free(tensor: Any, array: Any) -> bool:
-        """Whether nobody else has a Tensor of the pool, or its array."""
-        plain = tensor._data is array and tensor._node is None and tensor._view is None and tensor._name is None
-        return plain and _references(tensor, array) <= _IN_POOL
+
+def _is_plain(tensor: Any, array: Any) -> bool:
+    """Whether a Tensor is as it was when it was made around this array."""
+    return tensor._data is array and tensor._node is None and tensor._view is None and tensor._name is None
 
 
 def _references(tensor: Any, array: Any) -> int:
     return sys.getrefcount(tensor) + sys.getrefcount(array)
 
 
-def _in_pool() -> int:
-    """The references to a Tensor and its array that only a pool holds, seen from a method that is called on its items."""
-    array = _Array()
-    tensor = wrap(array)
-    pool = [(tensor, array)]
-    del tensor, array
-    return _Probe.of(*pool[0])
-
-
 class _Array:
     """In place of an array."""
 
 
-class _Probe:
-    @staticmethod
-    def of(tensor: Any, array: Any) -> int:
-        return _references(tensor, array)
+def _in_pool() -> int:
+    """What `_references` returns for the items of a pool that nobody else has."""
+    array = _Array()
+    pool = [(wrap(array), array)]
+    del array
+    return _references(*pool[0])
 
 
 _IN_POOL = _in_pool()
 
 
 def _held_alone() -> int:
-    """The references to an object that only a list holds, as generated code counts them. They depend on the version of Python."""
+    # As generated code counts them, which depends on the version of Python.
     scope: dict[str, Any] = {"refs": sys.getrefcount}
     exec("def count(held):\n    o0 = held[0]\n    if o0 is None or refs(o0) > 99: o0 = None\n    return refs(o0)", scope)
     count: int = scope["count"]([_Array()])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import random
 import sys
 import warnings
@@ -21,8 +20,8 @@ from ...tensor.tensor import Tensor, births, wrap
 from .arguments import Form, flatten
 from .arrays import Number, Traced
 from .backend import Capture
-from .reach import ATTRIBUTE, ITEM, SCALARS, Guard, Reached, reach
-from .slots import ArgumentSlot, GradSlot, NumberSlot, Slot, TensorSlot
+from .reach import SCALARS, Guard, Reached, attribute, reach
+from .slots import ArgumentSlot, GradSlot, NumberSlot, Slot, TensorSlot, owned
 from .trace import CannotCapture, Var, mapped
 
 __all__ = ["Captured", "capture"]
@@ -116,14 +115,13 @@ class _Run:
     def __init__(self, captured: Captured, roots: list[tuple[str, Any]], reached: Reached, capture: Capture) -> None:
         self.captured, self.roots, self.reached, self.capture = captured, roots, reached, capture
         self.passed: list[tuple[int, Tensor, Any]] = []  # arguments in place of the user's: index, Tensor, its array
-        self._left: list[tuple[Leaf, Any]] = []
+        self._left: list[Any] = []  # the gradients that the run left
         self.base, self.trace = captured.base, capture.trace
         self.replaced: list[tuple[TensorSlot | NumberSlot, Any, Any]] = []  # slot, what was there, what was put there
         self.grads: dict[int, tuple[Leaf, Any, Any]] = {}  # of each leaf: the gradient before, and what was put there
 
     def call(self, function: Callable[..., Any], leaves: list[Any]) -> Any:
         captured, capture = self.captured, self.capture
-        done = False
         before = _random_states(self.reached.generators)
         token = interpreters.set((capture,))
         try:
@@ -136,15 +134,14 @@ class _Run:
                     result = function(*args, **kwargs)
                     self._collect(result)
                     self._refuse_changes(before)
-                    done = True
                 finally:
                     capture.ready = False
                     births[:] = [made for made in births if made is not capture.births]
                     interpreters.reset(token)
-                    finals = self._put_back(done)
+                    finals = self._put_back()
         except BaseException:
             args = kwargs = result = None
-            self.passed, capture.births = [], {}
+            self._left, self.passed, capture.births = [], [], {}
             self._release(None)
             raise
         self._apply(finals)
@@ -170,7 +167,7 @@ class _Run:
                     f"{name}.detach(), or compute it inside"
                 )
             array = self.capture.traced(tensor._data, self.trace.input(tensor._data, slot))
-            self.captured.guards.append(Guard("holder._node", tensor, None, tensor._node, f"whether {name} requires grad"))
+            self.captured.guards.append(Guard(attribute("_node"), tensor, None, tensor._node, f"whether {name} requires grad"))
             self.replaced.append((slot, tensor._data, array))
             memory.assign(tensor, array)
             self._watch(tensor, name)
@@ -181,8 +178,7 @@ class _Run:
                 self.replaced.append((place, value, number))
                 place.set(number)
             else:  # an array, which `tree.unflatten` put there
-                source = ITEM if isinstance(place.owner, dict) else ATTRIBUTE
-                self.captured.guards.append(Guard(source, place.owner, place.name, value, name))
+                self.captured.guards.append(Guard(place.source, place.owner, place.name, value, name))
         for array, _ in self.reached.arrays.values():
             if raw_namespace(array).__backend__ is self.base:
                 self.capture.lift(array)
@@ -269,7 +265,7 @@ class _Run:
                 )
             captured.grads.append((leaf, None if now is None else _variable(now._data, self.capture)))
             if before is None:
-                captured.guards.append(Guard("holder.grad", leaf, None, None, "a gradient that was None"))
+                captured.guards.append(Guard(attribute("grad"), leaf, None, None, "a gradient that was None"))
 
     def _refuse_changes(self, before: Any) -> None:
         for array, copy in self.capture.copies:
@@ -285,52 +281,44 @@ class _Run:
                 "xgrad.random, or pass them as arguments"
             )
 
-    def _put_back(self, done: bool) -> list[tuple[Any, Any]]:
-        """Put the state of before back, and return what the run left, as arrays and numbers."""
-        finals = [(slot.get(), before) for slot, before, _ in self.replaced]
+    def _put_back(self) -> list[Any]:
+        """Put the state of before back, and return the arrays and numbers that the run left; its gradients are `_left`."""
+        finals = [slot.get() for slot, _, _ in self.replaced]
         for slot, before, _ in self.replaced:
             slot.set(before)
-        left = [(leaf, leaf.grad) for leaf, _, _ in self.grads.values()]
+        self._left = [leaf.grad for leaf, _, _ in self.grads.values()]
         for leaf, before, _ in self.grads.values():
             leaf.grad = before
-        self._left = left if done else []
         return finals
 
-    def _apply(self, finals: list[tuple[Any, Any]]) -> None:
+    def _apply(self, finals: list[Any]) -> None:
         """The effects of the run, on plain arrays."""
         base = self.base
-        for (slot, before, put), (now, _) in zip(self.replaced, finals):
+        for (slot, _, put), now in zip(self.replaced, finals):
             if now is put:
                 continue
             if isinstance(slot, NumberSlot):
-                slot.set(now.value if isinstance(now, Number) else now)
+                slot.set(_value(now))
                 continue
-            value = _plain_array(now, base)
-            leaf = slot.tensor._node
-            if isinstance(leaf, Leaf) and base.mutable and tuple(before.shape) == tuple(value.shape) and before.shape:
-                memory.own(slot.tensor)
-                slot.tensor._data[...] = value
-                memory.mark(slot.tensor._data, memory.next_age())
-            else:
-                slot.set(_own(value, base))
-        for (leaf, _, put), (_, now) in zip(self.grads.values(), self._left):
+            slot.store(_value(now), base)
+        for (leaf, _, put), now in zip(self.grads.values(), self._left):
             if now is not put:
-                leaf.grad = None if now is None else wrap(_own(_plain_array(now._data, base), base))
+                leaf.grad = None if now is None else wrap(owned(_value(now._data), base))
 
     def _plain(self, result: Any) -> Any:
         """The result of the run, on plain arrays; its graph, if it has one, too."""
         if isinstance(result, Traced):
-            return _plain_array(result, self.base)
+            return self.base.as_array(result.value)
         if isinstance(result, Number):
             return result.value
         if isinstance(result, Tensor):
             if isinstance(result._data, Traced):
                 result._view = None  # results have memory of their own
-                memory.assign(result, self.base.as_array(result._data.value))
-                if result._node is not None:
-                    self._plain_graph(result)
+                if result._node is None:
+                    memory.assign(result, owned(result._data.value, self.base))
                 else:
-                    memory.assign(result, _own(result._data, self.base))
+                    memory.assign(result, self.base.as_array(result._data.value))
+                    self._plain_graph(result)
             return result
         leaves: list[Any] = []
         form = flatten(result, leaves)
@@ -369,21 +357,14 @@ def _variable(x: Any, capture: Capture) -> Any:
     return x  # a number that is the same in each run
 
 
-def _plain_array(x: Any, base: Backend) -> Any:
-    return base.as_array(x.value if isinstance(x, Traced) else x)
-
-
-def _own(x: Any, base: Backend) -> Any:
-    """`x` in memory of its own: results of one run may be views of each other."""
-    return x if base.owns_memory(x) and math.prod(x.shape) != 0 else base.copy(x)
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, (Traced, Number)) else x
 
 
 def _without_trace(x: Any) -> Any:
-    if isinstance(x, (Traced, Number)):
-        return x.value
     if isinstance(x, Tensor) and isinstance(x._data, Traced):
         memory.assign(x, x._data.value)
-    return x
+    return _value(x)
 
 
 def _random_states(generators: list[Any]) -> Any:

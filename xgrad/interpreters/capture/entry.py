@@ -23,9 +23,9 @@ from .arguments import flatten, paths
 from .binding import HELD_ALONE, MISS, Binder
 from .capturing import Captured
 from .plan import Plan
-from .reach import CELL, ITEM, LENGTH, SCALARS
+from .reach import SCALARS, alike
 from .run import Names, argument_source, call_by_call, host_source
-from .slots import ArgumentSlot, ArraySlot, GradSlot, NumberSlot, TensorSlot
+from .slots import ArgumentSlot, ArraySlot, GradSlot, NumberSlot, TensorSlot, owned
 from .trace import Var
 
 __all__ = ["Entry"]
@@ -61,9 +61,6 @@ class Entry:
         self.run: Callable[..., Any] = self._first
         captured.capture.lifted.clear()
         captured.capture.copies.clear()
-
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self.run(args, kwargs)
 
     def _first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The first call after the capture: only what is used twice is compiled."""
@@ -157,7 +154,7 @@ class Entry:
                 conditions.append(f"a{k}.__class__ is {bind(detail[0])}")
                 if kind == "tensor":
                     conditions.append(f"a{k}._node is None")
-        conditions += [_same(_guard_source(guard, bind), guard.value, bind) for guard in captured.guards]
+        conditions += [_same(guard.expression(bind), guard.value, bind) for guard in captured.guards]
         if conditions:
             lines.append(_unless(conditions))
         for var, slot in self.plan.numbers:
@@ -186,26 +183,14 @@ class Entry:
         body.append(f"    out = {names.bind(run)}(({inputs}), ({draws}), ({numbers}))")
         results, sets = self.counts
         for k, (slot, _) in enumerate(self.sets, results):
-            body.append(f"    store({names.bind(slot.tensor)}, out[{k}])")
+            body.append(f"    {names.bind(slot)}.store(out[{k}], base)")
         for k, (leaf, _) in enumerate(self.grads, results + sets):
             body.append(f"    {names.bind(leaf)}.grad = wrap(own(out[{k}]))")
         body += self._last_statements(names, lambda k: f"wrap(own(out[{k}]))")
         base = captured.base
 
-        def own(x: Any) -> Any:
-            x = base.as_array(x)
-            return x if base.owns_memory(x) else base.copy(x)
-
-        def store(tensor: Any, value: Any) -> None:
-            old = tensor._data
-            if base.mutable and isinstance(tensor._node, Leaf) and tuple(old.shape) == tuple(value.shape) and value.shape:
-                memory.own(tensor)
-                tensor._data[...] = value
-                memory.mark(tensor._data, memory.next_age())
-            else:
-                memory.assign(tensor, own(value))
-
-        return self._compiled(body, names, {"own": own, "store": store, "last": [MISS] * len(plan.inputs)})
+        scope = {"own": lambda x: owned(x, base), "base": base, "last": [MISS] * len(plan.inputs)}
+        return self._compiled(body, names, scope)
 
     def _in_buffers(self, executor: Any, homes: list[int | None]) -> Callable[..., Any]:
         """The function that runs the plan in an executor, which has buffers of its own."""
@@ -283,12 +268,7 @@ class Entry:
         captured, lines = self.captured, []
         for slot, var in self.number_sets:
             value = argument_source(var, repr, names.bind) if isinstance(var, Var) else names.bind(var)
-            target = (
-                f"{names.bind(slot.owner)}[{names.bind(slot.name)}]"
-                if isinstance(slot.owner, dict)
-                else f"{names.bind(slot.owner)}.{slot.name}"
-            )
-            lines.append(f"    {target} = {value}")
+            lines.append(f"    {_read(slot, names.bind)} = {value}")
         for leaf, gradient in captured.grads:
             if gradient is None:
                 lines.append(f"    {names.bind(leaf)}.grad = None")
@@ -317,7 +297,7 @@ class Entry:
         if form.source(str, names.bind) != captured.arguments.source(str, names.bind):
             return "the arguments have another structure"
         for k, ((kind, detail), x) in enumerate(zip(captured.leaves, leaves)):
-            if kind == "static" and not (type(x) is type(detail) and x == detail):
+            if kind == "static" and not alike(x, detail):
                 return f"argument {k} was {detail!r:.40} and is {x!r:.40}"
             if kind == "object" and x is not detail:
                 return f"argument {k} is another {type(detail).__name__}"
@@ -372,23 +352,10 @@ def _same(source: str, value: Any, bind: Callable[[Any], str]) -> str:
     return f"((y := {source}) is {bind(value)} or (y.__class__ is {bind(value.__class__)} and y == {bind(value)}))"
 
 
-def _guard_source(guard: Any, bind: Callable[[Any], str]) -> str:
-    holder = bind(guard.holder)
-    if guard.source == CELL:
-        return f"{holder}.cell_contents"
-    if guard.source == ITEM:
-        return f"{holder}[{bind(guard.key)}]"
-    if guard.source == LENGTH:
-        return f"len({holder})"
-    if guard.key is None:
-        return guard.source.replace("holder", holder)  # type: ignore[no-any-return]
-    return f"{holder}.{guard.key}"
-
-
 def _read(slot: Any, bind: Callable[[Any], str]) -> str:
     if isinstance(slot, ArgumentSlot):
         return f"a{slot.index}"
-    return f"{bind(slot.owner)}[{bind(slot.name)}]" if isinstance(slot.owner, dict) else f"{bind(slot.owner)}.{slot.name}"
+    return slot.source.format(holder=bind(slot.owner), key=bind(slot.name))  # type: ignore[no-any-return]
 
 
 def _read_array(slot: Any, leaves: list[tuple[str, Any]], bind: Callable[[Any], str]) -> str:

@@ -25,8 +25,6 @@ SCALARS = (bool, int, float, complex, str, bytes, type(None))
 _LIBRARIES = frozenset(
     ("numpy", "scipy", "torch", "jax", "jaxlib", "dask", "cupy", "array_api_strict", "array_api_compat", "optree", "matplotlib")
 )
-
-
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -36,7 +34,7 @@ class Guard:
     Attributes
     ----------
     source : str
-        A Python expression of ``holder`` and ``key`` for what is there.
+        A Python expression for what is there, with ``{holder}`` and ``{key}`` in place of their names.
     holder, key :
         Where it is.
     value :
@@ -50,9 +48,13 @@ class Guard:
     def __init__(self, source: str, holder: Any, key: Any, value: Any, name: str) -> None:
         self.source, self.holder, self.key, self.value, self.name = source, holder, key, value, name
 
+    def expression(self, bind: Callable[[Any], str]) -> str:
+        """The expression, with the names that `bind` returns for objects."""
+        return self.source.format(holder=bind(self.holder), key=bind(self.key))
+
     def now(self) -> Any:
         """What is there now."""
-        return eval(self.source, {"holder": self.holder, "key": self.key, "len": len, "getattr": getattr})
+        return eval(self.source.format(holder="holder", key="key"), {"holder": self.holder, "key": self.key})
 
     def difference(self) -> str | None:
         """How it differs now, in words; None if it does not."""
@@ -60,14 +62,24 @@ class Guard:
             now = self.now()
         except (AttributeError, KeyError, IndexError, ValueError):
             return f"{self.name} is gone"
-        if now is self.value or (isinstance(self.value, SCALARS) and type(now) is type(self.value) and now == self.value):
+        if now is self.value or alike(now, self.value):
             return None
         if isinstance(self.value, SCALARS) and isinstance(now, SCALARS):
             return f"{self.name} was {self.value!r:.40} and is {now!r:.40}"
         return f"{self.name} is another object ({type(now).__name__})"
 
 
-CELL, ITEM, ATTRIBUTE, LENGTH = "holder.cell_contents", "holder[key]", "getattr(holder, key)", "len(holder)"
+CELL, ITEM, LENGTH = "{holder}.cell_contents", "{holder}[{key}]", "len({holder})"
+
+
+def attribute(name: str) -> str:
+    """The source of a guard of an attribute."""
+    return "{holder}." + name
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two numbers or strings are of one type and equal."""
+    return type(a) is type(b) and (isinstance(b, SCALARS) or is_numpy_scalar(b)) and bool(a == b)
 
 
 class Reached:
@@ -107,6 +119,11 @@ def reach(roots: list[tuple[str, Any]]) -> Reached:
     for name, x in roots:
         search.look(name, x)
     return search.reached
+
+
+def _is_users(top: str) -> bool:
+    """Whether a module, or the top one that it is in, is neither a library of arrays nor Python's own."""
+    return top == "__main__" or (top not in _LIBRARIES and top not in sys.stdlib_module_names and top != "builtins")
 
 
 class _Search:
@@ -151,21 +168,17 @@ class _Search:
         top = (f.__module__ or "").partition(".")[0]
         file = f.__code__.co_filename
         if "__xgrad__" in f.__globals__ and file.startswith((_PACKAGE, "<xgrad")):  # what a transform returned
-            for cell in f.__closure__ or ():
-                try:
-                    value = cell.cell_contents
-                except ValueError:
-                    continue
-                if not isinstance(value, SCALARS):
+            for _, source, _, _, value in captured_by(f):
+                if source == CELL:
                     self.look(name, value)
-            if (wrapped := getattr(f, "__wrapped__", None)) is not None:
-                self.look(name, wrapped)
-        elif (top not in _LIBRARIES and top not in sys.stdlib_module_names | {"builtins"} - {"__main__"}) or top == "__main__":
+        elif _is_users(top):
             for variable, source, holder, key, value in captured_by(f):
                 if not isinstance(value, types.ModuleType):
                     self._inside(variable, source, holder, key, value)
-            if (wrapped := getattr(f, "__wrapped__", None)) is not None:
-                self.look(name, wrapped)
+        else:
+            return
+        if (wrapped := getattr(f, "__wrapped__", None)) is not None:
+            self.look(name, wrapped)
 
     def _dict(self, name: str, x: dict[Any, Any], of_object: bool = False) -> None:
         self._guard(LENGTH, x, None, len(x), f"the attributes of {name}" if of_object else f"the length of {name}")
@@ -183,9 +196,7 @@ class _Search:
         if (wrapped := getattr(x, "__wrapped__", None)) is not None:  # what a transform returned
             self.look(name, wrapped)
         top = cls.__module__.partition(".")[0]
-        if top in _LIBRARIES or (top in sys.stdlib_module_names and top != "__main__") or top == "builtins":
-            return
-        if top == "xgrad" and not getattr(cls, "holds_state", False):
+        if not _is_users(top) or (top == "xgrad" and not getattr(cls, "holds_state", False)):
             return
         changing: Callable[[], Any] | None = getattr(x, "changing_numbers", None)
         if changing is not None:
@@ -198,7 +209,7 @@ class _Search:
         for base in cls.__mro__:
             for slot in getattr(base, "__slots__", ()):
                 if slot not in own and not slot.startswith("__") and hasattr(x, slot):
-                    self._inside(f"{name}.{slot}", ATTRIBUTE, x, slot, getattr(x, slot))
+                    self._inside(f"{name}.{slot}", attribute(slot), x, None, getattr(x, slot))
             if base.__module__.partition(".")[0] not in {"builtins", "xgrad"} | _LIBRARIES:
                 self._class(name, base)
         for method in ("__call__", "forward"):
@@ -212,4 +223,4 @@ class _Search:
             if isinstance(value, (types.FunctionType, types.MemberDescriptorType)):
                 self.look(f"{name}.{key}", value)
             elif isinstance(value, (*SCALARS, Tensor)):
-                self._inside(f"{cls.__name__}.{key}", ATTRIBUTE, cls, key, value)
+                self._inside(f"{cls.__name__}.{key}", attribute(key), cls, None, value)

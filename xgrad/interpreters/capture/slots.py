@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...backend.protocol import Backend
 from ...graph import memory
 from ...graph.node import Leaf
 from ...tensor.tensor import Tensor
 
-__all__ = ["ArgumentSlot", "ArraySlot", "GradSlot", "NumberSlot", "Slot", "TensorSlot"]
+__all__ = ["ArgumentSlot", "ArraySlot", "GradSlot", "NumberSlot", "Slot", "TensorSlot", "owned"]
+
+
+def owned(x: Any, base: Backend) -> Any:
+    """The array `x` of the library in memory of its own: results of one run may be views of each other."""
+    x = base.as_array(x)
+    return x if base.owns_memory(x) else base.copy(x)
 
 
 class Slot:
@@ -57,6 +64,17 @@ class TensorSlot(Slot):
     def set(self, value: Any) -> None:
         memory.assign(self.tensor, value)
 
+    def store(self, value: Any, base: Backend) -> None:
+        """Put the new state there as an uncaptured step does: into the array of a leaf, if it can be written to."""
+        old = self.tensor._data
+        same = tuple(old.shape) == tuple(value.shape) and old.shape
+        if base.mutable and same and isinstance(self.tensor._node, Leaf):
+            memory.own(self.tensor)
+            self.tensor._data[...] = value
+            memory.mark(self.tensor._data, memory.next_age())
+        else:
+            self.set(owned(value, base))
+
     @property
     def key(self) -> tuple[Any, ...]:
         return ("tensor", id(self.tensor))
@@ -102,6 +120,11 @@ class NumberSlot(Slot):
 
     def __init__(self, owner: Any, name: Any) -> None:
         self.owner, self.name = owner, name
+
+    @property
+    def source(self) -> str:
+        """A Python expression for the number, with ``{holder}`` and ``{key}`` in place of the owner and the name."""
+        return "{holder}[{key}]" if isinstance(self.owner, dict) else "{holder}." + self.name
 
     def get(self) -> Any:
         return self.owner[self.name] if isinstance(self.owner, dict) else getattr(self.owner, self.name)
