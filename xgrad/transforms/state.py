@@ -11,6 +11,7 @@ from typing import Any
 from ..backend.find import backend_of, is_numpy_scalar, raw_namespace
 from ..graph import memory
 from ..graph.node import Leaf
+from ..interpreters.capture.reach import captured_by
 from ..tensor.tensor import Tensor
 
 __all__ = ["STATEFUL", "Snapshot", "State", "modules_in", "repeat_changes", "restored"]
@@ -62,19 +63,10 @@ def modules_in(f: Any, args: Iterable[Any]) -> list[Any]:
 
 def _captured_by(f: Any, home: Any) -> list[Any]:
     """The objects that the Python function `f` captures, if it is defined in the module `home`; else nothing."""
+    wrapped = getattr(f, "__wrapped__", None)
     if f.__module__ != home and "__wrapped__" not in vars(f):
         return []
-    objects = [f.__defaults__ or (), f.__kwdefaults__ or {}, getattr(f, "__wrapped__", None)]
-    for cell in f.__closure__ or ():
-        try:
-            objects.append(cell.cell_contents)
-        except ValueError:  # a variable without a value yet
-            continue
-    codes = [f.__code__]
-    for code in codes:  # grows in the loop: functions defined inside name global variables too
-        objects += [f.__globals__[name] for name in code.co_names if name in f.__globals__]
-        codes += [constant for constant in code.co_consts if hasattr(constant, "co_names")]
-    return [x for x in objects if x is not None]
+    return [x for x in (wrapped, *(value for *_, value in captured_by(f))) if x is not None]
 
 
 class Snapshot:
