@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,15 @@ def capture(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwar
     CannotCapture
         If it did something that cannot be repeated for other values. Then nothing is changed.
     """
+    with _capturing:
+        return _captured(function, name, args, kwargs)
+
+
+_capturing = threading.RLock()
+"""Held during a capture: two at once could replace the state of the same model."""
+
+
+def _captured(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Captured, Any]:
     leaves: list[Any] = []
     arguments = flatten((args, kwargs), leaves)
     roots = [(name, function)]
