@@ -266,16 +266,21 @@ def test_a_result_can_be_changed_and_handed_in_again(jit: Any) -> None:
     assert f(x).requires_grad is False and y.requires_grad
 
 
-def test_parameters_keep_their_arrays(jit: Any) -> None:
+def descent(wrap: Any, make_optimizer: Any = lambda p: optim.SGD(p, lr=0.5)) -> tuple[Any, Any, Any]:
+    """A parameter (1, 2), an optimizer of it, and a step along the gradient of the sum of its squares."""
     p = nn.Parameter([1.0, 2.0])
-    optimizer = optim.SGD([p], lr=0.5)
+    optimizer = make_optimizer([p])
 
-    @jit
     def step() -> None:
         optimizer.zero_grad()
         xgrad.sum(p * p).backward()
         optimizer.step()
 
+    return p, optimizer, wrap(step)
+
+
+def test_parameters_keep_their_arrays(jit: Any) -> None:
+    p, _, step = descent(jit)
     array = p.data
     for _ in range(4):
         step()
@@ -301,20 +306,10 @@ def test_a_parameter_is_an_input_too(jit: Any) -> None:
 
 
 def test_arrays_that_were_handed_to_a_parameter_are_not_written_into(jit: Any) -> None:
-    p, q = nn.Parameter([0.0, 0.0]), nn.Parameter([0.0, 0.0])
-    runs = []
-    for parameter, wrap in ((p, lambda f: f), (q, jit)):
-        optimizer = optim.SGD([parameter], lr=0.5)
-
-        def step(parameter: Any = parameter, optimizer: Any = optimizer) -> None:
-            optimizer.zero_grad()
-            xgrad.sum(parameter * parameter).backward()
-            optimizer.step()
-
-        runs.append(wrap(step))
+    (p, _, eager), (q, _, captured) = descent(lambda f: f), descent(jit)
     mine = [np.asarray([1.0, 2.0], "f"), np.asarray([1.0, 2.0], "f")]
     for k in range(4):
-        for parameter, step, array in zip((p, q), runs, mine):
+        for parameter, step, array in zip((p, q), (eager, captured), mine):
             if k in (0, 3):
                 parameter.data = array
             step()
@@ -324,15 +319,7 @@ def test_arrays_that_were_handed_to_a_parameter_are_not_written_into(jit: Any) -
 
 
 def test_a_graph_of_before_notices_what_a_plan_writes(jit: Any) -> None:
-    p = nn.Parameter([1.0, 2.0])
-    optimizer = optim.SGD([p], lr=0.5)
-
-    @jit
-    def step() -> None:
-        optimizer.zero_grad()
-        xgrad.sum(p * p).backward()
-        optimizer.step()
-
+    p, _, step = descent(jit)
     for _ in range(3):
         y = xgrad.sum(p * p)
         step()
@@ -342,15 +329,7 @@ def test_a_graph_of_before_notices_what_a_plan_writes(jit: Any) -> None:
 
 def test_load_state_dict_is_noticed(jit: Any) -> None:
     for wrap in (lambda f: f, jit):
-        p = nn.Parameter([1.0, 2.0])
-        optimizer = optim.Adam([p], lr=0.1)
-
-        def step(p: Any = p, optimizer: Any = optimizer) -> None:
-            optimizer.zero_grad()
-            xgrad.sum(p * p).backward()
-            optimizer.step()
-
-        step = wrap(step)
+        p, optimizer, step = descent(wrap, lambda p: optim.Adam(p, lr=0.1))
         for _ in range(3):
             step()
         state, values = optimizer.state_dict(), p.numpy() if not p.requires_grad else p.detach().numpy()
