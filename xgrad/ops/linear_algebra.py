@@ -12,6 +12,7 @@ from typing import Any
 from ..engine.define import op
 from ..tensor.tensor import ArrayLike, Tensor
 from .parts.axes import check_axis
+from .parts.matrices import as_columns, as_rows
 
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
@@ -91,12 +92,12 @@ def _matmul_x1(xp: Any, g: Any, x2: Any) -> Any:
     if x2.ndim == 2 and g.ndim >= 2:  # (..., M, N) @ (N, K)
         return _product(xp, g, x2.T)
     if x2.ndim == 1:
-        return g * x2 if g.ndim == 0 else _column(xp, g) * x2
+        return g * x2 if g.ndim == 0 else as_columns(xp, g) * x2
     if g.ndim >= x2.ndim:
         return _product(xp, g, xp.matrix_transpose(x2))
     if x2.ndim == 2:  # x1 is a vector: (K, N) @ (N,)
         return _at(xp, x2, g)
-    return xp.sum(x2 * _row(xp, g), axis=-1)
+    return xp.sum(x2 * as_rows(xp, g), axis=-1)
 
 
 def _matmul_x2(xp: Any, g: Any, x1: Any, x2_shape: tuple[int, ...]) -> Any:
@@ -107,20 +108,10 @@ def _matmul_x2(xp: Any, g: Any, x1: Any, x2_shape: tuple[int, ...]) -> Any:
             return g * x1
         return _at(xp, xp.reshape(g, (-1,)) if g.ndim > 1 else g, _flat(xp, x1) if x1.ndim > 2 else x1)
     if x1.ndim == 1:
-        return _column(xp, x1) * _row(xp, g)
+        return as_columns(xp, x1) * as_rows(xp, g)
     if len(x2_shape) == 2:  # one matrix for a stack: a single product also sums over the stack
         return _product(xp, _flat(xp, x1).T, _flat(xp, g))
     return _product(xp, xp.matrix_transpose(x1), g)
-
-
-def _column(xp: Any, x: Any) -> Any:
-    """Vectors as columns. (NumPy's `expand_dims` takes many times as long.)"""
-    return xp.reshape(x, (*x.shape, 1))
-
-
-def _row(xp: Any, x: Any) -> Any:
-    """Vectors as rows."""
-    return xp.reshape(x, (*x.shape[:-1], 1, x.shape[-1]))
 
 
 def _flat(xp: Any, x: Any) -> Any:
