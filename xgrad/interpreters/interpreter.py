@@ -29,7 +29,7 @@ __all__ = [
     "draw",
     "in_graph",
     "lifted",
-    "on_host",
+    "compute_numbers",
 ]
 
 
@@ -53,7 +53,7 @@ class Interpreter:
         """The backend of its arrays of the library `base`."""
         raise NotImplementedError
 
-    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def compute_numbers(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """What `function`, which computes numbers, returns."""
         return function(*args, **options)
 
@@ -71,10 +71,10 @@ class Interpreter:
         return function()
 
 
-def on_host(function: Callable[..., dict[str, float]], *args: Any, **options: Any) -> dict[str, float]:
+def compute_numbers(function: Callable[..., dict[str, float]], *args: Any, **options: Any) -> dict[str, float]:
     """``function(*args, **options)``, numbers from numbers. A captured function computes them anew in each run."""
     active = interpreters.get()
-    return active[0].on_host(function, args, options) if active else function(*args, **options)  # type: ignore[no-any-return]
+    return active[0].compute_numbers(function, args, options) if active else function(*args, **options)  # type: ignore[no-any-return]
 
 
 def after_making(owner: Any) -> None:

@@ -13,7 +13,7 @@ from ..backend.precision import half
 from ..backend.transfer import copy_like
 from ..graph import memory
 from ..graph.node import Leaf
-from ..interpreters.interpreter import after_making, before_use, on_host
+from ..interpreters.interpreter import after_making, before_use, compute_numbers
 from ..tensor.tensor import Tensor, wrap
 from .rules import Rule
 
@@ -131,7 +131,7 @@ class Optimizer:
                     state.own(p)
                 state.step += 1
                 if state.step != numbers_of:
-                    numbers, numbers_of = on_host(rule.numbers, state.step, **rule.options), state.step
+                    numbers, numbers_of = compute_numbers(rule.numbers, state.step, **rule.options), state.step
                 memory.own(p)
                 _move(p, grad._data, state, rule, numbers)
 

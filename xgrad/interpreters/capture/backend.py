@@ -91,7 +91,7 @@ class Capture(Interpreter):
         if self.ready and id(tensor) not in self.births and not isinstance(tensor._data, Traced):
             self.lift(tensor)  # a Tensor that was not found is a part of the state
 
-    def on_host(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def compute_numbers(self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Call a function that returns a dict of numbers, and write the call down."""
         operands, count = [*args, *options.values()], len(args)
         values = [_value(x) for x in operands]
