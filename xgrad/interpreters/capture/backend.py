@@ -210,7 +210,12 @@ class CaptureBackend(LiftedBackend):
         )
 
     def special(self, name: str) -> Callable[..., Any] | None:
-        function = self.base.special(name)
+        return self._special(name, self.base.special(name))
+
+    def special_on_host(self, name: str) -> Callable[..., Any] | None:
+        return self._special(name, self.base.special_on_host(name))
+
+    def _special(self, name: str, function: Callable[..., Any] | None) -> Callable[..., Any] | None:
         return None if function is None else recorder(f"special.{name}", function)
 
 
