@@ -14,6 +14,8 @@ import xgrad
 from xgrad import GradientError, Tensor
 from xgrad.ops import creation, data_type, indexing, inspection, manipulation
 
+from ..harness.backends import device_of
+
 
 @pytest.mark.parametrize("chapter", [creation, data_type, indexing, inspection, manipulation], ids=lambda c: c.__name__)
 def test_examples_in_docstrings(chapter: Any) -> None:
@@ -148,3 +150,12 @@ def test_large_unsigned_integers_keep_their_last_digits_among_small_ones(xp: Any
         pytest.skip(f"the library cannot make it: {error}")
     assert [int(v) for v in x.numpy()] == values
     assert xp.asarray([1.9, 2.0], dtype="int32").tolist() == [1, 2]
+
+
+def test_linspace_is_the_same_whether_its_ends_require_grad(xp: Any, backend: str) -> None:
+    for name in ("float32", "float64"):
+        ends = [xp.asarray(v, dtype=getattr(xp, name), device=device_of(backend)) for v in (0.0, 1.0)]
+        plain = xp.linspace(*ends, 5)
+        tracked = xp.linspace(*(x.detach().requires_grad_() for x in ends), 5)
+        assert (plain.dtype, plain.device) == (tracked.dtype, tracked.device) == (ends[0].dtype, ends[0].device)
+        np.testing.assert_allclose(plain.numpy(), tracked.detach().numpy(), rtol=1e-6)

@@ -441,7 +441,7 @@ def linspace(
     dtype : optional
         If not given, that of the floating Tensors among the ends; the default data type, real or complex, if there are none.
     device : optional
-        The device of the result.
+        The device of the result; that of the floating Tensors among the ends, if not given.
     endpoint : bool
         Whether `stop` is the last element; else it would be the next one.
 
@@ -476,9 +476,11 @@ def linspace(
         t = space.arange(num, dtype=tracked[0].dtype, device=tracked[0].device) / steps
         y = start * (1 - t) + stop * t
         return y if dtype is None else y.astype(dtype)
-    of_tensors = [v.dtype for v in (start, stop) if isinstance(v, Tensor) and v.dtype.inexact]  # as where they are tracked
-    if of_tensors and dtype is None:
-        dtype = xp.__backend__.native_dtype(max(of_tensors, key=lambda dtype: (dtype.kind, dtype.bits)))
+    floating = [v for v in (start, stop) if isinstance(v, Tensor) and v.dtype.inexact]  # as where they are tracked
+    if floating:
+        widest = max((v.dtype for v in floating), key=lambda dtype: (dtype.kind, dtype.bits))
+        dtype = xp.__backend__.native_dtype(widest) if dtype is None else dtype
+        device = floating[0].device if device is None else device
     start, stop = _number("linspace", "start", start), _number("linspace", "stop", stop)
     if dtype is not None and complex in (start.__class__, stop.__class__):
         check_fits("linspace", complex, dtype)
