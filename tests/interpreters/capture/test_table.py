@@ -67,8 +67,8 @@ FIRST = frozenset(first_of_each_name())
 @pytest.mark.parametrize("row", list(ROWS))
 def test_captured_is_eager(row: str, backend: str, request: pytest.FixtureRequest) -> None:
     one, thorough = ROWS[row], request.config.getoption("--thorough")
-    if not thorough and row not in FIRST:
-        pytest.skip("one row of each name; --thorough runs all")
+    if not thorough and (row not in FIRST or (backend == "jax" and zlib.crc32(row.encode()) % 16)):
+        pytest.skip("one row of each name, on JAX of every 16th, since XLA compiles each for seconds; --thorough runs all")
     if backend in one.skip:
         pytest.skip(f"{backend}: {one.skip[backend]}")
     if backend == "dask":
