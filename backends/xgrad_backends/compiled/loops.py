@@ -13,7 +13,7 @@ from .groups import Group, index_view, store_view
 from .places import Places
 from .steps import Step, Storage, Value, access, c_strides
 
-__all__ = ["Function", "loop_function"]
+__all__ = ["Function", "Loop", "LoopWriter", "local_type", "loop_function"]
 
 CHUNK = 256
 """How many numbers are added to a sum before it goes into a wider one: 8 or more of them side by side."""
@@ -54,6 +54,10 @@ class Function:
         """An element of a storage."""
         return f"{self.pointer(storage, write)}[{' + '.join(t for t in terms if t and t != '0') or '0'}]"
 
+    def position(self, index: str, size: int) -> str:
+        """An index that counts from the front, of one that may count from the end."""
+        return f"({index} + ({index} < 0 ? {size} : 0))"
+
     @property
     def text(self) -> str:
         """The parameters and the body."""
@@ -70,7 +74,7 @@ class Function:
         return f"({', '.join([*types, TAIL])})"
 
 
-class _Loop:
+class Loop:
     """One of the nested loops: some adjacent axes, of `size` elements together."""
 
     def __init__(self, axes: list[int], size: int) -> None:
@@ -87,32 +91,33 @@ def loop_function(group: Group, places: Places, scratch: Callable[[Any, int], St
     return _Writer(group, places, scratch).function
 
 
-class _Writer:
-    def __init__(self, group: Group, places: Places, scratch: Callable[[Any, int], Storage]) -> None:
+class LoopWriter:
+    """Writes the steps of a group: what they read, compute and store at one element.
+
+    Attributes
+    ----------
+    loops : list of Loop
+        Over adjacent axes that all accesses step through as through one.
+    function : Function
+    body : list of str
+        Statements for one element.
+    local : dict from Step to str
+        The variables that hold results.
+    """
+
+    def __init__(self, group: Group, places: Places, function: Function) -> None:
         assert group.shape is not None
         self.group, self.places, self.shape = group, places, group.shape
-        self.function = Function(scratch)
+        self.function = function
         self.inside = set(group.steps)
         self.local: dict[Step, str] = {}
         self.loaded: dict[Any, str] = {}
         self.body: list[str] = []
-        self.chunk_before: list[str] = []
-        self.chunk_after: list[str] = []
-        self.clauses: dict[str, list[str]] = {}
         self.loops = self._merged()
-        self.names = {loop.last: loop.name for loop in self.loops}
-        self.before: list[str] = []
-        self.after: list[str] = []
-        for number, step in enumerate(group.steps):
-            if step.kind == "reduce":
-                self._reduce(step, number)
-            else:
-                self._map(step, number)
-        self._write()
 
     # ---------------------------------------------------------------------------------------------------------- accesses
 
-    def _merged(self) -> list[_Loop]:
+    def _merged(self) -> list[Loop]:
         """The loops: axes that all accesses step through as through one are one loop."""
         found = {strides for step in self.group.steps for strides in self._strides(step)}
         axes = [[k] for k in range(len(self.shape))]
@@ -124,7 +129,7 @@ class _Writer:
                 axes[k : k + 2] = [axes[k] + other]
             else:
                 k += 1
-        return [_Loop(a, math.prod([self.shape[k] for k in a])) for a in axes]
+        return [Loop(a, math.prod([self.shape[k] for k in a])) for a in axes]
 
     def _strides(self, step: Step) -> list[tuple[int, ...]]:
         """The strides of all memory that a step touches, along the axes of the loops."""
@@ -139,12 +144,12 @@ class _Writer:
             else:
                 found.append(access(self.places.view_of(x), step.space)[1])
         if step.kind == "reduce":
-            found.append(self._kept(step))
+            found.append(self.kept(step))
         else:
             found.append(access(store_view(step, self.places), step.space)[1])
         return found
 
-    def _kept(self, step: Step) -> tuple[int, ...]:
+    def kept(self, step: Step) -> tuple[int, ...]:
         """The strides of the result of a reduction; 0 along the axes that are reduced."""
         shape = [1 if k in step.facts else n for k, n in enumerate(step.space)]
         strides = [0 if k in step.facts else s for k, s in enumerate(c_strides(shape))]
@@ -196,7 +201,8 @@ class _Writer:
 
     # -------------------------------------------------------------------------------------------------------------- steps
 
-    def _map(self, step: Step, number: int) -> None:
+    def map(self, step: Step, number: int) -> None:
+        """Add the statements of an elementwise step."""
         name = f"t{number}"
         text = self._chosen(step) if step.name == "load" else expression(step, lambda k, dtype: self.operand(step, k, dtype))
         self.body.append(f"const {local_type(step.out.dtype)} {name} = {text};")
@@ -216,15 +222,33 @@ class _Writer:
                 terms.append(str((number + n if number < 0 else number) * s))
             else:
                 index = self.operand(step, place, numpy.int64)
-                terms.append(f"({index} + ({index} < 0 ? {n} : 0)) * {s}")
+                terms.append(f"{self.function.position(index, n)} * {s}")
         return self.function.place(view.storage, terms)
+
+
+class _Writer(LoopWriter):
+    """Writes C."""
+
+    def __init__(self, group: Group, places: Places, scratch: Callable[[Any, int], Storage]) -> None:
+        super().__init__(group, places, Function(scratch))
+        self.chunk_before: list[str] = []
+        self.chunk_after: list[str] = []
+        self.clauses: dict[str, list[str]] = {}
+        self.before: list[str] = []
+        self.after: list[str] = []
+        for number, step in enumerate(group.steps):
+            if step.kind == "reduce":
+                self._reduce(step, number)
+            else:
+                self.map(step, number)
+        self._write()
 
     def _reduce(self, step: Step, number: int) -> None:
         out = step.out
         t = c_type(out.dtype)
         wanted = bool if step.name in ("any", "all") else out.dtype
         x = self.operand(step, 0, wanted)
-        strides = self._kept(step)
+        strides = self.kept(step)
         reduced = [not strides[loop.last] for loop in self.loops]
         count = math.prod([step.space[k] for k in step.facts])
         storage = self.places.view[out].storage

@@ -23,6 +23,8 @@ C_TYPES = {
 
 KNOWN = {numpy.dtype(name): text for name, text in C_TYPES.items()}
 
+LONG = 4096
+
 UNARY = frozenset(
     """abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor log log10 log1p log2 negative reciprocal round sign sin
     sinh sqrt square tan tanh trunc isfinite isinf isnan signbit logical_not bitwise_invert special.erf special.erfc""".split()
@@ -52,6 +54,8 @@ class Lowering:
     plan : Plan
     loops : bool
         Whether the library's own kernels are to be taken apart, so that they can be merged with others into loops.
+    long : int, optional
+        Products with a vector that sum more terms than this are left to the library, which sums them with care.
 
     Attributes
     ----------
@@ -61,8 +65,9 @@ class Lowering:
     outputs : list of Value
     """
 
-    def __init__(self, plan: Any, loops: bool = True) -> None:
-        self.loops = loops
+    def __init__(self, plan: Any, loops: bool = True, long: int | None = LONG) -> None:
+        self.loops, self.long = loops, long
+        self._to_host = plan.base.to_numpy
         self.steps: list[Step] = []
         self._values: dict[Any, Value] = {}
         drawn = [out for call in plan.draws for out in call.outs]
@@ -96,7 +101,7 @@ class Lowering:
             return x
         known = self._values.get(x)
         if known is None:  # a constant
-            known = self._known(x, Value("constant", x.shape, x.dtype, numpy.asarray(x.value)))
+            known = self._known(x, Value("constant", x.shape, x.dtype, numpy.asarray(self._to_host(x.value))))
         return known
 
     def constant(self, data: Any) -> Value:

@@ -11,9 +11,6 @@ from .steps import Value
 
 __all__ = ["matmul"]
 
-LONG = 4096
-"""Products with a vector that sum more terms than this are left to the library, which sums them with care."""
-
 
 @rule("matmul", "linalg.matmul")
 def _matmul(low: Lowering, out: Any, a: Value, b: Value) -> Value:
@@ -41,7 +38,7 @@ def matmul(low: Lowering, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
             b, (*b.shape[:-2], 1, terms), views.permuted([*range(len(b.shape) - 2), len(b.shape) - 1, len(b.shape) - 2])
         )
         y = low.reduce("sum", low.map("multiply", a, turned), (len(full) - 1,), True)
-    elif (rows == 1 or columns == 1) and terms > LONG and a.dtype.itemsize == 4:
+    elif (rows == 1 or columns == 1) and low.long is not None and terms > low.long and a.dtype.itemsize == 4:
         raise NotHere
     else:
         y = low.step("product", "matmul", [a, b], full, a.dtype)

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["prelude"]
+__all__ = ["FUNCTIONS", "LIMITS", "MATHEMATICS", "prelude"]
 
 MATHEMATICS = """acos acosh asin asinh atan atanh cos cosh erf erfc exp expm1 log log10 log1p log2 sin sinh tan tanh
 atan2 hypot pow fmod nextafter sqrt fabs floor ceil trunc rint copysign""".split()
 VECTOR = "acosh asinh atan atanh cos cosh erf erfc exp expm1 log log10 log1p log2 sin sinh tan tanh acos asin".split()
 """Functions of one number of which glibc's libmvec has vector versions, within 4 units in the last place."""
 
-PRELUDE = r"""
-#include <math.h>
-#include <float.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-typedef ptrdiff_t I;
-#ifdef _WIN32
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
-#define GROUP static __attribute__((noinline)) void
-#define CHECK static __attribute__((noinline)) int
-#define INLINE static inline __attribute__((always_inline))
-
-@VECTOR@
-
-/* NumPy's: a NaN wins. */
+LIMITS = r"""/* NumPy's: a NaN wins. */
 #define MAXIMUM(a, b) ((((a) > (b)) | ((a) != (a))) ? (a) : (b))
 #define MINIMUM(a, b) ((((a) < (b)) | ((a) != (a))) ? (a) : (b))
 #define LOW_float (-INFINITY)
@@ -50,7 +32,79 @@ typedef ptrdiff_t I;
 #define HIGH_uint32_t UINT32_MAX
 #define LOW_uint64_t 0
 #define HIGH_uint64_t UINT64_MAX
+"""
+"""Extremes with NumPy's meaning, and what they start from."""
 
+FUNCTIONS = r"""#define FLOATS(T, MOST) \
+INLINE T sign_##T(T x) { return x > 0 ? 1 : (x < 0 ? -1 : (x == 0 ? 0 : x)); } \
+INLINE T remainder_##T(T a, T b) { \
+  T m = fmod_##T(a, b); \
+  if (b == 0) return m; \
+  if (m != 0) { if ((b < 0) != (m < 0)) m += b; } else m = copysign_##T(0, b); \
+  return m; } \
+INLINE T floor_divide_##T(T a, T b) { \
+  if (b == 0) return a / b; \
+  T m = fmod_##T(a, b), q = (a - m) / b; \
+  if (m != 0 && (b < 0) != (m < 0)) q -= 1; \
+  if (q == 0) return copysign_##T(0, a / b); \
+  T f = floor_##T(q); \
+  return q - f > (T)0.5 ? f + 1 : f; } \
+INLINE T logaddexp_##T(T a, T b) { \
+  T d = a - b; \
+  T far = MAXIMUM(a, b) + log1p_##T(exp_##T(-fabs_##T(d))); \
+  return a == b ? a + (T)0.693147180559945309417232121458176568 : (d != d ? d : far); } \
+INLINE T tanh_pull_##T(T v, T x, T t) {  /* v * (1 - tanh(x)**2), t = tanh(x) */ \
+  T e = exp_##T(-fabs_##T(x)) * (1 + fabs_##T(t)); \
+  return v * (e * e); } \
+INLINE int isfinite_##T(T x) { return fabs_##T(x) <= MOST; } \
+INLINE int isinf_##T(T x) { return fabs_##T(x) > MOST; }
+FLOATS(float, FLT_MAX)
+FLOATS(double, DBL_MAX)
+
+#define INTEGERS(T, BITS, SIGNED) \
+INLINE T power_##T(T x, T n) { T y = 1; for (; n > 0; n >>= 1) { if (n & 1) y = (T)(y * x); x = (T)(x * x); } return y; } \
+INLINE T floor_divide_##T(T a, T b) { \
+  if (b == 0) return 0; \
+  if (SIGNED && b == (T)-1) return (T)(0 - a); \
+  T q = (T)(a / b); \
+  return (T)(SIGNED && a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q); } \
+INLINE T remainder_##T(T a, T b) { \
+  if (b == 0 || (SIGNED && b == (T)-1)) return 0; \
+  T m = (T)(a % b); \
+  return (T)(SIGNED && m != 0 && (m < 0) != (b < 0) ? m + b : m); } \
+INLINE T left_##T(T a, T b) { return (uint64_t)b < BITS ? (T)((uint64_t)a << b) : 0; } \
+INLINE T right_##T(T a, T b) { return (uint64_t)b < BITS ? (T)(a >> b) : (T)(a < 0 ? -1 : 0); } \
+INLINE T sign_##T(T x) { return (T)((x > 0) - (x < 0)); }
+INTEGERS(int8_t, 8, 1)
+INTEGERS(int16_t, 16, 1)
+INTEGERS(int32_t, 32, 1)
+INTEGERS(int64_t, 64, 1)
+INTEGERS(uint8_t, 8, 0)
+INTEGERS(uint16_t, 16, 0)
+INTEGERS(uint32_t, 32, 0)
+INTEGERS(uint64_t, 64, 0)
+"""
+"""Functions with NumPy's meaning, which are written with the mathematical ones."""
+
+PRELUDE = r"""
+#include <math.h>
+#include <float.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+typedef ptrdiff_t I;
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+#define GROUP static __attribute__((noinline)) void
+#define CHECK static __attribute__((noinline)) int
+#define INLINE static inline __attribute__((always_inline))
+
+@VECTOR@
+
+@LIMITS@
 /* Sums of many float64: what each addition loses is kept. An infinite or undefined sum has lost nothing. */
 #define ADD(s, lost, x) do { double x_ = (x), t_ = s + x_, b_ = t_ - s; lost += (s - (t_ - b_)) + (x_ - b_); s = t_; } while (0)
 #define ADDED(s, lost) (s - s == 0 ? s + lost : s)
@@ -113,55 +167,7 @@ INLINE float own_logf(float x) {  /* as in Cephes */
 #define log_float own_logf
 #endif
 
-#define FLOATS(T, MOST) \
-INLINE T sign_##T(T x) { return x > 0 ? 1 : (x < 0 ? -1 : (x == 0 ? 0 : x)); } \
-INLINE T remainder_##T(T a, T b) { \
-  T m = fmod_##T(a, b); \
-  if (b == 0) return m; \
-  if (m != 0) { if ((b < 0) != (m < 0)) m += b; } else m = copysign_##T(0, b); \
-  return m; } \
-INLINE T floor_divide_##T(T a, T b) { \
-  if (b == 0) return a / b; \
-  T m = fmod_##T(a, b), q = (a - m) / b; \
-  if (m != 0 && (b < 0) != (m < 0)) q -= 1; \
-  if (q == 0) return copysign_##T(0, a / b); \
-  T f = floor_##T(q); \
-  return q - f > (T)0.5 ? f + 1 : f; } \
-INLINE T logaddexp_##T(T a, T b) { \
-  T d = a - b; \
-  T far = MAXIMUM(a, b) + log1p_##T(exp_##T(-fabs_##T(d))); \
-  return a == b ? a + (T)0.693147180559945309417232121458176568 : (d != d ? d : far); } \
-INLINE T tanh_pull_##T(T v, T x, T t) {  /* v * (1 - tanh(x)**2), t = tanh(x) */ \
-  T e = exp_##T(-fabs_##T(x)) * (1 + fabs_##T(t)); \
-  return v * (e * e); } \
-INLINE int isfinite_##T(T x) { return fabs_##T(x) <= MOST; } \
-INLINE int isinf_##T(T x) { return fabs_##T(x) > MOST; }
-FLOATS(float, FLT_MAX)
-FLOATS(double, DBL_MAX)
-
-#define INTEGERS(T, BITS, SIGNED) \
-INLINE T power_##T(T x, T n) { T y = 1; for (; n > 0; n >>= 1) { if (n & 1) y = (T)(y * x); x = (T)(x * x); } return y; } \
-INLINE T floor_divide_##T(T a, T b) { \
-  if (b == 0) return 0; \
-  if (SIGNED && b == (T)-1) return (T)(0 - a); \
-  T q = (T)(a / b); \
-  return (T)(SIGNED && a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q); } \
-INLINE T remainder_##T(T a, T b) { \
-  if (b == 0 || (SIGNED && b == (T)-1)) return 0; \
-  T m = (T)(a % b); \
-  return (T)(SIGNED && m != 0 && (m < 0) != (b < 0) ? m + b : m); } \
-INLINE T left_##T(T a, T b) { return (uint64_t)b < BITS ? (T)((uint64_t)a << b) : 0; } \
-INLINE T right_##T(T a, T b) { return (uint64_t)b < BITS ? (T)(a >> b) : (T)(a < 0 ? -1 : 0); } \
-INLINE T sign_##T(T x) { return (T)((x > 0) - (x < 0)); }
-INTEGERS(int8_t, 8, 1)
-INTEGERS(int16_t, 16, 1)
-INTEGERS(int32_t, 32, 1)
-INTEGERS(int64_t, 64, 1)
-INTEGERS(uint8_t, 8, 0)
-INTEGERS(uint16_t, 16, 0)
-INTEGERS(uint32_t, 32, 0)
-INTEGERS(uint64_t, 64, 0)
-
+@FUNCTIONS@
 @REDUCTIONS@
 
 /* Products of matrices, in the order of rows, by the BLAS that NumPy uses. 111: as it is; 112: transposed. */
@@ -245,7 +251,8 @@ def prelude(vector: bool, integers: str, inlined: bool) -> str:
         for t in types
         for name, macro, start in (("maxi", "MAXIMUM", "LOW"), ("mini", "MINIMUM", "HIGH"))
     )
-    text = PRELUDE.replace("@VECTOR@", "\n".join(names) + ("\n" + declared if vector else ""))
+    text = PRELUDE.replace("@LIMITS@", LIMITS).replace("@FUNCTIONS@", FUNCTIONS)
+    text = text.replace("@VECTOR@", "\n".join(names) + ("\n" + declared if vector else ""))
     text = text.replace("@REDUCTIONS@", reductions).replace("@HAS_VECTOR@", str(int(vector))).replace("@INT@", integers)
     text = text.replace("@INLINED@", str(int(inlined)))
     return text

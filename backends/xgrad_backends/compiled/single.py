@@ -14,7 +14,7 @@ from .places import Places
 from .steps import Step, Storage, Value, View, c_strides
 from .views import broadcast, sliced
 
-__all__ = ["merged_rows", "single_function"]
+__all__ = ["element_terms", "element_text", "merged_rows", "scatter_target", "single_function"]
 
 SMALL = 2048
 """Products of at most so many terms are loops: to call BLAS would take longer."""
@@ -120,7 +120,7 @@ def _for_blas(function: Function, view: View, pointer: str) -> tuple[str, int, i
 # ------------------------------------------------------------------------------------------------------ joins and scatters
 
 
-def _text(function: Function, places: Places, x: Any, shape: Sequence[int], dtype: Any) -> str:
+def element_text(function: Function, places: Places, x: Any, shape: Sequence[int], dtype: Any) -> str:
     """An operand at the element where loops over `shape` are."""
     if not isinstance(x, Value):
         return literal(x, dtype)
@@ -135,10 +135,10 @@ def _text(function: Function, places: Places, x: Any, shape: Sequence[int], dtyp
     if extra > 0:  # leading axes of length 1
         view = view.at(view.shape[extra:], view.strides[extra:])
     view = broadcast(shape)(view) or view
-    return converted(function.place(view.storage, _terms(view.strides, view.offset, shape)), x.dtype, dtype)
+    return converted(function.place(view.storage, element_terms(view.strides, view.offset, shape)), x.dtype, dtype)
 
 
-def _terms(strides: Sequence[int], offset: int, shape: Sequence[int]) -> list[str]:
+def element_terms(strides: Sequence[int], offset: int, shape: Sequence[int]) -> list[str]:
     return [*(f"j{k} * {s}" for k, (n, s) in enumerate(zip(shape, strides)) if s and n != 1), *([str(offset)] if offset else [])]
 
 
@@ -157,8 +157,8 @@ def _join(function: Function, step: Step, places: Places) -> None:
     whole = places.view[out].at(out.shape, c_strides(out.shape))
     for x, (region, how) in zip(step.operands, step.facts):
         view = whole if region is None else sliced(region)(whole) or whole
-        to = function.place(view.storage, _terms(view.strides, view.offset, view.shape), True)
-        text = _text(function, places, x, view.shape, out.dtype)
+        to = function.place(view.storage, element_terms(view.strides, view.offset, view.shape), True)
+        text = element_text(function, places, x, view.shape, out.dtype)
         sign, more = ("+" if how == "add" else ""), (" + 0" if how == "fresh" else "")  # 0 + -0 is 0
         _loops(function, view.shape, f"{to} {sign}= {text}{more};", True)
 
@@ -171,20 +171,20 @@ def _scatter(function: Function, step: Step, places: Places) -> None:
     if wide:
         result = function.scratch(numpy.dtype("float64"), out.size)
     memory = View(result, 0, out.shape, c_strides(out.shape))
-    start = function.place(result, _terms(memory.strides, 0, out.shape), True)
-    _loops(function, out.shape, f"{start} = {_text(function, places, whole, out.shape, result.dtype)};", True)
+    start = function.place(result, element_terms(memory.strides, 0, out.shape), True)
+    _loops(function, out.shape, f"{start} = {element_text(function, places, whole, out.shape, result.dtype)};", True)
     view = rearranged.facts(memory)
-    shape, terms = _target(function, places, view, chosen, indices)
+    shape, terms = scatter_target(function, places, view, chosen, indices)
     last = max([k for k, n in enumerate(shape) if n != 1], default=-1)
     apart = last in [to for to, _ in chosen.straight]  # along this axis, all are different elements
     to = function.place(result, terms, True)
-    _loops(function, shape, f"{to} {'+' if how == 'add' else ''}= {_text(function, places, value, shape, result.dtype)};", apart)
+    _loops(function, shape, f"{to} {'+' if how == 'add' else ''}= {element_text(function, places, value, shape, result.dtype)};", apart)
     if wide:
         end = function.place(places.view[out].storage, ["z"], True)
         function.lines.append(f"for (I z = 0; z < {out.size}; z++) {end} = (float){function.place(result, ['z'])};")
 
 
-def _target(function: Function, places: Places, view: View, chosen: Any, indices: list[Value]) -> tuple[list[int], list[str]]:
+def scatter_target(function: Function, places: Places, view: View, chosen: Any, indices: list[Value]) -> tuple[list[int], list[str]]:
     """The shape of what indices choose from a view, and the place of one element."""
     found = numpy.broadcast_shapes(*[index.shape for index in indices])
     shape = [1] * (len(chosen.straight) + len(found))
@@ -192,7 +192,7 @@ def _target(function: Function, places: Places, view: View, chosen: Any, indices
     strides = [0] * len(shape)
     for to, axis in chosen.straight:
         shape[to], strides[to] = view.shape[axis], view.strides[axis]
-    terms = _terms(strides, view.offset, shape)
+    terms = element_terms(strides, view.offset, shape)
     for axis, place, number in chosen.pairs:
         n, s = view.shape[axis], view.strides[axis]
         if place is None:
@@ -203,14 +203,14 @@ def _target(function: Function, places: Places, view: View, chosen: Any, indices
         spot = places.view_of(index)
         parts = [f"{j} * {stride}" for j, m, stride in zip(part, spot.shape, spot.strides) if m != 1 and stride]
         text = function.place(spot.storage, [*parts, str(spot.offset)])
-        terms.append(f"((int64_t){text} + ((int64_t){text} < 0 ? {n} : 0)) * {s}")
+        terms.append(f"{function.position(f'(int64_t){text}', n)} * {s}")
     return shape, terms
 
 
 def _check(function: Function, step: Step, places: Places) -> None:
     n, axis = step.facts
     (index,) = step.operands
-    text = f"(int64_t){_text(function, places, index, index.shape, index.dtype)}"
+    text = f"(int64_t){element_text(function, places, index, index.shape, index.dtype)}"
     function.lines.append("int bad = 0;")
     _loops(function, index.shape, f"bad |= {text} < -{n} || {text} >= {n};", False)
     function.lines.append("if (!bad) return 0;")

@@ -1,0 +1,101 @@
+"""Stages: groups that can be done at once, and what does them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from xgrad.backend import is_deterministic
+
+from ..compiled.groups import Group
+from ..compiled.places import Places
+from ..compiled.steps import Storage
+from .actions import Call, Product, read_and_written
+from .kernels import THREADS, Launch, group_launches, patterns
+from .single import is_atomic, single_launches
+
+__all__ = ["actions_of", "in_stages"]
+
+MOST = 400
+"""How many arrays a kernel may be given: there is room for 4,096 bytes of arguments."""
+
+
+def in_stages(groups: list[Group], places: Places) -> list[list[Group]]:
+    """Groups as they follow one another; adjacent ones that do not depend on each other are one stage."""
+    stages: list[list[Group]] = []
+    read: set[Storage] = set()
+    written: set[Storage] = set()
+    for group in _with_one_pattern(groups, places):
+        touched = list(read_and_written(group, places))
+        here_read = {storage for storage, writes in touched if not writes}
+        here_written = {storage for storage, writes in touched if writes}
+        is_loop = group.shape is not None and math.prod(group.shape) > 0
+        apart = not (here_written & (read | written) or here_read & written) and len(read | written | here_read | here_written) < MOST
+        if stages and is_loop and apart and stages[-1][0].shape is not None:
+            stages[-1].append(group)
+        else:
+            stages.append([group])
+            read, written = set(), set()
+        read |= here_read
+        written |= here_written
+    for number, stage in enumerate(stages):
+        for group in stage:
+            group.number = number
+    return stages
+
+
+def _with_one_pattern(groups: list[Group], places: Places) -> list[Group]:
+    """The groups, with no reductions over different axes in one of them; without checks, which would have the host wait."""
+    found: list[Group] = []
+    for group in groups:
+        if group.shape is None:
+            if group.steps[0].kind != "check":
+                found.append(group)
+            continue
+        found.append(group)
+        different = patterns(group)
+        full = tuple(range(len(group.shape)))
+        different.pop(full, None)  # over axes of length 1 alone: elementwise
+        for steps in list(different.values())[1:]:
+            other = Group(group.number, group.shape)
+            for step in steps:
+                group.steps.remove(step)
+                group.stored.discard(step)
+                other.add(step, places)
+                other.stored.add(step)
+                made_by = places.origin.get(step.operands[0])
+                if made_by is not None and made_by in group.steps:
+                    group.stored.add(made_by)
+            found.append(other)
+    return found
+
+
+def actions_of(stage: list[Group], places: Places, has_blas: bool, scratch: Any) -> list[Any]:
+    """What does a stage: launches, products and calls, one after the other."""
+    if stage[0].shape is None:
+        (step,) = stage[0].steps
+        if step.kind == "product" and has_blas:
+            product = Product(step, places, scratch)
+            return [*product.copies, product]
+        if step.kind == "join" or (step.kind == "scatter" and is_atomic(step) and not is_deterministic()):
+            return list(single_launches(step, places, scratch))
+        return [Call(step, places)]
+    later: list[Launch] = []
+    together: list[Launch] = []
+    for group in stage:
+        first, *rest = group_launches(group, places, scratch) or [None]
+        later += rest
+        same = next((launch for launch in together if first is not None and launch.threads == first.threads), None)
+        if same is not None and first is not None:
+            same.parts += first.parts
+        elif first is not None:
+            together.append(first)
+    return [*together, *_merged(later)]
+
+
+def _merged(launches: list[Launch]) -> list[Launch]:
+    """Launches that do not depend on each other, as one."""
+    if len(launches) < 2 or any(launch.threads != THREADS for launch in launches):
+        return launches
+    launches[0].parts += [part for launch in launches[1:] for part in launch.parts]
+    return launches[:1]
