@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -75,6 +76,15 @@ class Plugin(Backend):
             cupyx.scatter_add(total, key, value.astype("int64").view("uint64"))
             out = x + total.view("int64").astype(x.dtype)
         return out
+
+    executors = ("cuda",)
+
+    def executor(self, plan: Any, homes: Any, how: str) -> Any:
+        cuda = importlib.import_module("xgrad_backends.cuda")  # only captured functions need it
+        return cuda.build(plan, homes, how)
+
+    def contiguous(self, x: Any) -> Any:
+        return cupy.ascontiguousarray(x)
 
     def special(self, name: str) -> Callable[..., Any] | None:
         function: Any = getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)

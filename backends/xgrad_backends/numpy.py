@@ -98,6 +98,8 @@ class Plugin(Backend):
             return add_at(numpy.zeros(shape, value.dtype), key, value)
         return add_at(numpy.zeros(shape, wider), key, value.astype(wider)).astype(value.dtype)
 
+    executors = ("numpy", "c")
+
     def executor(self, plan: Any, homes: Any, how: str) -> Any:
         compiled = importlib.import_module("xgrad_backends.compiled")  # only captured functions need it
         return compiled.build(plan, homes, how)

@@ -223,9 +223,12 @@ class Backend:
     capture_problem: str = ""
     """Why functions of this library's arrays cannot be captured."""
 
+    executors: tuple[str, ...] = ()
+    """What `executor` can make, by name: first the one that is ready soonest, last the fastest."""
+
     def executor(self, plan: Any, homes: Any, how: str) -> Any:
-        """What runs a captured plan on arrays in buffers, as described in ``docs/adding-a-backend.md``; None if there is none."""
-        return None
+        """What runs a captured plan on arrays in buffers, as described in ``docs/adding-a-backend.md``."""
+        raise NotImplementedError
 
     def whole(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function that does what `function` does, compiled as a whole; by default `function`, which calls the library."""

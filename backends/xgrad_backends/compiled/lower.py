@@ -23,8 +23,6 @@ C_TYPES = {
 
 KNOWN = {numpy.dtype(name): text for name, text in C_TYPES.items()}
 
-LONG = 4096
-
 UNARY = frozenset(
     """abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor log log10 log1p log2 negative reciprocal round sign sin
     sinh sqrt square tan tanh trunc isfinite isinf isnan signbit logical_not bitwise_invert special.erf special.erfc""".split()
@@ -54,8 +52,6 @@ class Lowering:
     plan : Plan
     loops : bool
         Whether the library's own kernels are to be taken apart, so that they can be merged with others into loops.
-    long : int, optional
-        Products with a vector that sum more terms than this are left to the library, which sums them with care.
 
     Attributes
     ----------
@@ -65,8 +61,11 @@ class Lowering:
     outputs : list of Value
     """
 
-    def __init__(self, plan: Any, loops: bool = True, long: int | None = LONG) -> None:
-        self.loops, self.long = loops, long
+    long: int | None = 4096
+    """Products with a vector that sum more terms than this are left to the library, which sums them with care."""
+
+    def __init__(self, plan: Any, loops: bool = True) -> None:
+        self.loops = loops
         self._to_host = plan.base.to_numpy
         self.steps: list[Step] = []
         self._values: dict[Any, Value] = {}
@@ -127,6 +126,10 @@ class Lowering:
         arrays = [x for x in operands if isinstance(x, Value) and x.kind != "number"]
         shape = numpy.broadcast_shapes(*[x.shape for x in arrays])
         return self.step("map", name, operands, shape, arrays[0].dtype if dtype is None else dtype)
+
+    def can_scatter(self, how: str, dtype: Any) -> bool:
+        """Whether elements can be written, or added, to places that arrays of integers name."""
+        return self.loops
 
     def view(self, x: Value, shape: Iterable[int], run: views.Rearranged, name: str = "view") -> Value:
         """The same elements at other places."""

@@ -72,7 +72,7 @@ def _written(low: Lowering, out: Any, x: Value | None, key: Any, value: Any, how
     if parts is not None:
         regions = [(None, "set"), (parts, how if x is not None else "fresh")]
         return low.step("join", "regions", [whole, value], out.shape, out.dtype, regions)
-    if not low.loops:
+    if not low.can_scatter(how, out.dtype):
         raise NotHere
     target = Value("result", out.shape, out.dtype)  # stands for the memory of the result
     rearranged, chosen, operands = indexing(low, target, key, parts_only=True)

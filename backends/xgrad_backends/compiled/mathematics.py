@@ -40,13 +40,13 @@ INLINE T sign_##T(T x) { return x > 0 ? 1 : (x < 0 ? -1 : (x == 0 ? 0 : x)); } \
 INLINE T remainder_##T(T a, T b) { \
   T m = fmod_##T(a, b); \
   if (b == 0) return m; \
-  if (m != 0) { if ((b < 0) != (m < 0)) m += b; } else m = copysign_##T(0, b); \
+  if (m != 0) { if ((b < 0) != (m < 0)) m += b; } else m = copysign_##T((T)0, b); \
   return m; } \
 INLINE T floor_divide_##T(T a, T b) { \
   if (b == 0) return a / b; \
   T m = fmod_##T(a, b), q = (a - m) / b; \
   if (m != 0 && (b < 0) != (m < 0)) q -= 1; \
-  if (q == 0) return copysign_##T(0, a / b); \
+  if (q == 0) return copysign_##T((T)0, a / b); \
   T f = floor_##T(q); \
   return q - f > (T)0.5 ? f + 1 : f; } \
 INLINE T logaddexp_##T(T a, T b) { \

@@ -11,7 +11,7 @@ from typing import Any
 
 import cupy
 
-__all__ = ["Blas", "Matrix", "blas"]
+__all__ = ["Blas", "Matrix", "blas", "library", "strides_of_batch"]
 
 WORKSPACE = 32 << 20
 """Bytes of memory that cuBLAS may use: it would ask for them in the middle of a graph."""
@@ -106,18 +106,27 @@ def _path() -> str | None:
     return None if found is None else found.group()
 
 
-@functools.cache
-def _of_device(device: int) -> Blas | None:
-    a = cupy.ones((2, 2), dtype="float32")
-    a @ a  # CuPy loads the library when it is first needed
+def library() -> Any:
+    """The cuBLAS of this process; None if it is not found."""
     for name in (_path(), *NAMES):
         if name is None:
             continue
         try:
-            return Blas(ctypes.CDLL(name))
-        except (OSError, AttributeError, RuntimeError):
+            return ctypes.CDLL(name)
+        except OSError:
             continue
     return None
+
+
+@functools.cache
+def _of_device(device: int) -> Blas | None:
+    a = cupy.ones((2, 2), dtype="float32")
+    a @ a  # CuPy loads the library when it is first needed
+    found = library()
+    try:
+        return None if found is None else Blas(found)
+    except (AttributeError, RuntimeError):
+        return None
 
 
 def blas() -> Blas | None:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cupy
+import numpy
+
+from xgrad.backend import is_deterministic
 
 from ..compiled import lower_indexing, lower_products  # noqa: F401, their rules
 from ..compiled.executor import Executor, packer
@@ -17,14 +20,24 @@ from ..compiled.steps import Storage
 from .actions import Call, Product
 from .blas import blas
 from .kernels import Launch
+from .memory import DeviceMemory
+from .single import ATOMIC
 from .source import Source
 from .stages import actions_of, in_stages
-from .memory import DeviceMemory
 
 __all__ = ["GraphExecutor"]
 
 OFTEN = 2
 """After so many other arrays in the place of an input or an output, it gets memory of its own, to which arrays are copied."""
+
+
+class DeviceLowering(Lowering):
+    """The steps of a plan for a GPU."""
+
+    long = None
+
+    def can_scatter(self, how: str, dtype: Any) -> bool:
+        return how == "set" or (numpy.dtype(dtype).name in ATOMIC and not is_deterministic())
 
 
 class GraphExecutor(Executor):
@@ -42,7 +55,7 @@ class GraphExecutor(Executor):
 
     def __init__(self, plan: Any, homes: Sequence[int | None]) -> None:
         self._blas = blas()
-        low = Lowering(plan, long=None)
+        low = DeviceLowering(plan)
         places = Places(low, homes)
         stages = in_stages(group_steps(places), places)
         scratch: dict[Storage, int] = {}

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy
+
 from ..compiled.places import Places
 from ..compiled.single import element_terms, element_text, scatter_target
-from ..compiled.steps import Step, Value, View, c_strides
+from ..compiled.steps import Step, View, c_strides
 from ..compiled.views import sliced
 from .kernels import Kernel, Launch, Scratch, elementwise
 
@@ -64,22 +66,29 @@ def _at_each(shape: Sequence[int], line: str) -> Callable[[str], list[str]]:
 
 
 def _scatter(step: Step, places: Places, scratch: Scratch) -> list[Launch]:
-    chosen, rearranged, _, _ = step.facts
+    chosen, rearranged, how, _ = step.facts
     whole, value, *indices = step.operands
     out = step.out
     memory = places.view[out].at(out.shape, c_strides(out.shape))
-    fill, add = Kernel(scratch), Kernel(scratch)
+    fill, write = Kernel(scratch), Kernel(scratch)
+    before = f"{element_text(fill, places, whole, out.shape, out.dtype)}"
     start = fill.place(memory.storage, element_terms(memory.strides, 0, out.shape), True)
-    line = f"{start} = {element_text(fill, places, whole, out.shape, out.dtype)};"
-    launches = [elementwise(fill, out.size, _at_each(out.shape, line))]
-    shape, terms = scatter_target(add, places, rearranged.facts(memory), chosen, indices)
-    to = add.place(memory.storage, terms, True)
-    text = element_text(add, places, value, shape, out.dtype)
-    if math.prod(shape):
-        launches.append(elementwise(add, math.prod(shape), _at_each(shape, f"add_to(&{to}, {text});")))
-    return launches
-
-
-def is_atomic(step: Step) -> bool:
-    """Whether a scatter can be done by a kernel: what is added in any order."""
-    return step.facts[2] == "add" and step.out.dtype.name in ATOMIC and isinstance(step.outs[0], Value)
+    if how == "add":
+        shape, terms = scatter_target(write, places, rearranged.facts(memory), chosen, indices)
+        text = element_text(write, places, value, shape, out.dtype)
+        first = elementwise(fill, out.size, _at_each(out.shape, f"{start} = {before};"))
+        line = f"add_to(&{write.place(memory.storage, terms, True)}, {text});"
+        return [first, *([elementwise(write, math.prod(shape), _at_each(shape, line))] if math.prod(shape) else [])]
+    # Of several values for one place the last is written: first find which one that is.
+    winner = scratch(numpy.dtype("int32"), out.size)
+    empty = Kernel(scratch)
+    clear = elementwise(empty, out.size, lambda z: [f"{empty.place(winner, ['z'], True)} = -1;"])
+    places_of = View(winner, 0, out.shape, c_strides(out.shape))
+    shape, terms = scatter_target(write, places, rearranged.facts(places_of), chosen, indices)
+    if not math.prod(shape):
+        return [elementwise(fill, out.size, _at_each(out.shape, f"{start} = {before};"))]
+    vote = elementwise(write, math.prod(shape), _at_each(shape, f"atomicMax(&{write.place(winner, terms, True)}, (int32_t)z);"))
+    text = element_text(fill, places, value, shape, out.dtype)
+    line = f"const int32_t w = {fill.place(winner, ['z'])};"
+    lines = [line, "if (w < 0) {", *_indices("z", out.shape), f"{start} = {before};", "} else {", *_indices("w", shape)]
+    return [clear, vote, elementwise(fill, out.size, lambda z: [*lines, f"{fill.place(memory.storage, ['z'], True)} = {text};", "}"])]

@@ -15,7 +15,7 @@ from .memory import DeviceMemory
 
 __all__ = ["Source", "Started"]
 
-OPTIONS = ("--std=c++17", "--fmad=false")
+OPTIONS = ("--std=c++17", "--fmad=false", "--disable-warnings")
 """Without contraction: a product and a sum are rounded as they are by CuPy, whose kernels do one of them each."""
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xgrad.backend import is_deterministic
-
 from ..compiled.groups import Group
 from ..compiled.places import Places
 from ..compiled.steps import Storage
 from .actions import Call, Product, read_and_written
 from .kernels import THREADS, Launch, group_launches, patterns
-from .single import is_atomic, single_launches
+from .single import single_launches
 
 __all__ = ["actions_of", "in_stages"]
 
@@ -77,7 +75,7 @@ def actions_of(stage: list[Group], places: Places, has_blas: bool, scratch: Any)
         if step.kind == "product" and has_blas:
             product = Product(step, places, scratch)
             return [*product.copies, product]
-        if step.kind == "join" or (step.kind == "scatter" and is_atomic(step) and not is_deterministic()):
+        if step.kind in ("join", "scatter"):
             return list(single_launches(step, places, scratch))
         return [Call(step, places)]
     later: list[Launch] = []

@@ -83,9 +83,10 @@ def install() -> types.ModuleType:
     cupy.is_available = is_available  # type: ignore[attr-defined]
     cupy.get_default_memory_pool = lambda: memory.default_pool  # type: ignore[attr-defined]
     cupy.get_default_pinned_memory_pool = lambda: memory.pinned_pool  # type: ignore[attr-defined]
-    from . import elementwise, raw
+    from . import blocks, cublas, elementwise, raw
 
     cupy.ElementwiseKernel, cupy.RawKernel = elementwise.ElementwiseKernel, raw.RawKernel  # type: ignore[attr-defined]
+    cupy.RawModule = blocks.RawModule  # type: ignore[attr-defined]
     cupyx, scipy, functions_ = _cupyx()
     modules = {
         "cupy": cupy,
@@ -101,4 +102,7 @@ def install() -> types.ModuleType:
         "cupyx.scipy.special": functions_,
     }
     sys.modules.update(modules)
+    from xgrad_backends.cuda import blas
+
+    blas.library = cublas.Cublas  # type: ignore[assignment]
     return cupy

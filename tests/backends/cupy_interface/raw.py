@@ -13,7 +13,7 @@ from .compiling import compiled
 from .counters import count_call
 from .launching import write
 
-__all__ = ["RawKernel"]
+__all__ = ["RawKernel", "argument_bytes", "three"]
 
 HEAD = """#include "cuda_on_host.h"
 struct dim3 { unsigned x, y, z; };
@@ -85,8 +85,8 @@ class RawKernel:
         types = self._types()
         if len(types) != len(args):
             raise TypeError(f"{self.name} takes {len(types)} arguments, and got {len(args)}")
-        sizes = (ctypes.c_uint * 6)(*_three(grid), *_three(block))
-        values = [_argument(a) for a in args]
+        sizes = (ctypes.c_uint * 6)(*three(grid), *three(block))
+        values = [argument_bytes(a) for a in args]
         addresses = (ctypes.c_void_p * len(values))(*(v.__array_interface__["data"][0] for v in values))
 
         def run(keep: Any = (values, args)) -> None:
@@ -95,12 +95,12 @@ class RawKernel:
         write(self.name, run)
 
 
-def _three(sizes: Any) -> tuple[int, ...]:
+def three(sizes: Any) -> tuple[int, ...]:
     sizes = tuple(map(int, sizes)) if isinstance(sizes, (tuple, list)) else (int(sizes),)
     return (*sizes, *(1,) * (3 - len(sizes)))
 
 
-def _argument(a: Any) -> Any:
+def argument_bytes(a: Any) -> Any:
     """The bytes of an argument: the address of an array, or a number of its own dtype, which the kernel must take."""
     if isinstance(a, ndarray):
         return np.asarray(a._values.__array_interface__["data"][0], dtype=np.uint64)

@@ -37,7 +37,7 @@ class Entry:
     Parameters
     ----------
     captured : Captured
-    executor : {"auto", "c", "numpy", "calls"}
+    executor : {"auto", "c", "numpy", "cuda", "calls"}
     """
 
     def __init__(self, captured: Captured, executor: str) -> None:
@@ -99,20 +99,21 @@ class Entry:
 
     def _built(self) -> Callable[..., Any]:
         how = self.executor_name
+        known = self.captured.base.executors
         homes = self._homes()
-        executor = None
-        if how != "calls":
-            executor = self._executor(homes, "numpy" if how == "auto" else how)
+        if how == "calls" or not known:
+            return self._by_calls()
+        executor = self._executor(homes, known[:1] if how == "auto" else known[known.index(how) :: -1] if how in known else ())
         if executor is None:
             return self._by_calls()
         self.executor = executor
-        if how == "auto":
+        if how == "auto" and len(known) > 1:
             threading.Thread(target=self._in_background, args=(homes,), daemon=True).start()
         return self._in_buffers(executor, homes)
 
-    def _executor(self, homes: list[int | None], how: str) -> Any:
-        """An executor of this kind, or a slower one, and a warning, if it cannot be made; None: the plan runs call by call."""
-        for kind in (how, "numpy") if how == "c" else (how,):
+    def _executor(self, homes: list[int | None], kinds: tuple[str, ...]) -> Any:
+        """The first executor that can be made, with a warning if it is not the first; None: the plan runs call by call."""
+        for kind in kinds:
             try:
                 return self.captured.base.executor(self.plan, homes, kind)
             except Exception as error:
@@ -124,7 +125,7 @@ class Entry:
         """Compile while the other executor serves."""
         start = time.perf_counter()
         try:
-            executor = self.captured.base.executor(self.plan, homes, "c")
+            executor = self.captured.base.executor(self.plan, homes, self.captured.base.executors[-1])
         except Exception as error:  # a missing or broken compiler is no error
             self.problem = f"{type(error).__name__}: {error}"
             return

@@ -22,7 +22,7 @@ __all__ = ["CannotCapture", "Info", "Jitted", "jit"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Executor = Literal["auto", "c", "numpy", "calls"]
+Executor = Literal["auto", "c", "numpy", "cuda", "calls"]
 
 
 class Info(NamedTuple):
@@ -149,10 +149,12 @@ def jit(function: Any = None, /, *, executor: Executor = "auto", limit: int = 8)
         Any function of Tensors, arrays, Python numbers, and tuples, lists and dicts of them: a whole training step with
         ``zero_grad``, ``backward`` and ``optimizer.step()``, or what a transform returned, as in ``jit(grad(f))``. Models,
         optimizers and tensors that it uses may be arguments, or be captured by a closure or as globals.
-    executor : {"auto", "c", "numpy", "calls"}
-        What runs the plan of NumPy arrays. ``"c"`` is one compiled C function, and needs a C compiler. ``"numpy"`` is
-        straight-line NumPy that uses its memory again. ``"calls"`` makes the calls as they were written down, on any library.
-        ``"auto"`` uses ``"numpy"`` while ``"c"`` is compiled in the background, and stays with it if there is no compiler.
+    executor : {"auto", "c", "numpy", "cuda", "calls"}
+        What runs the plan. Of NumPy arrays, ``"c"`` is one compiled C function, and needs a C compiler; ``"numpy"`` is
+        straight-line NumPy that uses its memory again. Of CuPy arrays, ``"cuda"`` is a CUDA graph of compiled kernels.
+        ``"calls"`` makes the calls as they were written down, on any library, and is used where a library has not the one that
+        is asked for. ``"auto"`` uses ``"numpy"`` while ``"c"`` is compiled in the background, and stays with it if there is no
+        compiler; on CuPy it is ``"cuda"``.
     limit : int
         After so many captures a warning lists why each was needed, and the function runs uncaptured.
 
@@ -200,7 +202,7 @@ def jit(function: Any = None, /, *, executor: Executor = "auto", limit: int = 8)
     (True, 2)
     """
     if executor not in get_args(Executor):
-        raise ValueError(f"jit: executor is 'auto', 'c', 'numpy' or 'calls', not {executor!r}")
+        raise ValueError(f"jit: executor is 'auto', 'c', 'numpy', 'cuda' or 'calls', not {executor!r}")
     if function is None:
         return lambda function: jit(function, executor=executor, limit=limit)
     if not callable(function):
