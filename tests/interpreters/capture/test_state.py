@@ -8,6 +8,7 @@ import random
 import threading
 import warnings
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,26 @@ import pytest
 import xgrad
 from xgrad import Tensor, nn, optim
 
+from ...harness.backends import chosen
+
 EXECUTORS = ("calls", "numpy", "c")
 SCALE = 2.0
 FLAGS = {"on": True}
 
 
-@pytest.fixture(params=EXECUTORS)
-def jit(request: Any) -> Any:
-    return lambda f=None, **options: xgrad.jit(f, executor=request.param, **options)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "jit" in metafunc.fixturenames:
+        on_gpu = ("cuda",) if "cupy" in chosen(metafunc.config) else ()
+        metafunc.parametrize("jit", [*(EXECUTORS if "numpy" in chosen(metafunc.config) or not on_gpu else ()), *on_gpu], indirect=True)
+
+
+@pytest.fixture
+def jit(request: Any) -> Iterator[Any]:
+    before = xgrad.get_backend()
+    if request.param == "cuda":
+        xgrad.set_backend("cupy")
+    yield lambda f=None, **options: xgrad.jit(f, executor=request.param, **options)
+    xgrad.set_backend(before)
 
 
 def equal(a: Any, b: Any) -> None:
@@ -37,10 +50,9 @@ def network() -> Any:
     return nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Dropout(0.3), nn.Linear(16, 3))
 
 
-BATCHES = [
-    tuple(Tensor(np.random.default_rng(k).normal(size=(7, n)).astype("f")) for n in (5, 3))
-    for k in range(7)
-]  # fmt: skip
+def batches() -> list[tuple[Tensor, Tensor]]:
+    draw = lambda k, n: xgrad.asarray(np.random.default_rng(k).normal(size=(7, n)).astype("f"))
+    return [(draw(k, 5), draw(k, 3)) for k in range(7)]
 
 
 def train(make_optimizer: Any, wrap: Any, schedule: Any = None, clip: bool = False) -> Any:
@@ -60,7 +72,7 @@ def train(make_optimizer: Any, wrap: Any, schedule: Any = None, clip: bool = Fal
     step = wrap(step)
     xgrad.random.seed(1)
     losses = []
-    for k, (x, y) in enumerate(BATCHES):
+    for k, (x, y) in enumerate(batches()):
         if schedule is not None:
             optimizer.lr = schedule(k)
         losses.append(step(x, y))
@@ -101,7 +113,7 @@ def test_a_new_learning_rate_is_no_new_capture(jit: Any) -> None:
 def test_train_and_eval_are_two_plans(jit: Any) -> None:
     model = network()
     f = jit(lambda x: model(x).detach())
-    x = BATCHES[0][0]
+    x = batches()[0][0]
     for training in (True, False, True, False):
         model.train(training)
         xgrad.random.seed(3)
@@ -359,12 +371,12 @@ def test_an_exception_leaves_the_state_of_before(jit: Any) -> None:
 
     before = [p.detach().numpy() for p in model.parameters()]
     with pytest.raises(KeyError):
-        step(BATCHES[0][0])
+        step(batches()[0][0])
     for p, value in zip(model.parameters(), before):
         equal(p, value)
         assert p.grad is None and isinstance(p.data, np.ndarray)
     fail[0] = False
-    step(BATCHES[0][0])
+    step(batches()[0][0])
     assert model.parameters()[0].grad is not None
 
 
