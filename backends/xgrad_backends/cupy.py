@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +26,8 @@ class Plugin(Backend):
 
     def amend(self) -> Mapping[str, Any]:
         # array-api-compat's sign and clip write through masks, for which the host waits for the device.
-        return {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "linalg.solve": _solve}
+        return {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not,
+            "exponential_rest": _exponential_rest, "linalg.solve": _solve}
 
     def problem(self) -> str | None:
         if not cupy.is_available():
@@ -77,11 +79,16 @@ class Plugin(Backend):
             out = x + total.view("int64").astype(x.dtype)
         return out
 
+    def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return _cuda("fused").fused(function)  # type: ignore[no-any-return]
+
+    def updating(self, kernel: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+        return _cuda("fused").updating(kernel)  # type: ignore[no-any-return]
+
     executors = ("cuda",)
 
     def executor(self, plan: Any, homes: Any, how: str) -> Any:
-        cuda = importlib.import_module("xgrad_backends.cuda")  # only captured functions need it
-        return cuda.build(plan, homes, how)
+        return _cuda("executor").build(plan, homes, how)
 
     def contiguous(self, x: Any) -> Any:
         return cupy.ascontiguousarray(x)
@@ -100,6 +107,23 @@ class Plugin(Backend):
 
     def peak_memory(self) -> int | None:
         return int(cupy.get_default_memory_pool().total_bytes())  # an upper bound: the pool keeps memory that was freed
+
+
+@functools.cache
+def _cuda(name: str) -> Any:
+    """A module that not every program needs."""
+    return importlib.import_module(f"xgrad_backends.cuda.{name}")
+
+
+def _exponential_rest(shifted: Any, terms: Any, /, axis: Any) -> Any:
+    # The terms of the maximum are counted in the real part, all others are summed in the imaginary part.
+    pairs = cupy.empty(shifted.shape, cupy.result_type(shifted.dtype, cupy.complex64))
+    total = _PAIRS(shifted, terms, pairs).sum(axis=axis, keepdims=True)
+    return _REST(total, cupy.empty(total.shape, shifted.dtype))
+
+
+_PAIRS = cupy.ElementwiseKernel("T s, T t", "C z", "z = s == 0 ? C(1, 0) : C(0, t)", "xgrad_pairs")
+_REST = cupy.ElementwiseKernel("C z", "T y", "y = z.imag() + (z.real() > 1 ? z.real() - 1 : 0)", "xgrad_rest")
 
 
 def _sign(x: Any, /) -> Any:

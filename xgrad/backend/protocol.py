@@ -218,6 +218,15 @@ class Backend:
         """The peak of memory allocated by the library, in bytes; None if it cannot tell."""
         return None
 
+    # Functions of several steps as one kernel.
+
+    fuse: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    """Makes of an elementwise function ``f(xp, *arrays)`` one that does the same in one kernel; None: it runs as it is written."""
+
+    def updating(self, kernel: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
+        """The kernel of an update rule, or what does the same and writes over its arrays."""
+        return kernel
+
     # For captured steps, see `xgrad.jit`.
 
     capture_problem: str = ""

@@ -10,6 +10,7 @@ import math
 import operator
 from typing import Any
 
+from ..backend.fusing import fusable
 from ..engine.define import op
 from ..graph.kinds import is_complex, takes_real
 from ..tensor.tensor import ArrayLike, Tensor
@@ -650,6 +651,7 @@ tanh.holomorphic(x=lambda xp, g, x, y: xp.tanh_pull(g, x, y))
 
 
 @op(elementwise=True)
+@fusable
 def tanh_pull(xp: Any, v: ArrayLike, x: ArrayLike, t: ArrayLike, /) -> Tensor:
     """``v / cosh(x)**2``, the gradient of `tanh`; `t` is ``tanh(x)``, for libraries on which ``v * (1 - t**2)`` is faster.
 

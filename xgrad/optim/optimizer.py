@@ -299,7 +299,8 @@ def _move(p: Tensor, g: Any, state: _ParameterState, rule: Rule, numbers: Mappin
             rule.kernel(xp, array[part], g[part], *(a[part] for a in arrays), **numbers)
         new, new_arrays = array, arrays
     else:
-        new, *new_arrays = rule.kernel(xp, array, g, *arrays, **numbers)
+        kernel = backend.updating(rule.kernel) if rule.elementwise else rule.kernel
+        new, *new_arrays = kernel(xp, array, g, *arrays, **numbers)
     for tensor, new_array in zip(state.arrays, new_arrays):
         if new_array is not tensor._data:
             memory.assign(tensor, new_array)

@@ -25,7 +25,7 @@ from .single import ATOMIC
 from .source import Source
 from .stages import actions_of, in_stages
 
-__all__ = ["GraphExecutor"]
+__all__ = ["GraphExecutor", "build"]
 
 OFTEN = 2
 """After so many other arrays in the place of an input or an output, it gets memory of its own, to which arrays are copied."""
@@ -195,3 +195,23 @@ class GraphExecutor(Executor):
             finally:
                 graph = self._stream.end_capture()
         return lambda numbers: graph.launch(cupy.cuda.get_current_stream())
+
+
+def build(plan: Any, homes: Sequence[int | None], how: str) -> GraphExecutor:
+    """An executor of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    homes : sequence of int or None
+        For each output the index of the input whose memory it is written into, or None.
+    how : {"cuda"}
+
+    Raises
+    ------
+    CannotCompile
+        If CUDA's compiler refuses the source.
+    """
+    if how != "cuda":
+        raise ValueError(f"CuPy has no executor {how!r}; it has 'cuda'")
+    return GraphExecutor(plan, homes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..compiled.mathematics import FUNCTIONS, LIMITS, MATHEMATICS
 
-__all__ = ["prelude"]
+__all__ = ["functions", "prelude"]
 
 PRELUDE = r"""
 #ifdef __CUDACC_RTC__
@@ -28,8 +28,11 @@ typedef unsigned char uint8_t; typedef unsigned short uint16_t; typedef unsigned
 #define UINT64_MAX 18446744073709551615ull
 #define FLT_MAX 3.402823466e+38f
 #define DBL_MAX 1.7976931348623158e+308
+#else
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
 #endif
-typedef @INDEX@ I;
 #define INLINE static __device__ __forceinline__
 #define _Bool bool
 #define __builtin_signbit signbit
@@ -39,7 +42,10 @@ typedef @INDEX@ I;
 @LIMITS@
 
 @FUNCTIONS@
+"""
 
+KERNELS = r"""
+typedef @INDEX@ I;
 /* An index that is out of bounds wraps around, as CuPy's do. */
 INLINE int64_t wrapped(int64_t k, int64_t n) { k %= n; return k < 0 ? k + n : k; }
 
@@ -87,8 +93,12 @@ template <int X, class F, class V> __device__ __forceinline__ V down(V v, V* mem
 """
 
 
-def prelude(index: str) -> str:
-    """The top of the source; `index` is the type of indices."""
+def functions() -> str:
+    """Types, and the functions that `expression` writes."""
     names = "\n".join(f"#define {name}_float {name}f\n#define {name}_double {name}" for name in MATHEMATICS)
-    text = PRELUDE.replace("@INDEX@", index).replace("@MATHEMATICS@", names)
-    return text.replace("@LIMITS@", LIMITS).replace("@FUNCTIONS@", FUNCTIONS)
+    return PRELUDE.replace("@MATHEMATICS@", names).replace("@LIMITS@", LIMITS).replace("@FUNCTIONS@", FUNCTIONS)
+
+
+def prelude(index: str) -> str:
+    """The top of the source of a plan; `index` is the type of indices."""
+    return functions() + KERNELS.replace("@INDEX@", index)

@@ -6,6 +6,7 @@ import math
 import numbers
 from typing import Any
 
+from ...backend.fusing import fusable
 from ...engine.define import composite, op
 from ...graph.kinds import is_complex, takes_real
 from ...tensor.tensor import ArrayLike, Tensor
@@ -80,6 +81,7 @@ elu.vjp(x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (xp.exp(xp.minimum(x, 0
 
 
 @op(override=True, elementwise=True)
+@fusable
 def sigmoid(xp: Any, x: ArrayLike, /) -> Tensor:
     """``1 / (1 + exp(-x))``, precise in both tails.
 
@@ -104,6 +106,7 @@ def _end(xp: Any, x: Any, e: Any) -> Any:
 
 
 @op(elementwise=True)
+@fusable
 def sigmoid_slope(xp: Any, x: ArrayLike, /) -> Tensor:
     """The derivative of `sigmoid`, precise in both tails.
 
@@ -124,6 +127,7 @@ sigmoid.holomorphic(x=lambda xp, g, x: g * xp.sigmoid_slope(x))
 
 @op(override=True, elementwise=True)
 @takes_real
+@fusable
 def softplus(xp: Any, x: ArrayLike, /) -> Tensor:
     """``log(1 + exp(x))``, a smooth `relu`.
 
@@ -217,6 +221,7 @@ erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * gaussian(xp, x)))
 
 
 @op(override=True, elementwise=True)
+@fusable
 def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The standard normal distribution function, ``erfc(-x / sqrt(2)) / 2``, precise in the left tail too.
 
@@ -274,6 +279,7 @@ def gelu(xp: Any, x: ArrayLike, /, *, approximate: str = "none") -> Tensor:
 
 @op(override=True, elementwise=True)
 @takes_real
+@fusable
 def gelu_tanh(xp: Any, x: ArrayLike, /) -> Tensor:
     """``x * sigmoid(u)`` for ``u = sqrt(8 / pi) * (x + 0.044715 * x**3)``; see `gelu`.
 
@@ -304,6 +310,7 @@ def _near(xp: Any, x: Any) -> Any:
 
 @op(elementwise=True)
 @takes_real
+@fusable
 def gelu_tanh_slope(xp: Any, x: ArrayLike, /) -> Tensor:
     """The derivative of `gelu_tanh`.
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...backend.find import device_of
+from ...backend.fusing import fusable
 from ...backend.precision import in_float32
 from ...engine.define import op
 from ...graph.kinds import is_complex, takes_real
@@ -13,7 +14,7 @@ from ...tensor.tensor import ArrayLike, Tensor
 from ..parts.axes import Axes, axes_from_0, kept_shape
 from ..parts.safe import one_where
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
+__all__ = ["label_positions", "log_softmax", "logsumexp", "shifted_terms", "softmax"]
 
 
 # ------------------------------------------------------------------------------------------------- sums of exponentials
@@ -23,6 +24,29 @@ def _peak(xp: Any, x: Any, axis: Axes) -> Any:
     """The maximum along `axis`, or 0 where it is infinite. It is subtracted before ``exp``."""
     peak = xp.max(x, axis=axis, keepdims=True)
     return xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+
+
+@fusable
+def shifted_terms(xp: Any, x: Any, peak: Any) -> tuple[Any, Any]:
+    """``x - peak`` and its exponential."""
+    shifted = x - peak
+    return shifted, xp.exp(shifted)
+
+
+@fusable
+def _guarded_terms(xp: Any, x: Any, peak: Any) -> tuple[Any, Any]:
+    """As `shifted_terms`; an infinite maximum is not subtracted."""
+    shifted = x - xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+    return shifted, xp.exp(shifted)
+
+
+def _terms(xp: Any, x: Any, axis: Axes) -> tuple[Any, Any]:
+    return _guarded_terms(xp, x, xp.max(x, axis=axis, keepdims=True))
+
+
+@fusable
+def _quotient(xp: Any, terms: Any, rest: Any) -> Any:
+    return terms / (1 + rest)
 
 
 @op
@@ -81,9 +105,13 @@ def logsumexp(xp: Any, x: ArrayLike, /, *, axis: Axes = None, keepdims: bool = F
         y = xp.where(total == 0, xp.full_like(total, -math.inf), xp.log(one_where(xp, total == 0, total)) + peak)
     else:
         peak = xp.max(x, axis=axis, keepdims=True)
-        shifted = x - xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
-        y = xp.log1p(xp.exponential_rest(shifted, xp.exp(shifted), axis)) + peak
+        y = _log_total(xp, xp.exponential_rest(*_guarded_terms(xp, x, peak), axis), peak)
     return y if keepdims else xp.squeeze(y, axis=axes_from_0(axis, len(shape)))
+
+
+@fusable
+def _log_total(xp: Any, rest: Any, peak: Any) -> Any:
+    return xp.log1p(rest) + peak
 
 
 def _shares(xp: Any, x: Any, y: Any, axis: Axes) -> Any:
@@ -135,9 +163,8 @@ def softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
     axes_from_0(axis, x.ndim)  # raises if there is no such axis, also for an empty array
     if 0 in x.shape:
         return xp.exp(x)
-    shifted = x - _peak(xp, x, axis)
-    terms = xp.exp(shifted)
-    return terms / (1 + xp.exponential_rest(shifted, terms, axis))
+    shifted, terms = _terms(xp, x, axis)
+    return _quotient(xp, terms, xp.exponential_rest(shifted, terms, axis))
 
 
 def _from_top(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
@@ -146,14 +173,29 @@ def _from_top(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
     In a mean with weights `p` that sum to 1, this element then contributes nothing. Its difference from the mean is a sum over
     the other elements, which is precise also where its weight is nearly 1.
     """
-    top = p == xp.max(p, axis=axis, keepdims=True)
-    return v - xp.max(xp.where(top, v, xp.full_like(v, -math.inf)), axis=axis, keepdims=True)
+    return v - _top(xp, v, p, axis)
+
+
+def _top(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
+    """The element of `v` at the largest weight `p`."""
+    return xp.max(_at_top(xp, v, p, xp.max(p, axis=axis, keepdims=True)), axis=axis, keepdims=True)
+
+
+@fusable
+def _at_top(xp: Any, v: Any, p: Any, largest: Any) -> Any:
+    return xp.where(p == largest, v, xp.full_like(v, -math.inf))
+
+
+@fusable
+def _weighted(xp: Any, v: Any, p: Any, top: Any) -> tuple[Any, Any]:
+    v = v - top
+    return v, v * p
 
 
 def _less_mean(xp: Any, v: Any, p: Any, axis: Axes) -> Any:
     """``v - sum(v * p)`` with weights `p` that sum to 1."""
-    v = _from_top(xp, v, p, axis)
-    return v - xp.sum(v * p, axis=axis, keepdims=True)
+    v, weighted = _weighted(xp, v, p, _top(xp, v, p, axis))
+    return v - xp.sum(weighted, axis=axis, keepdims=True)
 
 
 @op(override=True)
@@ -193,11 +235,15 @@ def softmax_error(xp: Any, x: ArrayLike, target: ArrayLike, /) -> Tensor:
     >>> softmax_error(xgrad.Tensor([0.0, 20.0]), xgrad.Tensor([0.0, 1.0]))
     Tensor([ 2.0611...e-09, -2.0611...e-09])
     """
-    shifted = x - _peak(xp, x, -1)
-    terms = xp.exp(shifted)
+    shifted, terms = _terms(xp, x, -1)
     rest = xp.exponential_rest(shifted, terms, -1)
+    return _error(xp, terms, rest, target, xp.sum(target, axis=-1, keepdims=True))
+
+
+@fusable
+def _error(xp: Any, terms: Any, rest: Any, target: Any, total: Any) -> Any:
     # With a common divisor, the largest term (1) less its target is exact; p * sum - target loses the difference of p from 1.
-    return (terms * xp.sum(target, axis=-1, keepdims=True) - target - rest * target) / (1 + rest)
+    return (terms * total - target - rest * target) / (1 + rest)
 
 
 softmax_error.vjp(
@@ -221,23 +267,37 @@ def label_error(xp: Any, x: ArrayLike, labels: ArrayLike, /) -> Tensor:
     """
     if 0 in x.shape:
         return xp.zeros_like(x)
-    shifted = x - xp.max(x, axis=-1, keepdims=True)
-    terms = xp.exp(shifted)
+    shifted, terms = shifted_terms(xp, x, xp.max(x, axis=-1, keepdims=True))
     at, valid = label_positions(xp, x, labels)
-    rest = xp.reshape(xp.exponential_rest(shifted, terms, -1), (-1,)) + valid
-    total = 1 + rest
-    error = xp.reshape(terms, (-1, x.shape[-1])) / total[:, None]
-    # With a common divisor, the largest term (1) less 1 is exact.
-    chosen = xp.take(xp.reshape(terms, (-1,)), at, axis=0) - 1 - rest
-    return xp.reshape(xp.set_item(xp.reshape(error, (-1,)), at, chosen / total), x.shape)
+    rest = xp.reshape(xp.exponential_rest(shifted, terms, -1), (-1,))
+    error = _valid_quotient(xp, xp.reshape(terms, (-1, x.shape[-1])), rest[:, None], valid[:, None])
+    chosen = _label_quotient(xp, xp.take(xp.reshape(terms, (-1,)), at, axis=0), rest, valid)
+    return xp.reshape(xp.set_item(xp.reshape(error, (-1,)), at, chosen), x.shape)
+
+
+@fusable
+def _valid_quotient(xp: Any, terms: Any, rest: Any, valid: Any) -> Any:
+    return terms / (1 + (rest + valid))
+
+
+@fusable
+def _label_quotient(xp: Any, term: Any, rest: Any, valid: Any) -> Any:
+    rest = rest + valid
+    return (term - 1 - rest) / (1 + rest)  # with a common divisor, the largest term (1) less 1 is exact
 
 
 def label_positions(xp: Any, x: Any, labels: Any) -> tuple[Any, Any]:
     """The positions of the labels in the flattened `x`, and for each 0, or NaN if there is no such class; for raw arrays."""
-    classes, rows = x.shape[-1], xp.reshape(xp.astype(labels, xp.int64), (-1,))
+    classes, flat = x.shape[-1], xp.reshape(labels, (-1,))
+    first = xp.arange(0, flat.shape[0] * classes, classes, dtype=xp.int64, device=device_of(labels))
+    return _label_positions(xp, first, flat, classes, x.dtype)  # type: ignore[no-any-return]
+
+
+@fusable
+def _label_positions(xp: Any, first: Any, labels: Any, classes: int, dtype: Any) -> tuple[Any, Any]:
+    rows = xp.astype(labels, xp.int64)
     inside = (rows >= 0) & (rows < classes)
-    first = xp.arange(0, rows.shape[0] * classes, classes, dtype=xp.int64, device=device_of(labels))
-    zero = xp.new_zeros(x, ())
+    zero = xp.zeros_like(xp.astype(inside, dtype))
     return first + rows * xp.astype(inside, xp.int64), xp.where(inside, zero, zero + math.nan)
 
 
@@ -275,8 +335,13 @@ def log_softmax(xp: Any, x: ArrayLike, /, *, axis: Axes = -1) -> Tensor:
     axes_from_0(axis, x.ndim)  # raises if there is no such axis, also for an empty array
     if 0 in x.shape:
         return x + 0.0
-    shifted = x - _peak(xp, x, axis)
-    return shifted - xp.log1p(xp.exponential_rest(shifted, xp.exp(shifted), axis))
+    shifted, terms = _terms(xp, x, axis)
+    return _less_log(xp, shifted, xp.exponential_rest(shifted, terms, axis))
+
+
+@fusable
+def _less_log(xp: Any, shifted: Any, rest: Any) -> Any:
+    return shifted - xp.log1p(rest)
 
 
 @in_float32
