@@ -1,71 +1,88 @@
-"""`RawModule`: kernels whose threads wait for each other, run as fibers of the host, one block after another."""
+"""`RawModule`: the kernels of one source, compiled for the host together, and by CUDA's compiler too where it is installed."""
 
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib.util
 import re
+from pathlib import Path
 from typing import Any
 
-from .compiling import compiled
-from .counters import count_call
-from .launching import write
-from .raw import argument_bytes, three
+from .compiling import CompileException, compiled
+from .raw import RawKernel
 
-__all__ = ["RawModule"]
+__all__ = ["RawModule", "check_by_nvrtc"]
 
 WAITS = re.compile(r"\b__syncthreads\b|\b\w+_sync\b")
+HEAD = """#include <tuple>
+#include "threads_on_host.h"
+template <int K, class... A> std::tuple_element_t<K, std::tuple<A...>> parameter(void (*)(A...));
+"""
 
 
 class RawModule:
     """The kernels of one source."""
 
-    def __init__(self, *, code: str, options: tuple[str, ...] = (), backend: str = "nvrtc", **_: Any) -> None:
+    def __init__(self, *, code: str | None = None, path: str | None = None, options: tuple[str, ...] = (), **kwargs: Any) -> None:
+        if code is None or kwargs.get("name_expressions"):
+            raise NotImplementedError("the emulator of CuPy's interface compiles sources of kernels without templates alone")
         self.code, self.options = code, tuple(options)
-        self._bodies = _bodies(code)
+        self._functions = _functions(code)
         self._library: Any = None
 
-    def get_function(self, name: str) -> Kernel:
-        """A kernel by its name."""
+    def compile(self, log_stream: Any = None) -> None:
+        """Compile it. Raises CuPy's `CompileException`."""
         if self._library is None:
-            kernels = [n for n, (head, _) in self._bodies.items() if "__global__" in head]
-            calls = "\n".join(_call(n, self._bodies[n][0], self._waits(n)) for n in kernels)
-            self._library = compiled(f'#include "cuda_in_blocks.h"\n{self.code}\n{calls}', "module", self.options)
-        return Kernel(name, getattr(self._library, f"run_{name}"), _parameters(self._bodies[name][0]))
+            kernels = [name for name, (head, _) in self._functions.items() if "__global__" in head]
+            check_by_nvrtc(self.code, self.options)
+            calls = "\n".join(self._call(name) for name in kernels)
+            self._library = compiled(f"{HEAD}{self.code}\n{calls}\n", "module", self.options)
+
+    def get_function(self, name: str) -> RawKernel:
+        """A kernel by its name."""
+        self.compile()
+        return _Kernel(self, name)
+
+    def library(self, name: str) -> Any:
+        """What runs a kernel, as `RawKernel` has it."""
+        return _Library(getattr(self._library, f"run_{name}"))
+
+    def _call(self, name: str) -> str:
+        """A function of the host that runs a kernel on arguments by their addresses."""
+        head, _ = self._functions[name]
+        count = len([text for text in head[head.rindex("(") + 1 : head.rindex(")")].split(",") if text.strip()])
+        values = [f"*(decltype(parameter<{k}>({name}))*)values[{k}]" for k in range(count)]
+        call = f"over_threads({', '.join(['sizes', str(not self._waits(name)).lower(), name, *values])})"
+        return f'extern "C" int run_{name}(const unsigned* sizes, void** values) {{ return {call}; }}'
 
     def _waits(self, name: str) -> bool:
         """Whether the threads of a kernel wait for each other."""
         seen, left = {name}, [name]
         while left:
-            _, body = self._bodies[left.pop()]
+            _, body = self._functions[left.pop()]
             if WAITS.search(body):
                 return True
-            for word in set(re.findall(r"\b(\w+)\s*(?:<[^;{}]*?>)?\s*\(", body)) & self._bodies.keys() - seen:
+            for word in set(re.findall(r"\b(\w+)\s*(?:<[^;{}]*?>)?\s*\(", body)) & self._functions.keys() - seen:
                 seen.add(word)
                 left.append(word)
         return False
 
 
-class Kernel:
+class _Kernel(RawKernel):
     """A kernel of a module."""
 
-    def __init__(self, name: str, run: Any, parameters: list[str]) -> None:
-        self.name, self._run, self._parameters = name, run, parameters
-
-    def __call__(self, grid: Any, block: Any, args: Any, *, shared_mem: int = 0, stream: Any = None) -> None:
-        count_call(self.name)
-        if len(args) != len(self._parameters):
-            raise TypeError(f"{self.name} takes {len(self._parameters)} arguments, and got {len(args)}")
-        sizes = (ctypes.c_uint * 6)(*three(grid), *three(block))
-        values = [argument_bytes(a) for a in args]
-        addresses = (ctypes.c_void_p * len(values))(*(v.__array_interface__["data"][0] for v in values))
-
-        def run(keep: Any = (values, args)) -> None:
-            self._run(sizes, addresses)
-
-        write(self.name, run)
+    def __init__(self, module: RawModule, name: str) -> None:
+        super().__init__(module.code, name, module.options)
+        self._library = module.library(name)
 
 
-def _bodies(code: str) -> dict[str, tuple[str, str]]:
+class _Library:
+    def __init__(self, run_kernel: Any) -> None:
+        self.run_kernel = run_kernel
+
+
+def _functions(code: str) -> dict[str, tuple[str, str]]:
     """The head and the body of each function, by its name."""
     found = {}
     for match in re.finditer(r"^[^\n#/]*?\b(\w+)\s*\(([^(){};]*)\)\s*\{", code, re.M):
@@ -77,18 +94,28 @@ def _bodies(code: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _parameters(head: str) -> list[str]:
-    inside = head[head.rindex("(") + 1 : head.rindex(")")]
-    return [text.strip() for text in inside.split(",") if text.strip()]
+@functools.cache
+def _nvrtc() -> Any:
+    """CUDA's compiler, which needs no GPU, from the package ``nvidia-cuda-nvrtc``; None if that is not installed."""
+    spec = importlib.util.find_spec("nvidia")
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        for path in sorted(Path(folder).glob("**/lib/libnvrtc.so.*")):
+            return ctypes.CDLL(str(path))
+    return None
 
 
-def _call(name: str, head: str, waits: bool) -> str:
-    """A function of the host that runs a kernel on arguments by their addresses."""
-    types = [re.sub(r"\b(__restrict__|restrict)\b", "", text).strip().rpartition(" ")[0] for text in _parameters(head)]
-    types = [t if t.endswith("*") else t for t in types]
-    values = ", ".join(f"*({t}*)values[{k}]" for k, t in enumerate(types))
-    return f"""extern "C" void run_{name}(const unsigned* sizes, void** values) {{
-  gridDim = dim3{{sizes[0], sizes[1], sizes[2]}}; blockDim = dim3{{sizes[3], sizes[4], sizes[5]}};
-  host::kernel = [=]() {{ {name}({values}); }};
-  for (unsigned b = 0; b < sizes[0]; b++) {{ blockIdx = dim3{{b, 0, 0}}; host::run_block(sizes[3], {str(waits).lower()}); }}
-}}"""
+def check_by_nvrtc(source: str, options: tuple[str, ...]) -> None:
+    """Raise `CompileException` if CUDA's compiler refuses a source; it is not asked where it is not installed."""
+    library = _nvrtc()
+    if library is None:
+        return
+    program, size = ctypes.c_void_p(), ctypes.c_size_t()
+    library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
+    texts = [option.encode() for option in (*options, "--gpu-architecture=compute_80")]
+    status = library.nvrtcCompileProgram(program, len(texts), (ctypes.c_char_p * len(texts))(*texts))
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    library.nvrtcGetProgramLog(program, log)
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    if status:
+        raise CompileException(log.value.decode(), source, "kernels.cu", options, "nvrtc")

@@ -15,7 +15,7 @@ from .counters import count_call
 from .launching import write
 from .memory import placed
 
-__all__ = ["ElementwiseKernel"]
+__all__ = ["ElementwiseKernel", "Parameter", "aliases", "decided_types", "parameters", "value_of"]
 
 
 class Parameter:
@@ -70,9 +70,9 @@ class ElementwiseKernel:
         if len(args) not in (self.nin, self.nargs):
             raise TypeError(f"Wrong number of arguments for {self.name!r}")
         count_call(self.name)
-        values = [_value(a) for a in args]
+        values = [value_of(a) for a in args]
         ins, outs = values[: self.nin], values[self.nin :]
-        types = self._types(ins, outs)
+        types = decided_types(self.in_params, self.out_params, ins, outs)
         shape = self._shape(ins, outs, size)
         made: list[Any] = []
         if not outs:
@@ -87,22 +87,6 @@ class ElementwiseKernel:
             return None
         results = made or list(args[self.nin :])
         return tuple(results) if self.nout != 1 or self.return_tuple else results[0]
-
-    def _types(self, ins: Sequence[Any], outs: Sequence[Any]) -> dict[str, Any]:
-        """The dtype for each type in the parameters: arrays decide what letters stand for, and numbers follow."""
-        types: dict[str, Any] = {p.type: p.dtype for p in self.params if p.dtype is not None}
-        for p, v in [*zip(self.out_params, outs), *zip(self.in_params, ins)]:
-            if not isinstance(v, np.ndarray):
-                continue
-            if types.setdefault(p.type, v.dtype) != v.dtype:
-                raise TypeError(f"Type is mismatched. {p.name} {v.dtype} {types[p.type]} {p.type}")
-        for p, v in zip(self.in_params, ins):
-            if p.type not in types:  # a letter of numbers alone
-                types[p.type] = np.asarray(v).dtype
-        for p in self.out_params:
-            if p.type not in types:
-                raise ValueError(f"Wrong types: {p.type} of output {p.name} is that of no argument")
-        return types
 
     def _shape(self, ins: Sequence[Any], outs: Sequence[Any], size: int | None) -> tuple[int, ...]:
         shapes = [v.shape for p, v in zip(self.params, [*ins, *outs]) if not p.raw and isinstance(v, np.ndarray)]
@@ -122,7 +106,7 @@ class ElementwiseKernel:
         arrays = []
         for p, v in zip(self.params, values):
             if not isinstance(v, np.ndarray):
-                arrays.append(_number(v, types[p.type]))
+                arrays.append(number_of(v, types[p.type]))
             else:
                 arrays.append(v if p.raw else np.broadcast_to(v, shape) if p in self.in_params else v)
         loop = np.broadcast_to(np.int8(0), shape)
@@ -152,8 +136,7 @@ class ElementwiseKernel:
         return "\n".join(
             [
                 '#include "cuda_on_host.h"',
-                *(f"typedef {c_type(name)} cupy_{name};" for name in ()),
-                *_aliases(),
+                *aliases(),
                 *head,
                 self.preamble,
                 'extern "C" void run_kernel(const HostArgument* _args, const HostArgument* _loop) {',
@@ -171,13 +154,30 @@ class ElementwiseKernel:
         )
 
 
-def _aliases() -> list[str]:
+def decided_types(
+    in_params: Sequence[Parameter], out_params: Sequence[Parameter], ins: Sequence[Any], outs: Sequence[Any]
+) -> dict[str, Any]:
+    """The dtype for each type in the parameters: arrays decide what letters stand for, and numbers follow."""
+    types: dict[str, Any] = {p.type: p.dtype for p in (*in_params, *out_params) if p.dtype is not None}
+    for p, v in [*zip(out_params, outs), *zip(in_params, ins)]:
+        if isinstance(v, np.ndarray) and types.setdefault(p.type, v.dtype) != v.dtype:
+            raise TypeError(f"Type is mismatched. {p.name} {v.dtype} {types[p.type]} {p.type}")
+    for p, v in zip(in_params, ins):
+        if p.type not in types:  # a letter of numbers alone
+            types[p.type] = np.asarray(v).dtype
+    for p in out_params:
+        if p.type not in types:
+            raise ValueError(f"Wrong types: {p.type} of output {p.name} is that of no argument")
+    return types
+
+
+def aliases() -> list[str]:
     """NumPy's names of types, which CuPy's kernels know."""
     names = "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128".split()
     return [f"typedef {c_type(name)} {name};" for name in names]
 
 
-def _value(a: Any) -> Any:
+def value_of(a: Any) -> Any:
     if isinstance(a, ndarray):
         return a._values
     if isinstance(a, SCALARS):
@@ -188,7 +188,7 @@ def _value(a: Any) -> Any:
     return found._values
 
 
-def _number(v: Any, dtype: Any) -> Any:
+def number_of(v: Any, dtype: Any) -> Any:
     """A number in memory of its own, converted as CuPy converts parameters."""
     with np.errstate(all="ignore"):
         return np.asarray(v).astype(dtype)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, devices, functions, linalg, memory, methods, real, special, strict, streams
+from . import arrays, blocks, cublas, devices, elementwise, functions, linalg, memory, methods, raw, real, reduction, special, streams, strict
 from .randoms import random_namespace
 from .scattering import scatter_add, scatter_max, scatter_min
 
@@ -83,10 +83,8 @@ def install() -> types.ModuleType:
     cupy.is_available = is_available  # type: ignore[attr-defined]
     cupy.get_default_memory_pool = lambda: memory.default_pool  # type: ignore[attr-defined]
     cupy.get_default_pinned_memory_pool = lambda: memory.pinned_pool  # type: ignore[attr-defined]
-    from . import blocks, cublas, elementwise, raw
-
-    cupy.ElementwiseKernel, cupy.RawKernel = elementwise.ElementwiseKernel, raw.RawKernel  # type: ignore[attr-defined]
-    cupy.RawModule = blocks.RawModule  # type: ignore[attr-defined]
+    for kernel in (elementwise.ElementwiseKernel, reduction.ReductionKernel, raw.RawKernel, blocks.RawModule):
+        setattr(cupy, kernel.__name__, kernel)
     cupyx, scipy, functions_ = _cupyx()
     modules = {
         "cupy": cupy,

@@ -13,29 +13,15 @@ from .compiling import compiled
 from .counters import count_call
 from .launching import write
 
-__all__ = ["RawKernel", "argument_bytes", "three"]
+__all__ = ["RawKernel"]
 
-HEAD = """#include "cuda_on_host.h"
-struct dim3 { unsigned x, y, z; };
-static thread_local dim3 gridDim, blockDim, blockIdx, threadIdx;
-static const int warpSize = 32;
-"""
-LOOPS = """
-template <class... A> static void over_threads(const unsigned* sizes, void (*kernel)(A...), A... arguments) {
-    gridDim = dim3{sizes[0], sizes[1], sizes[2]};
-    blockDim = dim3{sizes[3], sizes[4], sizes[5]};
-    for (unsigned bz = 0; bz < sizes[2]; ++bz) for (unsigned by = 0; by < sizes[1]; ++by) for (unsigned bx = 0; bx < sizes[0]; ++bx)
-    for (unsigned tz = 0; tz < sizes[5]; ++tz) for (unsigned ty = 0; ty < sizes[4]; ++ty) for (unsigned tx = 0; tx < sizes[3]; ++tx) {
-        blockIdx = dim3{bx, by, bz};
-        threadIdx = dim3{tx, ty, tz};
-        kernel(arguments...);
-    }
-}
-"""
-
+TYPES = ("typedef unsigned int uint;", "typedef unsigned char uchar;")
 
 class RawKernel:
-    """A kernel of CuPy's `RawKernel`, compiled for the host. Its threads run one after another."""
+    """A kernel of CuPy's `RawKernel`, compiled for the host. Its threads run one after another.
+
+    Where the kernel has ``__syncthreads`` or functions of a warp, the threads of a block take turns instead.
+    """
 
     def __init__(
         self,
@@ -70,14 +56,13 @@ class RawKernel:
         return types
 
     def _source(self) -> str:
-        if "__syncthreads" in self.code or "_sync(" in self.code:
-            raise NotImplementedError("the emulator of CuPy's interface runs the threads of a kernel one after another")
-        reads = []
-        for k, kind in enumerate(self._types()):
-            reads.append(f"*(decltype(parameter<{k}>({self.name}))*)values[{k}]")
-        parameter = "template <int K, class... A> std::tuple_element_t<K, std::tuple<A...>> parameter(void (*)(A...));\n"
-        call = f'extern "C" void run_kernel(const unsigned* sizes, void** values) {{ over_threads(sizes, {self.name}'
-        return "#include <tuple>\n" + HEAD + self.code + LOOPS + parameter + ", ".join([call, *reads]) + "); }\n"
+        code = re.sub(r"extern\s+__shared__\s+([^;\[]*?)(\w+)\s*\[\s*\]", r"\1* \2 = (\1*)host::shared_memory.data()", self.code)
+        reads = [f"*(decltype(parameter<{k}>({self.name}))*)values[{k}]" for k in range(len(self._types()))]
+        parameter = "template <int K, class... A> std::tuple_element_t<K, std::tuple<A...>> parameter(void (*)(A...));"
+        alone = "false" if "__syncthreads" in code or "_sync(" in code or "__syncwarp" in code else "true"
+        call = ", ".join([f"over_threads(sizes, {alone}, {self.name}", *reads]) + ")"
+        run = f'extern "C" int run_kernel(const unsigned* sizes, void** values) {{ return {call}; }}'
+        return "\n".join(["#include <tuple>", '#include "threads_on_host.h"', *TYPES, code, parameter, run, ""])
 
     def __call__(self, grid: Any, block: Any, args: Any, *, shared_mem: int = 0, stream: Any = None) -> None:
         self.compile()
@@ -85,22 +70,23 @@ class RawKernel:
         types = self._types()
         if len(types) != len(args):
             raise TypeError(f"{self.name} takes {len(types)} arguments, and got {len(args)}")
-        sizes = (ctypes.c_uint * 6)(*three(grid), *three(block))
-        values = [argument_bytes(a) for a in args]
+        sizes = (ctypes.c_uint * 7)(*_three(grid), *_three(block), shared_mem)
+        values = [_argument(a) for a in args]
         addresses = (ctypes.c_void_p * len(values))(*(v.__array_interface__["data"][0] for v in values))
 
         def run(keep: Any = (values, args)) -> None:
-            self._library.run_kernel(sizes, addresses)
+            if not self._library.run_kernel(sizes, addresses):
+                raise RuntimeError(f"{self.name}: threads of a block wait for each other forever")
 
         write(self.name, run)
 
 
-def three(sizes: Any) -> tuple[int, ...]:
+def _three(sizes: Any) -> tuple[int, ...]:
     sizes = tuple(map(int, sizes)) if isinstance(sizes, (tuple, list)) else (int(sizes),)
     return (*sizes, *(1,) * (3 - len(sizes)))
 
 
-def argument_bytes(a: Any) -> Any:
+def _argument(a: Any) -> Any:
     """The bytes of an argument: the address of an array, or a number of its own dtype, which the kernel must take."""
     if isinstance(a, ndarray):
         return np.asarray(a._values.__array_interface__["data"][0], dtype=np.uint64)
