@@ -29,6 +29,7 @@ xgrad.backend.protocol
 xgrad.backend.find
 xgrad.backend.select
 xgrad.backend.precision
+xgrad.backend.fusing
 xgrad.backend.transfer
 xgrad.backend
 xgrad.graph

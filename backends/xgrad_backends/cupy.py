@@ -26,8 +26,13 @@ class Plugin(Backend):
 
     def amend(self) -> Mapping[str, Any]:
         # array-api-compat's sign and clip write through masks, for which the host waits for the device.
-        return {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not,
-            "exponential_rest": _exponential_rest, "linalg.solve": _solve}
+        return {
+            "sign": _sign,
+            "clip": _clip,
+            "zero_where_not": _zero_where_not,
+            "exponential_rest": _exponential_rest,
+            "linalg.solve": _solve,
+        }
 
     def problem(self) -> str | None:
         if not cupy.is_available():

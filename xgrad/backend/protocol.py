@@ -221,7 +221,7 @@ class Backend:
     # Functions of several steps as one kernel.
 
     fuse: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
-    """Makes of an elementwise function ``f(xp, *arrays)`` one that does the same in one kernel; None: it runs as it is written."""
+    """Makes of an elementwise function ``f(xp, *arrays)`` one that does the same in one kernel; None: it runs as written."""
 
     def updating(self, kernel: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
         """The kernel of an update rule, or what does the same and writes over its arrays."""

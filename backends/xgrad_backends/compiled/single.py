@@ -178,13 +178,20 @@ def _scatter(function: Function, step: Step, places: Places) -> None:
     last = max([k for k, n in enumerate(shape) if n != 1], default=-1)
     apart = last in [to for to, _ in chosen.straight]  # along this axis, all are different elements
     to = function.place(result, terms, True)
-    _loops(function, shape, f"{to} {'+' if how == 'add' else ''}= {element_text(function, places, value, shape, result.dtype)};", apart)
+    _loops(
+        function,
+        shape,
+        f"{to} {'+' if how == 'add' else ''}= {element_text(function, places, value, shape, result.dtype)};",
+        apart,
+    )
     if wide:
         end = function.place(places.view[out].storage, ["z"], True)
         function.lines.append(f"for (I z = 0; z < {out.size}; z++) {end} = (float){function.place(result, ['z'])};")
 
 
-def scatter_target(function: Function, places: Places, view: View, chosen: Any, indices: list[Value]) -> tuple[list[int], list[str]]:
+def scatter_target(
+    function: Function, places: Places, view: View, chosen: Any, indices: list[Value]
+) -> tuple[list[int], list[str]]:
     """The shape of what indices choose from a view, and the place of one element."""
     found = numpy.broadcast_shapes(*[index.shape for index in indices])
     shape = [1] * (len(chosen.straight) + len(found))

@@ -71,7 +71,9 @@ class Blas:
         letter = {"float32": "S", "float64": "D"}[dtype.name]
         one, zero = ctypes.byref(self._one[dtype.name]), ctypes.byref(self._zero[dtype.name])
         pointer, size = ctypes.c_void_p, ctypes.c_longlong
-        self._check(self._library.cublasSetStream_v2(self._handle, pointer(cupy.cuda.get_current_stream().ptr)), "cublasSetStream")
+        self._check(
+            self._library.cublasSetStream_v2(self._handle, pointer(cupy.cuda.get_current_stream().ptr)), "cublasSetStream"
+        )
         self._check(
             self._library.cublasSetWorkspace_v2(self._handle, pointer(self._workspace.ptr), ctypes.c_size_t(WORKSPACE)),
             "cublasSetWorkspace",
@@ -81,7 +83,7 @@ class Blas:
         left, right, to = pointer(b[0]), pointer(a[0]), pointer(out)
         if batch is None:
             name = f"cublas{letter}gemm_v2"
-            tail = (left, b[1].step, right, a[1].step, zero, to, columns)
+            tail: tuple[Any, ...] = (left, b[1].step, right, a[1].step, zero, to, columns)
         elif batch[1] == -1:
             name = f"cublas{letter}gemmBatched"
             tail = (left, b[1].step, right, a[1].step, zero, to, columns, batch[0])

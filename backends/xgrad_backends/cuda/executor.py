@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,9 +44,9 @@ class DeviceLowering(Lowering):
 class GraphExecutor(Executor):
     """Runs a plan as CUDA graphs.
 
-    The first run starts the kernels one by one, which also lets CuPy compile its own. The second one records them in a graph, which
-    is launched from then on. A graph holds the addresses of arrays: when other arrays are bound it is recorded again, and an array
-    that changes often is copied to a place that does not change.
+    The first run starts the kernels one by one, which also lets CuPy compile its own. The second one records them in a graph,
+    which is launched from then on. A graph holds the addresses of arrays: when other arrays are bound it is recorded again, and
+    an array that changes often is copied to a place that does not change.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class GraphExecutor(Executor):
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._parts: list[Any] | None = None  # graphs, and actions that cannot be part of one
         self._apart = {k for k, action in enumerate(self._actions) if isinstance(action, Call) and action.has_numbers}
-        self._runs = 0
+        self._runs, self._records = 0, True
         self.run = self._run
 
     # ---------------------------------------------------------------------------------------------------------- binding
@@ -105,6 +106,8 @@ class GraphExecutor(Executor):
             self._bind(storage, array, self._copied_out, False, False)
 
     def _bind(self, storage: Storage, array: Any, copied: dict[Storage, Any], is_fixed: bool, is_new: bool) -> None:
+        if array.device != self._numbers.device:
+            raise ValueError(f"jit: an array is on {array.device}, and the plan was made on {self._numbers.device}")
         flat = array.reshape(-1)
         if storage in copied:
             copied[storage] = flat
@@ -130,7 +133,7 @@ class GraphExecutor(Executor):
             cupy.copyto(self.memory.arrays[storage], array)
         if self._parts is None:
             self._bind_all()
-            if self._runs:
+            if self._runs and self._records:
                 self._record(numbers)
         self._runs += 1
         if self._parts is None:
@@ -156,7 +159,14 @@ class GraphExecutor(Executor):
             action.run(self._numbers)
 
     def _record(self, numbers: tuple[Any, ...]) -> None:
-        """Make graphs of the longest runs of actions that can be part of one."""
+        """Make graphs of the longest runs of actions that can be part of one; none at all if CUDA cannot record them."""
+        try:
+            self._parts = self._graphs(numbers)
+        except Exception as error:
+            self._records = False
+            warnings.warn(f"jit: no CUDA graph can be made, and kernels are started one by one: {error}", stacklevel=2)
+
+    def _graphs(self, numbers: tuple[Any, ...]) -> list[Any]:
         while True:
             parts: list[Any] = []
             at = 0
@@ -172,8 +182,7 @@ class GraphExecutor(Executor):
                 parts.append(graph)
                 at = end
             else:
-                self._parts = parts
-                return
+                return parts
 
     def _alone(self, action: Any) -> Callable[[tuple[Any, ...]], None]:
         return lambda numbers: self._start(action, numbers)

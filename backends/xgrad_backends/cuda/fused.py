@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,11 @@ from .mathematics import functions
 
 __all__ = ["Fused", "fused", "updating"]
 
-BOOLEAN = frozenset(("isfinite", "isinf", "isnan", "signbit", "logical_not", "logical_and", "logical_or", "logical_xor", *COMPARISONS))
+BOOLEAN = frozenset(
+    ("isfinite", "isinf", "isnan", "signbit", "logical_not", "logical_and", "logical_or", "logical_xor", *COMPARISONS)
+)
+EXACT = (BINARY - {"divide"}) | {"bitwise_invert", "negative", "abs", "clip"}
+"""Functions whose result may be of integers or booleans."""
 
 
 class _Writer:
@@ -75,6 +80,15 @@ class Symbol:
     def __bool__(self) -> bool:
         raise NotHere
 
+    def __neg__(self) -> Symbol:
+        return _call(self.writer, "negative", (self,))
+
+    def __abs__(self) -> Symbol:
+        return _call(self.writer, "abs", (self,))
+
+    def __invert__(self) -> Symbol:
+        return _call(self.writer, "bitwise_invert", (self,))
+
 
 def _opened(x: Any) -> Any:
     if isinstance(x, Symbol):
@@ -91,12 +105,11 @@ def _call(writer: _Writer, name: str, arguments: tuple[Any, ...], dtype: Any = N
         raise NotHere  # Python would compute it in float64
     if dtype is None:
         promoted = operands[1:] if name == "where" else operands
-        kinds = [x.dtype if isinstance(x, Value) and x.kind != "number" else 0.0 if isinstance(x, Value) else x for x in promoted]
-        common = numpy.result_type(*kinds)
-        dtype = numpy.dtype(bool) if name in BOOLEAN else common
-    if numpy.dtype(dtype) not in KNOWN or (name not in BOOLEAN and name not in ("copy", "where") and numpy.dtype(dtype).kind != "f"):
-        if not (numpy.dtype(dtype).kind in "biu" and name in BINARY | {"bitwise_invert", "negative", "abs", "clip"} and name != "divide"):
-            raise NotHere
+        kinds = [(0.0 if x.kind == "number" else x.dtype) if isinstance(x, Value) else x for x in promoted]
+        dtype = bool if name in BOOLEAN else numpy.result_type(*kinds)
+    dtype = numpy.dtype(dtype)
+    if dtype not in KNOWN or not (dtype.kind == "f" or name in BOOLEAN or name in ("copy", "where") or name in EXACT):
+        raise NotHere
     return Symbol(writer, writer.step(name, operands, dtype))
 
 
@@ -126,9 +139,6 @@ for _name, _function in {
     "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
 }.items():  # fmt: skip
     setattr(Symbol, f"__{_name}__", _operator(_function))
-Symbol.__neg__ = lambda self: _call(self.writer, "negative", (self,))  # type: ignore[attr-defined]
-Symbol.__abs__ = lambda self: _call(self.writer, "abs", (self,))  # type: ignore[attr-defined]
-Symbol.__invert__ = lambda self: _call(self.writer, "bitwise_invert", (self,))  # type: ignore[attr-defined]
 Symbol.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
@@ -199,14 +209,18 @@ class Fused:
         if kernel is None or not all(getattr(x, "size", 1) for x in arguments):
             return self._function(xp, *arguments, **numbers)
         given = [x for x in (*arguments, *numbers.values()) if isinstance(x, cupy.ndarray) or type(x) is float]
-        if self._in_place:
-            outs = [arguments[0], *arguments[2:]]
-            kernel(*given, *outs)
-            return tuple(outs)
-        return kernel(*given)
+        outs = [arguments[0], *arguments[2:]] if self._in_place else []
+        try:
+            results = kernel(*given, *outs)
+        except cupy.cuda.compiler.CompileException as error:
+            self._kernels[key] = None
+            warnings.warn(f"CUDA's compiler refuses {kernel.name}, whose steps run one by one instead: {error}", stacklevel=3)
+            return self._function(xp, *arguments, **numbers)
+        return tuple(outs) if self._in_place else results
 
     def _kernel(self, xp: Any, arguments: tuple[Any, ...], numbers: dict[str, Any]) -> Any:
-        writer, inputs = _Writer(), []
+        writer = _Writer()
+        inputs: list[str] = []
 
         def symbol(x: Any) -> Any:
             name = f"a{len(inputs)}"
@@ -235,7 +249,12 @@ class Fused:
         outputs = ", ".join(f"{numpy.dtype(dtype).name} o{k}" for k, dtype in enumerate(dtypes))
         name = "xgrad_" + "".join(c if c.isalnum() else "_" for c in getattr(self._function, "__qualname__", "function"))
         return cupy.ElementwiseKernel(
-            ", ".join(inputs), outputs, "\n".join(writer.lines), name, preamble=functions(), options=("--std=c++17", "--fmad=false")
+            ", ".join(inputs),
+            outputs,
+            "\n".join(writer.lines),
+            name,
+            preamble=functions(),
+            options=("--std=c++17", "--fmad=false"),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -113,8 +114,12 @@ def group_launches(group: Group, places: Places, scratch: Scratch) -> list[Launc
         if step.kind == "reduce" and step.out.size:
             kernel = Kernel(scratch)
             value = f"{kernel.place(places.view[step.out].storage, ['z'], True)} = {_Reduction(step, 0).start};"
-            launches.append(elementwise(kernel, step.out.size, lambda z, line=value: [line]))
+            launches.append(elementwise(kernel, step.out.size, functools.partial(_always, value)))
     return launches
+
+
+def _always(line: str, z: str) -> list[str]:
+    return [line]
 
 
 class _Reduction:
@@ -128,12 +133,11 @@ class _Reduction:
             "min": (f"HIGH_{self.type}", "Smallest"), "any": ("0", "Any"), "all": ("1", "All"),
         }[step.name]  # fmt: skip
         wide = step.name in ("sum", "mean", "prod")
+        self.dtype: numpy.dtype[Any] = dtype
         if step.name in ("any", "all"):
-            self.dtype, start = numpy.dtype("int32"), start
-        elif dtype.kind == "f":
-            self.dtype = numpy.dtype("float64") if wide else dtype
-        else:
-            self.dtype = numpy.dtype("uint64" if dtype.kind == "u" else "int64") if wide or dtype.itemsize < 4 else dtype
+            self.dtype = numpy.dtype("int32")
+        elif wide or dtype.itemsize < 4:
+            self.dtype = numpy.dtype({"f": "float64", "u": "uint64"}.get(dtype.kind, "int64"))
         self.start, self.accumulator = start, c_type(self.dtype)
         count = math.prod([step.space[k] for k in step.facts])
         self.finish = f" / ({self.type}){count}" if step.name == "mean" else ""
@@ -152,6 +156,7 @@ class _Writer(LoopWriter):
 
     def __init__(self, group: Group, places: Places, scratch: Scratch) -> None:
         self.kernel = Kernel(scratch)
+        self.launches: list[Launch] = []
         super().__init__(group, places, self.kernel)
         self.reductions: list[_Reduction] = []
         kept: list[bool] = []
@@ -244,7 +249,7 @@ class _Writer(LoopWriter):
 
     def _store(self, rows: int, parts: int, condition: str) -> None:
         """Store the results, or those of each part, which another kernel then combines."""
-        self.launches: list[Launch] = []
+        self.launches = []
         lines = []
         rest = Kernel(self.kernel.scratch)
         combined: list[str] = []

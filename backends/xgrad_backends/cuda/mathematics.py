@@ -9,7 +9,8 @@ __all__ = ["functions", "prelude"]
 PRELUDE = r"""
 #ifdef __CUDACC_RTC__
 typedef signed char int8_t; typedef short int16_t; typedef int int32_t; typedef long long int64_t;
-typedef unsigned char uint8_t; typedef unsigned short uint16_t; typedef unsigned int uint32_t; typedef unsigned long long uint64_t;
+typedef unsigned char uint8_t; typedef unsigned short uint16_t; typedef unsigned int uint32_t;
+typedef unsigned long long uint64_t;
 #undef INFINITY
 #undef NAN
 #define INFINITY __int_as_float(0x7f800000)

@@ -52,4 +52,6 @@ class DeviceMemory:
         if view.contiguous and view.offset == 0 and view.size == flat.size:
             return flat.reshape(view.shape)
         step = flat.dtype.itemsize
-        return cupy.ndarray(view.shape, flat.dtype, flat.data + view.offset * step, strides=tuple([s * step for s in view.strides]))
+        return cupy.ndarray(
+            view.shape, flat.dtype, flat.data + view.offset * step, strides=tuple([s * step for s in view.strides])
+        )

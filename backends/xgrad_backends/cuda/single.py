@@ -27,7 +27,9 @@ def single_launches(step: Step, places: Places, scratch: Scratch) -> list[Launch
 
 def copy_launch(view: View, kernel: Kernel, to: Any) -> Launch:
     """A launch that copies a view into contiguous memory."""
-    lines = [f"{kernel.place(to, ['z'], True)} = {kernel.place(view.storage, element_terms(view.strides, view.offset, view.shape))};"]
+    lines = [
+        f"{kernel.place(to, ['z'], True)} = {kernel.place(view.storage, element_terms(view.strides, view.offset, view.shape))};"
+    ]
     return elementwise(kernel, view.size, lambda z: [*_indices(z, view.shape), *lines])
 
 
@@ -91,4 +93,8 @@ def _scatter(step: Step, places: Places, scratch: Scratch) -> list[Launch]:
     text = element_text(fill, places, value, shape, out.dtype)
     line = f"const int32_t w = {fill.place(winner, ['z'])};"
     lines = [line, "if (w < 0) {", *_indices("z", out.shape), f"{start} = {before};", "} else {", *_indices("w", shape)]
-    return [clear, vote, elementwise(fill, out.size, lambda z: [*lines, f"{fill.place(memory.storage, ['z'], True)} = {text};", "}"])]
+    return [
+        clear,
+        vote,
+        elementwise(fill, out.size, lambda z: [*lines, f"{fill.place(memory.storage, ['z'], True)} = {text};", "}"]),
+    ]

@@ -50,10 +50,10 @@ class Source:
         lines, first = [], 0
         for kernel, blocks in launch.parts:
             name = self._function(kernel)
-            arguments = [f"p{storages.index(storage)}" for storage in kernel.storages]
+            block = f"blockIdx.x - {first}" if first else "blockIdx.x"
+            arguments = [*(f"p{storages.index(storage)}" for storage in kernel.storages), "numbers", block]
             first += blocks
-            call = f"{name}({', '.join([*arguments, 'numbers', f'blockIdx.x - {first - blocks}' if first > blocks else 'blockIdx.x'])});"
-            lines.append(f"if (blockIdx.x < {first}) {{ {call} return; }}")
+            lines.append(f"if (blockIdx.x < {first}) {{ {name}({', '.join(arguments)}); return; }}")
         text = "\n  ".join(lines)
         written = {storage for kernel, _ in launch.parts for storage in kernel.written}
         parameters = [Kernel.parameter(storage, f"p{k}", storage in written) for k, storage in enumerate(storages)]
@@ -84,4 +84,3 @@ class Source:
                 started.function = module.get_function(started.name)
         except cupy.cuda.compiler.CompileException as error:
             raise CannotCompile(f"NVRTC cannot compile a plan: {error}") from error
-

@@ -28,7 +28,9 @@ def in_stages(groups: list[Group], places: Places) -> list[list[Group]]:
         here_read = {storage for storage, writes in touched if not writes}
         here_written = {storage for storage, writes in touched if writes}
         is_loop = group.shape is not None and math.prod(group.shape) > 0
-        apart = not (here_written & (read | written) or here_read & written) and len(read | written | here_read | here_written) < MOST
+        apart = (
+            not (here_written & (read | written) or here_read & written) and len(read | written | here_read | here_written) < MOST
+        )
         if stages and is_loop and apart and stages[-1][0].shape is not None:
             stages[-1].append(group)
         else:
@@ -81,13 +83,14 @@ def actions_of(stage: list[Group], places: Places, has_blas: bool, scratch: Any)
     later: list[Launch] = []
     together: list[Launch] = []
     for group in stage:
-        first, *rest = group_launches(group, places, scratch) or [None]
-        later += rest
-        same = next((launch for launch in together if first is not None and launch.threads == first.threads), None)
-        if same is not None and first is not None:
-            same.parts += first.parts
-        elif first is not None:
-            together.append(first)
+        launches = group_launches(group, places, scratch)
+        later += launches[1:]
+        for first in launches[:1]:
+            same = next((launch for launch in together if launch.threads == first.threads), None)
+            if same is None:
+                together.append(first)
+            else:
+                same.parts += first.parts
     return [*together, *_merged(later)]
 
 

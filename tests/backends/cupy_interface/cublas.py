@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,6 @@ import numpy as np
 from .launching import write
 
 __all__ = ["Cublas"]
-
-
-def _value(x: Any) -> int:
-    return int(getattr(x, "value", x) or 0)
-
-
-def _number(x: Any) -> float:
-    return float(x._obj.value)
 
 
 class Cublas:
@@ -31,71 +24,65 @@ class Cublas:
         return 0
 
     def cublasSetWorkspace_v2(self, handle: Any, memory: Any, size: Any) -> int:
-        return 0 if _value(memory) % 256 == 0 or True else 1
+        return 0
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Callable[..., int]:
         dtype = np.dtype({"S": "float32", "D": "float64"}[name[6]])
-        kind = name[11:]
-        return {"_v2": _one, "Batched": _batched, "StridedBatched": _strided}[kind](dtype)
+        order = {"_v2": _one, "Batched": _batched, "StridedBatched": _strided}[name[11:]]
+
+        def gemm(handle: Any, ta: int, tb: int, m: int, n: int, k: int, alpha: Any, *rest: Any) -> int:
+            product = _Product(dtype, (ta, tb), (m, n, k), alpha._obj.value)
+            write(name, order(product, *rest))
+            return 0
+
+        return gemm
 
 
-def _matrix(address: int, dtype: Any, rows: int, columns: int, step: int) -> Any:
-    """A matrix whose columns are contiguous, `step` elements from one to the next."""
-    if step < max(rows, 1):
-        raise ValueError(f"cuBLAS: the leading dimension is {step}, and there are {rows} rows")
-    size = (columns - 1) * step + rows
-    memory = (ctypes.c_char * (size * dtype.itemsize)).from_address(address)
-    flat = np.frombuffer(memory, dtype)
-    return np.lib.stride_tricks.as_strided(flat, (rows, columns), (dtype.itemsize, step * dtype.itemsize))
+class _Product:
+    """``out = alpha * a @ b + beta * out``, for matrices at addresses."""
+
+    def __init__(self, dtype: Any, transposed: tuple[int, int], sizes: tuple[int, int, int], alpha: float) -> None:
+        self.dtype, self.transposed, self.sizes, self.alpha = dtype, transposed, sizes, alpha
+
+    def run(self, a: int, lda: int, b: int, ldb: int, beta: float, c: int, ldc: int) -> None:
+        (m, n, k), (ta, tb) = self.sizes, self.transposed
+        left = self._matrix(a, *((k, m) if ta else (m, k)), lda)
+        right = self._matrix(b, *((n, k) if tb else (k, n)), ldb)
+        out = self._matrix(c, m, n, ldc)
+        out[...] = self.alpha * ((left.T if ta else left) @ (right.T if tb else right)) + (beta * out if beta else 0)
+
+    def _matrix(self, address: int, rows: int, columns: int, step: int) -> Any:
+        """A matrix whose columns are contiguous, `step` elements from one to the next."""
+        if step < max(rows, 1):
+            raise ValueError(f"cuBLAS: the leading dimension is {step}, and there are {rows} rows")
+        item = self.dtype.itemsize
+        memory = (ctypes.c_char * (((columns - 1) * step + rows) * item)).from_address(address)
+        return np.lib.stride_tricks.as_strided(np.frombuffer(memory, self.dtype), (rows, columns), (item, step * item))
 
 
-def _product(dtype: Any, ta: int, tb: int, m: int, n: int, k: int, alpha: float, a: Any, lda: int, b: Any, ldb: int, beta: float, c: Any, ldc: int) -> None:
-    left = _matrix(a, dtype, *((k, m) if ta else (m, k)), lda)
-    right = _matrix(b, dtype, *((n, k) if tb else (k, n)), ldb)
-    out = _matrix(c, dtype, m, n, ldc)
-    out[...] = alpha * ((left.T if ta else left) @ (right.T if tb else right)) + (beta * out if beta else 0)
+def _one(product: _Product, a: Any, lda: int, b: Any, ldb: int, beta: Any, c: Any, ldc: int) -> Callable[[], None]:
+    return lambda: product.run(a.value, lda, b.value, ldb, beta._obj.value, c.value, ldc)
 
 
-def _one(dtype: Any) -> Any:
-    def gemm(handle: Any, ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Any, lda: int, b: Any, ldb: int, beta: Any, c: Any, ldc: int) -> int:
-        p, q = _number(alpha), _number(beta)
-        write("gemm", lambda: _product(dtype, ta, tb, m, n, k, p, _value(a), lda, _value(b), ldb, q, _value(c), ldc))
-        return 0
+def _strided(
+    product: _Product, a: Any, lda: int, sa: Any, b: Any, ldb: int, sb: Any, beta: Any, c: Any, ldc: int, sc: Any, count: int
+) -> Callable[[], None]:
+    item = product.dtype.itemsize
 
-    return gemm
+    def run() -> None:
+        for k in range(count):
+            one, other, out = (x.value + k * s.value * item for x, s in ((a, sa), (b, sb), (c, sc)))
+            product.run(one, lda, other, ldb, beta._obj.value, out, ldc)
 
-
-def _strided(dtype: Any) -> Any:
-    def gemm(
-        handle: Any, ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Any, lda: int, sa: Any, b: Any, ldb: int, sb: Any,
-        beta: Any, c: Any, ldc: int, sc: Any, count: int,
-    ) -> int:  # fmt: skip
-        p, q, size = _number(alpha), _number(beta), dtype.itemsize
-
-        def run() -> None:
-            for i in range(count):
-                at = [_value(x) + i * _value(s) * size for x, s in ((a, sa), (b, sb), (c, sc))]
-                _product(dtype, ta, tb, m, n, k, p, at[0], lda, at[1], ldb, q, at[2], ldc)
-
-        write("gemmStridedBatched", run)
-        return 0
-
-    return gemm
+    return run
 
 
-def _batched(dtype: Any) -> Any:
-    def gemm(
-        handle: Any, ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Any, lda: int, b: Any, ldb: int,
-        beta: Any, c: Any, ldc: int, count: int,
-    ) -> int:  # fmt: skip
-        p, q = _number(alpha), _number(beta)
+def _batched(
+    product: _Product, a: Any, lda: int, b: Any, ldb: int, beta: Any, c: Any, ldc: int, count: int
+) -> Callable[[], None]:
+    def run() -> None:
+        tables = [np.ctypeslib.as_array((ctypes.c_uint64 * count).from_address(x.value)) for x in (a, b, c)]
+        for one, other, out in zip(*tables):
+            product.run(int(one), lda, int(other), ldb, beta._obj.value, int(out), ldc)
 
-        def run() -> None:
-            tables = [np.ctypeslib.as_array((ctypes.c_uint64 * count).from_address(_value(x))) for x in (a, b, c)]
-            for one, other, out in zip(*tables):
-                _product(dtype, ta, tb, m, n, k, p, int(one), lda, int(other), ldb, q, int(out), ldc)
-
-        write("gemmBatched", run)
-        return 0
-
-    return gemm
+    return run

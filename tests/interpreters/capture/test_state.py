@@ -27,7 +27,9 @@ FLAGS = {"on": True}
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "jit" in metafunc.fixturenames:
         on_gpu = ("cuda",) if "cupy" in chosen(metafunc.config) else ()
-        metafunc.parametrize("jit", [*(EXECUTORS if "numpy" in chosen(metafunc.config) or not on_gpu else ()), *on_gpu], indirect=True)
+        metafunc.parametrize(
+            "jit", [*(EXECUTORS if "numpy" in chosen(metafunc.config) or not on_gpu else ()), *on_gpu], indirect=True
+        )
 
 
 @pytest.fixture
