@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 
 for _package in ("scipy", "sklearn", "tqdm", "matplotlib"):
     pytest.importorskip(_package, reason=f"the examples need {_package}")
@@ -21,11 +21,9 @@ BACKENDS = [name for name in ("numpy", "strict", "torch", "jax") if name in USAB
 
 
 def run(name: str, folder: Path, *arguments: str, fails: bool = False) -> str:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")])
-    kept = {k: v for k, v in os.environ.items() if k not in ("XGRAD_DATA", "XGRAD_BACKEND")}
     command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), *arguments]
-    environment = {**kept, "PYTHONPATH": path, "MPLBACKEND": "Agg"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    env = environment(without=("XGRAD_DATA", "XGRAD_BACKEND"), MPLBACKEND="Agg")
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr if fails else done.stdout

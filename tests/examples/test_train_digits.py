@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import re
 import signal
 import struct
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 from xgrad import io
 
 for _package in ("sklearn", "tqdm", "matplotlib"):
@@ -31,15 +31,13 @@ import data  # noqa: E402  (examples/data.py)
 USABLE = {status.name for status in xgrad.available_backends() if status.usable}
 
 
-def environment(**more: str) -> dict[str, str]:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")])
-    kept = {k: v for k, v in os.environ.items() if k not in ("XGRAD_DATA", "XGRAD_BACKEND")}
-    return {**kept, "PYTHONPATH": path, "MPLBACKEND": "Agg", **more}
+def clean(**variables: str) -> dict[str, str]:
+    return environment(without=("XGRAD_DATA", "XGRAD_BACKEND"), MPLBACKEND="Agg", **variables)
 
 
 def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=folder, env=clean(**more), capture_output=True, text=True, timeout=300, check=False)
 
 
 def refuses(done: subprocess.CompletedProcess[str], folder: Path, *words: str) -> None:
@@ -125,7 +123,7 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--epochs", "100000", "--out", "made"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job may have inherited a deaf ear
-    with subprocess.Popen(command, cwd=tmp_path, env=environment(), text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=tmp_path, env=clean(), text=True, **pipes) as process:  # type: ignore[call-overload]
         until = time.monotonic() + 120
         while not list(tmp_path.glob(".made-*/graph.*")) and time.monotonic() < until and process.poll() is None:
             time.sleep(0.1)
