@@ -95,6 +95,12 @@ time.sleep(100)
     assert "the time is up" in (tmp_path / "report.txt").read_text()
 
 
+def test_the_process_that_starts_the_others_needs_nothing_installed() -> None:
+    code = "import sys, benchmarks.gpu.suite, benchmarks.gpu.__main__; print({'xgrad', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()", "it imports them before --wheels is installed"
+
+
 def test_wrong_arguments_are_named(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--stages", "info,nonsense"]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False)

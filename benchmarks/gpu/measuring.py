@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import statistics
 import time
@@ -15,6 +14,8 @@ import numpy as np
 
 import xgrad
 from xgrad.backend import find_backend
+
+from .session import optional
 
 ROUNDS = 5
 
@@ -130,14 +131,6 @@ class Findings:
         """Write `value` down as `name`."""
         self.found[name] = value
         self.path.write_text(json.dumps(self.found, indent=1, default=str) + "\n", encoding="utf-8")
-
-
-def optional(name: str) -> Any:
-    """A module, or None if it cannot be imported."""
-    try:
-        return importlib.import_module(name)
-    except (ImportError, OSError):
-        return None
 
 
 def first_line(error: BaseException) -> str:

@@ -17,7 +17,8 @@ import numpy as np
 import xgrad
 from xgrad import io
 
-from .measuring import Device, Findings, first_line, optional
+from .measuring import Device, Findings, first_line
+from .session import optional
 
 PROBES: dict[str, Callable[[Device], Any]] = {}
 

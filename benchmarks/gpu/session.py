@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -136,6 +137,14 @@ class Session:
                 end(child)
         self.report.flush()
         os._exit(3)
+
+
+def optional(name: str) -> Any:
+    """A module, or None if it cannot be imported."""
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError):
+        return None
 
 
 def end(child: subprocess.Popen[str]) -> None:

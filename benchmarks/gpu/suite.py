@@ -6,9 +6,8 @@ import json
 import re
 import sys
 
-from .measuring import optional
 from .reporter import COUNTS, FAILURES
-from .session import Session
+from .session import Session, optional
 
 FLOAT64 = "test_value_and_derivatives and float64"
 FOLDERS = (
