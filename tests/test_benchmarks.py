@@ -58,6 +58,14 @@ def test_losses_that_differ_are_not_timed(tmp_path: Path, monkeypatch: pytest.Mo
     assert rows["xgrad"].keys() == {"error"} and "are not those of right" in rows["xgrad"]["error"]  # type: ignore[attr-defined, index]
 
 
+def test_the_groups_name_tests_that_exist() -> None:
+    from benchmarks.gpu.suite import GROUPS
+
+    for _, arguments, _ in GROUPS:
+        paths = [ROOT / argument for argument in arguments if argument.startswith("tests/")]
+        assert paths and all(path.exists() for path in paths)
+
+
 def test_failing_tests_are_written_down(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_good(): pass\ndef test_bad(): assert 1 == 2\n")
     (tmp_path / "conftest.py").write_text("def pytest_addoption(parser): parser.addoption('--backend')\n")

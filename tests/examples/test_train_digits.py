@@ -58,6 +58,7 @@ def test_a_small_run_writes_everything(tmp_path: Path, name: str) -> None:
     done = run(tmp_path, "--backend", name, "--epochs", "2", "--batch", "256", "--out", "made")
     assert done.returncode == 0, done.stderr
     assert "test accuracy" in done.stdout
+    assert "images per second" in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
     assert (tmp_path / "made" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((tmp_path / "made").glob("graph.*"))
@@ -71,6 +72,34 @@ def test_the_seed_decides_the_run(tmp_path: Path) -> None:
     a, b, c = (io.load(tmp_path / out / "model.safetensors") for out in "abc")
     assert all(np.array_equal(a[name].numpy(), b[name].numpy()) for name in a)
     assert not all(np.array_equal(a[name].numpy(), c[name].numpy()) for name in a)
+
+
+def test_a_captured_step_trains_the_same_network(tmp_path: Path) -> None:
+    for out, more in (("a", ()), ("b", ("--jit",))):
+        assert run(tmp_path, "--epochs", "1", "--batch", "256", "--out", out, *more).returncode == 0
+    a, b = (io.load(tmp_path / out / "model.safetensors") for out in "ab")
+    for name in a:
+        np.testing.assert_allclose(a[name].numpy(), b[name].numpy(), rtol=1e-3, atol=1e-5)
+
+
+READS = ("item", "tolist", "numpy", "__float__", "__int__", "__bool__", "__array__")  # the host waits for the device in each
+
+
+@pytest.mark.parametrize("more", [[], ["--jit"]])
+def test_the_host_reads_twice_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]) -> None:
+    import train_digits  # examples/train_digits.py
+
+    reads: list[str] = []
+    for name in READS:
+        method = getattr(xgrad.Tensor, name)
+        monkeypatch.setattr(xgrad.Tensor, name, lambda *a, _of=(name, method), **k: (reads.append(_of[0]), _of[1](*a, **k))[1])
+    counts = []
+    for epochs in (1, 2, 3):
+        reads.clear()
+        args = train_digits.arguments(["--backend", "numpy", "--epochs", str(epochs), "--batch", "200", *more])
+        train_digits.train(args, tmp_path, tmp_path)
+        counts.append(len(reads))
+    assert counts[1] - counts[0] == counts[2] - counts[1] == 2  # the sums of the steps, and the result of the test
 
 
 def test_a_graph_without_graphviz_is_kept_as_text(tmp_path: Path) -> None:
@@ -182,11 +211,20 @@ def test_a_file_cut_short_is_no_idx_file() -> None:
 
 
 def test_a_shift_by_whole_pixels_moves_the_picture() -> None:
-    class Always:
-        def uniform(self, low: float, high: float, size: tuple[int, int]) -> np.ndarray:
-            return np.full(size, 1.0)
+    image = np.zeros((2, 4, 5), np.float32)
+    image[:, 1, 2] = 1.0
+    moved = data.shifted(image, np.asarray([[1.0, 1.0], [0.0, -1.0]], np.float32), 1.0)
+    assert moved[0, 2, 3] == moved[1, 1, 1] == 1.0 and moved.sum() == 2.0
 
-    image = np.zeros((1, 4, 5), np.float32)
-    image[0, 1, 2] = 1.0
-    assert data.shifted(image, 1.0, Always())[0, 2, 3] == 1.0  # type: ignore[arg-type]
-    assert data.shifted(image, 0.5, np.random.default_rng(0)).sum() == pytest.approx(1.0, rel=1e-6)
+
+@pytest.mark.parametrize("on", [name for name in ("numpy", "strict", "torch", "jax") if name in USABLE])
+def test_a_shift_by_parts_of_pixels_is_the_same_on_each_backend(on: str) -> None:
+    rng = np.random.default_rng(0)
+    images, distances = rng.random((3, 4, 5)).astype(np.float32), rng.uniform(-1.5, 1.5, (3, 2)).astype(np.float32)
+    xgrad.set_backend(on)
+    there = data.shifted(xgrad.asarray(images), xgrad.asarray(distances), 1.5)
+    assert there.backend == on and there.dtype == xgrad.float32
+    np.testing.assert_allclose(there.numpy(), data.shifted(images, distances, 1.5), rtol=1e-6)
+    one = np.zeros((1, 4, 5), np.float32)
+    one[0, 1, 2] = 1.0
+    assert data.shifted(one, distances[:1] / 3, 0.5).sum() == pytest.approx(1.0, rel=1e-6)
