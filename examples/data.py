@@ -92,17 +92,34 @@ def _scaled(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float32) / np.float32(255)
 
 
-def shifted(images: np.ndarray, by: float, rng: np.random.Generator) -> np.ndarray:
-    """Shift each image by a random distance of up to `by` pixels along each axis; the border is filled with 0."""
-    edge = math.ceil(by) + 1
+def shifted(images: Any, distances: Any, limit: float) -> Any:
+    """Each image shifted by its distances along both axes, in pixels; the border is filled with 0.
+
+    Nothing leaves the device of the arrays.
+
+    Parameters
+    ----------
+    images : array, shape (B, H, W)
+        NumPy arrays or Tensors.
+    distances : array, shape (B, 2)
+        Of the same library and dtype.
+    limit : float
+        None of the distances is larger.
+    """
+    xp, edge = images.__array_namespace__(), math.ceil(limit) + 1
     for axis in (1, 2):
         n = images.shape[axis]
-        shift = rng.uniform(-by, by, size=(len(images), 1)).astype(np.float32)  # (B, 1)
-        whole = np.floor(shift)
-        fraction = np.expand_dims(shift - whole, 3 - axis)  # (B, 1, 1)
-        indices = np.expand_dims(np.arange(n) + edge - whole.astype(np.int64), 3 - axis)  # (B, n, 1) or (B, 1, n)
-        padded = np.pad(images, [(0, 0), *((edge, edge) if k == axis else (0, 0) for k in (1, 2))])
-        near, far = np.take_along_axis(padded, indices, axis), np.take_along_axis(padded, indices - 1, axis)  # (B, H, W)
+        shift = distances[:, axis - 1 : axis]  # (B, 1)
+        whole = xp.floor(shift)
+        fraction = xp.expand_dims(shift - whole, axis=3 - axis)  # (B, 1, 1)
+        positions = xp.arange(n, dtype=xp.int64, device=images.device) + edge - xp.asarray(whole, dtype=xp.int64)  # (B, n)
+        positions = xp.expand_dims(positions, axis=3 - axis)  # (B, n, 1) or (B, 1, n)
+        border = (*images.shape[:axis], edge, *images.shape[axis + 1 :])
+        zeros = xp.zeros(border, dtype=images.dtype, device=images.device)
+        padded = xp.concat([zeros, images, zeros], axis=axis)
+        positions = xp.broadcast_to(positions, images.shape)
+        near = xp.take_along_axis(padded, positions, axis=axis)  # (B, H, W)
+        far = xp.take_along_axis(padded, positions - 1, axis=axis)
         images = (1 - fraction) * near + fraction * far
     return images
 

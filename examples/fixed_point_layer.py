@@ -6,6 +6,9 @@
 The layer is applied until its output converges (Bai, Kolter and Koltun, Deep Equilibrium Models, 2019). Its gradient comes
 from the implicit function theorem at the solution, and takes the memory of one application. The rows of W are scaled so that
 the iteration contracts. It writes a plot of the run.
+
+The images stay on the device. The host reads the loss once an epoch, but it waits for the device while the iteration decides
+whether it has converged. For the same reason the step cannot be captured by `xgrad.jit`.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for matrices this small, m
 
 try:
     import numpy as np
+    from common import Progress, add_backend, new_figure, save_figure, select_or_exit
     from data import load
-    from tqdm import tqdm
 
     import xgrad
     from xgrad import nn, optim
@@ -33,7 +36,7 @@ except ImportError as error:
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict")
+    add_backend(parser)
     parser.add_argument("--epochs", type=int, default=15, help="how many times to go through the data (default: 15)")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--hidden", type=int, default=64, help="the size of z (default: 64)")
@@ -45,10 +48,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     for name in ("epochs", "batch", "hidden", "lr"):
         if getattr(args, name) <= 0:
             parser.error(f"--{name} must be positive")
-    try:
-        xgrad.set_backend(args.backend or xgrad.get_backend())
-    except (ValueError, RuntimeError) as error:
-        parser.error(str(error))
+    select_or_exit(parser, args)
     return args
 
 
@@ -76,24 +76,20 @@ class Equilibrium(nn.Module):
 
 def evaluate(model: Any, images: Any, labels: Any) -> float:
     with xgrad.no_grad():
-        scores = model(xgrad.asarray(images)).numpy()
-    return float((scores.argmax(1) == labels).mean())
+        right = xgrad.argmax(model(images), axis=-1) == labels  # (N,)
+    return float(xgrad.mean(xgrad.astype(right, images.dtype)))
 
 
 def draw(history: dict[str, list[float]], path: Path) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("no plot without matplotlib: pip install matplotlib")
+    figure = new_figure(11, 3.4)
+    if figure is None:
         return
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
     for axes, (name, values) in zip(figure.subplots(1, 3), history.items()):
         axes.plot(range(1, len(values) + 1), values, "o-", ms=3)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set(xlabel="epoch", title=name)
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    save_figure(figure, path)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -101,35 +97,40 @@ def main(argv: list[str] | None = None) -> int:
     xgrad.random.seed(args.seed)
     rng = np.random.default_rng(args.seed)
     data = load("digits")
-    images, tests = (x.reshape(len(x), -1) for x in (data.train_images, data.test_images))  # (N, 64)
-    images, labels = images[: args.images], data.train_labels[: args.images]
+    parts = (data.train_images[: args.images], data.test_images)
+    images, tests = (xgrad.asarray(x.reshape(len(x), -1)) for x in parts)  # (N, 64)
+    labels, test_labels = xgrad.asarray(data.train_labels[: args.images]), xgrad.asarray(data.test_labels)  # (N,)
     layer = Equilibrium(images.shape[1], args.hidden)
     model = nn.Sequential(layer, nn.Linear(args.hidden, 10))
     optimizer = optim.Adam(model.parameters(), lr=args.lr)
-    steps = math.ceil(len(labels) / args.batch)
-    print(f"{len(labels)} images for training, {len(tests)} for testing, on {xgrad.get_backend()}")
+    n = labels.shape[0]
+    steps = math.ceil(n / args.batch)
+    print(f"{n} images for training, {tests.shape[0]} for testing, on {xgrad.get_backend()}")
     history: dict[str, list[float]] = {"loss": [], "test accuracy": [], "applications of the layer": []}
-    bar = tqdm(total=args.epochs * steps, unit="step", mininterval=0.2)
-    for epoch in range(1, args.epochs + 1):
-        total, applied = 0.0, 0
-        for batch in np.array_split(rng.permutation(len(labels)), steps):
-            layer.applied = 0
-            loss = cross_entropy(model(xgrad.asarray(images[batch])), xgrad.asarray(labels[batch]))
-            applied += layer.applied
-            optimizer.lr = args.lr * (1 + math.cos(math.pi * bar.n / bar.total)) / 2
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(batch)
-            bar.update()
-        if not math.isfinite(total):
-            sys.exit(f"error: the loss is infinite or NaN in epoch {epoch}; try a smaller --lr than {args.lr:g}")
-        for values, value in zip(
-            history.values(), (total / len(labels), evaluate(model, tests, data.test_labels), applied / steps)
-        ):
-            values.append(value)
-        bar.set_postfix_str("loss {:.4f}, test {:.2%}, {:.1f} applications".format(*(v[-1] for v in history.values())))
-    bar.close()
+    with Progress(args.epochs * steps, "images") as progress:
+        for epoch in range(1, args.epochs + 1):
+            total, applied = xgrad.zeros((), dtype=images.dtype), 0
+            order = xgrad.asarray(rng.permutation(n))
+            progress.begin()
+            for k in range(steps):
+                rows = order[n * k // steps : n * (k + 1) // steps]
+                layer.applied = 0
+                loss = cross_entropy(model(xgrad.take(images, rows, axis=0)), xgrad.take(labels, rows, axis=0))
+                applied += layer.applied
+                optimizer.lr = args.lr * (1 + math.cos(math.pi * progress.done / progress.total)) / 2
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total = total + loss.detach() * rows.shape[0]
+                progress.step(rows.shape[0])
+            mean = total.item() / n
+            progress.end()
+            if not math.isfinite(mean):
+                sys.exit(f"error: the loss is infinite or NaN in epoch {epoch}; try a smaller --lr than {args.lr:g}")
+            for values, value in zip(history.values(), (mean, evaluate(model, tests, test_labels), applied / steps)):
+                values.append(value)
+            progress.show("loss {:.4f}, test {:.2%}, {:.1f} applications".format(*(v[-1] for v in history.values())))
+    print(f"trained on {progress.throughput()}, without tests and the first epoch")
     loss, accuracy, applied = (values[-1] for values in history.values())
     print(f"test accuracy {accuracy:.2%}, loss {loss:.4f}; the layer is {applied:.1f} applications deep")
     draw(history, args.out)

@@ -6,6 +6,10 @@
 The network is the right-hand side of the equation. It is trained to reproduce short pieces of the true path. The gradient
 comes from the adjoint equation, or from backpropagation through the steps of the solver. It writes a plot of the true path
 and of the learned one.
+
+The true path stays on the device, and the host reads the losses every 20 steps. But SciPy's solver runs on the host and chooses
+the time steps by the values of the states, so that the host waits for the device at each of them. For the same reason the step
+cannot be captured by `xgrad.jit`.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for matrices this small, m
 
 try:
     import numpy as np
-    from tqdm import tqdm
+    from common import Progress, add_backend, new_figure, save_figure, select_or_exit
 
     import xgrad
     from xgrad import nn, optim
@@ -30,11 +34,12 @@ except ImportError as error:
 
 LENGTH = 40  # of a piece of the path, in time steps
 EVERY = 8  # every so many time steps are compared
+READ = 20  # every so many steps of training the host reads the losses
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict")
+    add_backend(parser)
     parser.add_argument("--steps", type=int, default=600, help="steps of Adam (default: 600)")
     parser.add_argument("--batch", type=int, default=32, help="pieces of the path in a step (default: 32)")
     parser.add_argument("--hidden", type=int, default=50, help="the width of the network (default: 50)")
@@ -46,10 +51,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     for name in ("steps", "batch", "hidden", "lr"):
         if getattr(args, name) <= 0:
             parser.error(f"--{name} must be positive")
-    try:
-        xgrad.set_backend(args.backend or xgrad.get_backend())
-    except (ValueError, RuntimeError) as error:
-        parser.error(str(error))
+    select_or_exit(parser, args)
     return args
 
 
@@ -60,12 +62,9 @@ def true_path(times: Any) -> Any:
 
 
 def draw(times: Any, path: Any, before: Any, after: Any, losses: list[float], out: Path) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("no plot without matplotlib: pip install matplotlib")
+    figure = new_figure(12, 3.8)
+    if figure is None:
         return
-    figure = Figure(figsize=(12, 3.8), layout="constrained")
     plane, lines, curve = figure.subplots(1, 3)
     plane.plot(*path.T, "k", lw=1, label="truth")
     plane.plot(*before.T, ":", label="before training")
@@ -79,8 +78,7 @@ def draw(times: Any, path: Any, before: Any, after: Any, losses: list[float], ou
     lines.legend(fontsize="small", loc="upper center", ncols=2)
     curve.semilogy(losses)
     curve.set(xlabel="step", title="mean squared error of a batch")
-    figure.savefig(out, dpi=120)
-    print(f"wrote {out}")
+    save_figure(figure, out)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,22 +98,33 @@ def main(argv: list[str] | None = None) -> int:
         with xgrad.no_grad():
             return solve(path[0], times).numpy()
 
-    before, losses = learned_path(), []
+    before = learned_path()
+    losses: list[float] = []
     print(f"{sum(p.size for p in model.parameters())} parameters, gradient {args.gradient}, on {xgrad.get_backend()}")
-    bar = tqdm(range(args.steps), unit="step", mininterval=0.2)
-    for step in bar:
-        starts = rng.integers(0, len(times) - LENGTH, args.batch)
-        optimizer.lr = args.lr * (1 + np.cos(np.pi * step / args.steps)) / 2
-        states = solve(path[starts], times[: LENGTH + 1 : EVERY], gradient=args.gradient)  # (6, B, 2)
-        target = xgrad.asarray(np.stack([path[starts + k] for k in range(0, LENGTH + 1, EVERY)]))
-        loss = xgrad.mean((states - target) ** 2)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-        if not np.isfinite(losses[-1]):
-            sys.exit(f"error: the loss is infinite or NaN in step {step}; try a smaller --lr than {args.lr:g}")
-        bar.set_postfix_str(f"loss {losses[-1]:.2e}")
+    inside = xgrad.asarray(path)  # (401, 2), on the device
+    starts = xgrad.asarray(rng.integers(0, len(times) - LENGTH, (args.steps, args.batch)))
+    offsets = xgrad.asarray(np.arange(0, LENGTH + 1, EVERY)[:, None])  # (6, 1)
+    unread: list[Any] = []
+    with Progress(args.steps, "pieces") as progress:
+        for step in range(args.steps):
+            target = inside[starts[step] + offsets]  # (6, B, 2)
+            optimizer.lr = args.lr * (1 + np.cos(np.pi * step / args.steps)) / 2
+            states = solve(target[0], times[: LENGTH + 1 : EVERY], gradient=args.gradient)  # (6, B, 2)
+            loss = xgrad.mean((states - target) ** 2)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            unread.append(loss.detach())
+            progress.step(args.batch)
+            if len(unread) == READ or step == args.steps - 1:
+                losses += xgrad.stack(unread).tolist()
+                unread.clear()
+                progress.end()
+                if not np.isfinite(losses).all():
+                    wrong = int(np.argmin(np.isfinite(losses)))
+                    sys.exit(f"error: the loss is infinite or NaN in step {wrong}; try a smaller --lr than {args.lr:g}")
+                progress.show(f"loss {losses[-1]:.2e}")
+    print(f"trained on {progress.throughput()} of the path")
     after = learned_path()
     errors = [np.sqrt(np.mean((learned - path) ** 2)) for learned in (before, after)]
     print(f"mean squared error of a batch: {losses[0]:.2e} in the first step, {np.median(losses[-10:]):.2e} in the last ten")

@@ -6,6 +6,9 @@
 The counts are the pelts of hares and lynxes (in thousands) that the Hudson's Bay Company bought from 1900 to 1920, after
 Howard, Modeling Basics, 2009. The Lotka-Volterra equation is fitted to their logarithms with the exact Jacobian. The
 sensitivity of the solution to each parameter is compared with differences. It writes a plot of both.
+
+SciPy's solver runs on the host and looks at the state of two numbers in each time step: a GPU does not help here, and `xgrad.jit`
+cannot capture a solution.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 try:
     import numpy as np
+    from common import add_backend, new_figure, save_figure, select_or_exit
 
     import xgrad
     from xgrad.optimize import least_squares
@@ -34,17 +39,14 @@ NAMES = ["birth of hares", "hunting", "death of lynxes", "growth by hunting", "h
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict")
+    add_backend(parser)
     parser.add_argument("--years", type=int, default=21, help="how many of the 21 years to fit (default: all)")
     parser.add_argument("--rtol", type=float, default=1e-6, help="the tolerance of the solver (default: 1e-6)")
     parser.add_argument("--out", type=Path, default=Path("ode_sensitivity.png"), help="the plot to write")
     args = parser.parse_args(argv)
     if not 5 <= args.years <= len(COUNTS):
         parser.error(f"--years must be from 5 to {len(COUNTS)}")
-    try:
-        xgrad.set_backend(args.backend or xgrad.get_backend())
-    except (ValueError, RuntimeError) as error:
-        parser.error(str(error))
+    select_or_exit(parser, args)
     return args
 
 
@@ -62,12 +64,9 @@ def populations(p: Any, times: Any, rtol: float) -> Any:
 
 
 def draw(times: Any, fine: Any, counts: Any, fitted: Any, slopes: Any, path: Path) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("no plot without matplotlib: pip install matplotlib")
+    figure = new_figure(12, 6)
+    if figure is None:
         return
-    figure = Figure(figsize=(12, 6), layout="constrained")
     top, left, right = figure.subplot_mosaic("AA;BC").values()
     for k, name in enumerate(("hares", "lynxes")):
         top.plot(1900 + fine, fitted[:, k], f"C{k}", label=f"{name}, fitted")
@@ -81,8 +80,7 @@ def draw(times: Any, fine: Any, counts: Any, fitted: Any, slopes: Any, path: Pat
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES), fontsize="small")
     for axes in (top, left, right):
         axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    save_figure(figure, path)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -93,11 +91,14 @@ def main(argv: list[str] | None = None) -> int:
     start = xgrad.asarray(np.log([0.5, 0.03, 0.8, 0.03, *counts[0]]))
 
     residuals = lambda p: xgrad.log(populations(p, times, args.rtol)) - target
+    start_time = time.perf_counter()
     result = least_squares(residuals, start, method="lm", xtol=1e-10)
+    seconds = time.perf_counter() - start_time
     p, freedom = result.x.numpy(), counts.size - len(NAMES)
     variance = 2 * result.cost / freedom
     errors = np.sqrt(variance * np.diag(np.linalg.inv(result.jac.T @ result.jac)))  # of the logarithms: relative errors
     print(f"{args.years} years, {counts.size} counts, on {xgrad.get_backend()}: {result.nfev} solutions, {result.njev} Jacobians")
+    print(f"fitted in {seconds:.2f} s, {(result.nfev + result.njev) / seconds:,.1f} solutions and Jacobians per second")
     for name, value, error in zip(NAMES, np.exp(p), errors):
         print(f"  {name:18} {value:8.4f}  +- {value * error:.4f}")
     print(f"one standard deviation of the counts is a factor of {np.exp(np.sqrt(variance)):.2f}")

@@ -2,6 +2,9 @@
 
     python examples/train_digits.py
     python examples/train_digits.py --data mnist --backend torch
+    python examples/train_digits.py --data mnist --backend cupy --jit
+
+The images stay on the device, and the host reads one small array an epoch. ``--jit`` captures the training step.
 
 It writes a folder, ``runs/<data>-<time>`` or ``--out``, with the curves of the run, a drawing of the graph of the first batch,
 and the network's parameters. The folder is created at the end, when all files are complete.
@@ -17,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +28,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for matrices this small, m
 
 try:
     import numpy as np
+    from common import Progress, Stop, add_backend, first_line, select
     from data import NAMES, DataError, load, shifted
-    from tqdm import tqdm
 
     import xgrad
     from xgrad import io, nn, optim
@@ -39,8 +43,7 @@ DIGITS = dict(hidden=(256, 128), epochs=60, batch=64, lr=3e-3, dropout=0.2, shif
 LARGER = dict(hidden=(256, 128), epochs=12, batch=128, lr=2e-3, dropout=0.0, shift=1.5)
 
 
-class Stop(Exception):
-    """Ends the program; the message is one line."""
+BLOCK = 1 << 18  # so many pixels are shifted at once
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -48,7 +51,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--data", choices=NAMES, default="digits", help="the data set (default: digits, which comes with scikit-learn)"
     )
-    parser.add_argument("--backend", default=None, help="numpy, cupy, torch, jax or strict (default: $XGRAD_BACKEND, else numpy)")
+    add_backend(parser)
     parser.add_argument("--device", default=None, help="a device of that backend, such as cuda:0")
     parser.add_argument("--epochs", type=positive(int), default=None, help="how many times to go through the data")
     parser.add_argument("--batch", type=positive(int), default=None, help="how many images in a step")
@@ -74,28 +77,6 @@ def positive(cls: type) -> Any:
     return parse
 
 
-def choose(args: argparse.Namespace) -> Any:
-    """Select the backend; return the device for arrays, or None for the backend's default."""
-    try:
-        if args.backend:
-            xgrad.set_backend(args.backend)
-        xgrad.zeros(1)  # raises if the backend of XGRAD_BACKEND is missing
-    except (ValueError, RuntimeError) as error:  # BackendError is a RuntimeError
-        raise Stop(str(error)) from None
-    if args.device is None:
-        return None
-    devices = xgrad.namespace(xgrad.get_backend()).__array_namespace_info__().devices()
-    device = next((d for d in devices if args.device in (str(d), getattr(d, "_device", None))), args.device)
-    try:
-        xgrad.zeros(1, device=device)
-    except Exception as error:  # libraries raise different errors
-        names = ", ".join(str(d) for d in devices)
-        raise Stop(
-            f"backend {xgrad.get_backend()!r} has no device {args.device!r} (it has {names}): {first_line(error)}"
-        ) from None
-    return device
-
-
 def claim(args: argparse.Namespace) -> Path:
     """The folder to write at the end; raises now if it cannot be written."""
     out: Path = args.out or Path("runs") / f"{args.data}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -119,42 +100,68 @@ def network(nin: int, hidden: tuple[int, ...], classes: int, dropout: float, dev
     return nn.Sequential(*layers, nn.Linear(nin, classes, device=device))
 
 
-def evaluate(model: nn.Module, images: Any, labels: Any, device: Any) -> tuple[float, float]:
-    """The mean loss and the accuracy."""
-    loss = right = 0.0
+def batches(images: Any, labels: Any, steps: int, limit: float, rng: np.random.Generator, device: Any) -> Iterator[Any]:
+    """The batches of an epoch, in a new order, each image shifted by up to `limit` pixels: (B, H*W) and (B,).
+
+    The images are gathered and shifted where they are, many at a time. The order and the distances come from the host, once.
+    """
+    n, size = images.shape[0], images.shape[1] * images.shape[2]
+    order = xgrad.asarray(rng.permutation(n), device=device)
+    distances = xgrad.asarray(rng.uniform(-limit, limit, size=(n, 2)).astype(np.float32), device=device)
+    bounds = [n * k // steps for k in range(steps + 1)]
+    several = max(1, BLOCK * steps // (n * size))
+    for k in range(0, steps, several):
+        first, *ends = bounds[k : k + several + 1]
+        rows = order[first : ends[-1]]
+        x = shifted(xgrad.take(images, rows, axis=0), distances[first : ends[-1]], limit)
+        x, y = xgrad.reshape(x, (-1, size)), xgrad.take(labels, rows, axis=0)
+        start = first
+        for end in ends:
+            yield x[start - first : end - first], y[start - first : end - first]
+            start = end
+
+
+def evaluate(model: nn.Module, images: Any, labels: Any) -> tuple[float, float]:
+    """The mean loss and the accuracy, for images of shape (N, H*W)."""
+    n, sums = labels.shape[0], []
     model.eval()
     with xgrad.no_grad():
-        for i in range(0, len(labels), 1000):
-            x = xgrad.asarray(images[i : i + 1000].reshape(-1, images[0].size), device=device)  # (B, H*W)
-            y = xgrad.asarray(labels[i : i + 1000], device=device)  # (B,)
-            scores = model(x)  # (B, 10)
-            loss += cross_entropy(scores, y, reduction="sum").item()
-            right += xgrad.sum(xgrad.astype(xgrad.argmax(scores, axis=-1) == y, xgrad.int64)).item()
+        for i in range(0, n, 1000):
+            scores, y = model(images[i : i + 1000]), labels[i : i + 1000]  # (B, 10), (B,)
+            sums.append(summed(cross_entropy(scores, y, reduction="sum"), scores, y))
     model.train()
-    return loss / len(labels), right / len(labels)
+    loss, right = xgrad.sum(xgrad.stack(sums), axis=0).tolist()  # the host waits once
+    return loss / n, right / n
+
+
+def summed(loss: Any, scores: Any, labels: Any) -> Any:
+    """The loss of a batch and the number of images that were recognized, as an array of shape (2,)."""
+    right = xgrad.argmax(scores, axis=-1) == labels  # (B,)
+    return xgrad.stack([loss, xgrad.sum(xgrad.astype(right, loss.dtype))])
 
 
 def training_step(model: nn.Module, optimizer: optim.Optimizer) -> Any:
     """The function that makes one step."""
 
-    def step(x: Any, y: Any) -> tuple[Any, Any]:
-        """The loss of a batch before the step, and the number of its images that were recognized."""
+    def step(x: Any, y: Any, sums: Any) -> Any:
+        """`sums` with the loss of a batch before the step, and the number of its images that were recognized, added."""
         scores = model(x)  # (B, 10)
         loss = cross_entropy(scores, y)  # ()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        right = xgrad.argmax(scores.detach(), axis=-1) == y  # (B,)
-        return loss.detach(), xgrad.sum(xgrad.astype(right, xgrad.int64))
+        return sums + summed(loss.detach() * y.shape[0], scores.detach(), y)
 
     return step
 
 
 def train(args: argparse.Namespace, out: Path, work: Path) -> float:
     """Train, write the results into the folder `work`, and return the accuracy on the test set."""
-    device = choose(args)
+    device = select(args.backend, args.device)
     data = load(args.data)
     n, size = len(data.train_labels), data.train_images[0].size
+    images, labels, test_images, test_labels = (xgrad.asarray(x, device=device) for x in data[:4])
+    test_images = xgrad.reshape(test_images, (-1, size))
     xgrad.random.seed(args.seed)
     rng = np.random.default_rng(args.seed)
     model = network(size, args.hidden, 10, args.dropout, device)
@@ -168,31 +175,26 @@ def train(args: argparse.Namespace, out: Path, work: Path) -> float:
 
     notes: list[str] = []
     history: dict[str, list[float]] = {"training loss": [], "test loss": [], "training accuracy": [], "test accuracy": []}
-    bar = tqdm(total=args.epochs * steps, unit="step", mininterval=0.2, dynamic_ncols=True)
-    with bar:
+    with Progress(args.epochs * steps, "images") as progress:
         for epoch in range(1, args.epochs + 1):
             args.where = f"in epoch {epoch} of {args.epochs}"
-            total = right = 0.0
-            for batch in np.array_split(rng.permutation(n), steps):
-                images = shifted(data.train_images[batch], args.shift, rng)  # (B, H, W)
-                x = xgrad.asarray(images.reshape(len(batch), size), device=device)  # (B, H*W)
-                y = xgrad.asarray(data.train_labels[batch], device=device)  # (B,)
-                if not bar.n:
+            sums = xgrad.zeros(2, dtype=images.dtype, device=device)  # the loss, and how many were recognized
+            progress.begin()
+            for x, y in batches(images, labels, steps, args.shift, rng, device):
+                if not progress.done:
                     notes += draw(model, x, y, work)
-                optimizer.lr = args.lr * (1 + math.cos(math.pi * bar.n / bar.total)) / 2
-                loss, recognized = step(x, y)
-                total += loss.item() * len(batch)
-                right += recognized.item()
-                bar.update()
-            if not math.isfinite(total):
+                optimizer.lr = args.lr * (1 + math.cos(math.pi * progress.done / progress.total)) / 2
+                sums = step(x, y, sums)
+                progress.step(x.shape[0])
+            loss, accuracy = (value / n for value in sums.tolist())  # the host waits for the device here, once an epoch
+            progress.end()
+            if not math.isfinite(loss):
                 raise Stop(f"the loss is infinite or NaN {args.where}; try a smaller --lr than {args.lr:g}")
-            test_loss, test_accuracy = evaluate(model, data.test_images, data.test_labels, device)
-            for curve, value in zip(history.values(), (total / n, test_loss, right / n, test_accuracy)):
+            test_loss, test_accuracy = evaluate(model, test_images, test_labels)
+            for curve, value in zip(history.values(), (loss, test_loss, accuracy, test_accuracy)):
                 curve.append(value)
-            bar.set_postfix_str(
-                f"epoch {epoch}/{args.epochs} loss {total / n:.4f} accuracy {right / n:.2%} test {test_accuracy:.2%}"
-            )
-
+            progress.show(f"epoch {epoch}/{args.epochs} loss {loss:.4f} accuracy {accuracy:.2%} test {test_accuracy:.2%}")
+    print(f"trained on {progress.throughput()}, without tests and the first epoch")
     args.where = "while the results were being written"
     draw_curves(history, work / "curves.png")
     facts: dict[str, Any] = {"data": args.data, "layers": [size, *args.hidden, 10], "epochs": args.epochs, "seed": args.seed}
@@ -216,10 +218,6 @@ def draw(model: nn.Module, x: Any, y: Any, work: Path) -> list[str]:
         (work / "graph.mmd").write_text(mermaid(loss, names=dict(model.named_parameters())) + "\n", encoding="utf-8")
         return [f"graph.svg was not drawn, graph.dot and graph.mmd hold the graph as text: {first_line(error)}"]
     return []
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def main(argv: list[str] | None = None) -> int:

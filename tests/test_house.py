@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import io
-import os
 import subprocess
 import sys
 import tokenize
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.processes import environment
 from tests.pages.house_page import PAGE, first_line, page
 
 ROOT = Path(__file__).parents[1]
@@ -412,13 +412,20 @@ def test_nothing_asks_which_backend_it_runs_on(module: str) -> None:
             assert names <= allowed, f"{MODULES[module].relative_to(ROOT)}:{node.lineno} compares with {sorted(names)}"
 
 
-def loaded(code: str, **environment: str) -> set[str]:
+def loaded(code: str, **variables: str) -> set[str]:
     """The array libraries that are loaded after `code` ran in a Python of its own."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")]), **environment}
+    env = environment(**variables)
     script = f"import sys\n{code}\nprint(*set({sorted(ARRAY_LIBRARIES)!r}) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
+
+
+def test_processes_that_tests_start_keep_the_path_of_python() -> None:
+    """Who sets PYTHONPATH by hand loses what is on it: packages that are installed in a folder which it names."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path not in (ROOT / "tests" / "harness" / "processes.py", Path(__file__).resolve()):
+            assert "PYTHONPATH" not in path.read_text(), f"{path.relative_to(ROOT)}: use tests.harness.processes.environment"
 
 
 def test_importing_xgrad_loads_no_other_array_library() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 from xgrad import io
 from xgrad.value import Value
 
@@ -131,10 +132,8 @@ def test_a_file_that_is_cut_off(path):
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `code` in a Python of its own."""
-    root = Path(__file__).parents[1]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "backends")])}
     command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_it_needs_no_other_package(path):
@@ -609,12 +608,9 @@ with xgrad.io.written_whole(sys.argv[1]) as temporary:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system kills otherwise")
 def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(path):
-    root = Path(__file__).parents[1]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "backends")])}
-
     def writer(path):
         command = [sys.executable, "-c", WRITER, str(path)]
-        process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "writing\n"
         return process
 

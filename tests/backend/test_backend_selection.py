@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -19,20 +18,20 @@ import xgrad
 from xgrad.backend import BackendError, find_backend
 
 from ..harness.backends import statuses
+from ..harness.processes import environment
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parents[1] / "data" / "tiny_backend"
 
 
-def python(code: str, *paths: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(code: str, *paths: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `code` in a Python of its own, with `paths` importable."""
-    where = os.pathsep.join(str(path) for path in (ROOT, ROOT / "backends", *paths))
-    env = {key: value for key, value in os.environ.items() if key != "XGRAD_BACKEND"} | {"PYTHONPATH": where} | environment
+    env = environment(*paths, without=("XGRAD_BACKEND",), **variables)
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=120)
 
 
-def output(code: str, *paths: Path, **environment: str) -> str:
-    done = python(code, *paths, **environment)
+def output(code: str, *paths: Path, **variables: str) -> str:
+    done = python(code, *paths, **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from xgrad.backend import Backend, BackendError, DType, backend_of, find_backend
 from xgrad.backend.find import ForeignBackend
 
 from ..harness.backends import statuses
+from ..harness.processes import environment
 from .calls import CALLS
 
 NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128"
@@ -432,7 +434,6 @@ def test_importing_xgrad_imports_no_other_library() -> None:
         "import sys, xgrad; xgrad.zeros(2); "
         "print(*{'torch', 'jax', 'dask', 'cupy', 'array_api_strict', 'scipy'} & set(sys.modules))"
     )
-    path = [str(Path(xgrad.__file__).parents[1]), str(Path(xgrad.__file__).parents[1] / "backends")]
-    env = {"PYTHONPATH": ":".join(path), "PATH": ""}
+    env = environment(without=tuple(os.environ), PATH="")
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, env=env, check=True)
     assert done.stdout.strip() == ""

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..harness.processes import environment
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PAGE = ROOT / "docs" / "conformance.md"
@@ -59,8 +61,7 @@ def run(suite: Path, backend: str, mode: str, examples: int, random: bool, dtype
             if (HERE / name).exists():
                 command += [option, str(HERE / name)]
         module = f'from tests.conformance.modes import namespace; xp = namespace("{backend}", "{mode}")'
-        path = os.pathsep.join([str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")])
-        env = os.environ | {"ARRAY_API_TESTS_MODULE": f"exec('{module}')", "PYTHONPATH": path, "CONFORMANCE_COUNTS": str(counts)}
+        env = environment(ARRAY_API_TESTS_MODULE=f"exec('{module}')", CONFORMANCE_COUNTS=str(counts))
         skip = WITHOUT.get(backend, "") if dtypes is None else dtypes
         if skip:
             env["ARRAY_API_TESTS_SKIP_DTYPES"] = skip

@@ -1,8 +1,7 @@
-"""The examples on equations and optima: small runs of each, on several backends, and what they print and draw."""
+"""The examples other than that of digits: small runs of each, on several backends, and what they print and draw."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 
 for _package in ("scipy", "sklearn", "tqdm", "matplotlib"):
     pytest.importorskip(_package, reason=f"the examples need {_package}")
@@ -21,11 +21,9 @@ BACKENDS = [name for name in ("numpy", "strict", "torch", "jax") if name in USAB
 
 
 def run(name: str, folder: Path, *arguments: str, fails: bool = False) -> str:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")])
-    kept = {k: v for k, v in os.environ.items() if k not in ("XGRAD_DATA", "XGRAD_BACKEND")}
     command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), *arguments]
-    environment = {**kept, "PYTHONPATH": path, "MPLBACKEND": "Agg"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    env = environment(without=("XGRAD_DATA", "XGRAD_BACKEND"), MPLBACKEND="Agg")
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr if fails else done.stdout
@@ -47,7 +45,13 @@ def test_newton_agrees_with_scikit_learn(tmp_path: Path, on: str) -> None:
     output = run("newton_logistic_regression", tmp_path, "--backend", on)
     assert f"569 tumours, 30 measurements, on {on}" in output
     assert number("the weights are within # of scikit-learn's", output) < 1e-6
+    assert "products with Hessians in" in output and "per second" in output
     assert drawn(tmp_path / "newton.png")
+
+
+def test_newton_with_captured_derivatives_makes_the_same_steps(tmp_path: Path) -> None:
+    steps = [re.findall(r"^ +\d+ +[\d.]+", run("newton_logistic_regression", tmp_path, *more), re.M) for more in ((), ("--jit",))]
+    assert steps[0] == steps[1] and len(steps[0]) > 5
 
 
 @pytest.mark.parametrize("on", BACKENDS)
@@ -71,6 +75,7 @@ def test_an_equation_is_fitted_and_its_sensitivities_are_right(tmp_path: Path, o
 def test_a_network_learns_an_equation(tmp_path: Path, on: str, gradient: str) -> None:
     given = ["--backend", on, "--gradient", gradient, "--steps", "12", "--batch", "8", "--hidden", "8"]
     output = run("neural_ode", tmp_path, *given)
+    assert "pieces per second" in output
     assert number("batch: # in the first", output) > number("first step, # in the last", output)
     assert drawn(tmp_path / "neural_ode.png")
 
@@ -81,7 +86,33 @@ def test_a_fixed_point_layer_learns_to_read(tmp_path: Path, on: str) -> None:
     output = run("fixed_point_layer", tmp_path, *given)
     assert number("test accuracy #%", output) > 50
     assert number("the layer is # applications deep", output) > 3
+    assert "images per second" in output
     assert drawn(tmp_path / "fixed_point_layer.png")
+
+
+SMALL = ("--steps", "12", "--warm-up", "3", "--width", "16", "--batch", "32")
+
+
+@pytest.mark.parametrize("more", [(), ("--jit",)])
+@pytest.mark.skipif("torch" not in USABLE, reason="PyTorch is the device here")
+def test_two_backends_agree_and_are_compared(tmp_path: Path, more: tuple[str, ...]) -> None:
+    output = run("gpu_vs_cpu", tmp_path, "--device-backend", "torch", *SMALL, *more)
+    assert number("steps agree: they differ by # at most", output) < 1e-4
+    assert number("torch works through # times as many", output) > 0
+    assert "numpy on cpu: " in output and "torch on cpu: " in output
+    assert drawn(tmp_path / "gpu_vs_cpu.png")
+
+
+@pytest.mark.skipif("torch" not in USABLE, reason="PyTorch is the device here")
+def test_curves_that_differ_are_an_error(tmp_path: Path) -> None:
+    run("gpu_vs_cpu", tmp_path, "--device-backend", "torch", *SMALL, "--lr", "3", "--tolerance", "1e-30", fails=True)
+
+
+@pytest.mark.skipif("cupy" in USABLE, reason="CuPy works here")
+def test_without_a_gpu_the_comparison_says_so_in_one_line(tmp_path: Path) -> None:
+    lines = run("gpu_vs_cpu", tmp_path, fails=True).splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: there is no device to compare with: ") and "cupy" in lines[0]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -100,6 +131,8 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, name: str) -> None:
         ("ode_sensitivity", ("--years", "40")),
         ("neural_ode", ("--steps", "0")),
         ("fixed_point_layer", ("--lr", "-1")),
+        ("gpu_vs_cpu", ("--batch", "0")),
+        ("gpu_vs_cpu", ("--device-backend", "numpy")),
     ],
 )
 def test_numbers_out_of_range(tmp_path: Path, name: str, arguments: tuple[str, ...]) -> None:

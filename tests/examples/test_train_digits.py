@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import re
 import signal
 import struct
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 from xgrad import io
 
 for _package in ("sklearn", "tqdm", "matplotlib"):
@@ -31,15 +31,13 @@ import data  # noqa: E402  (examples/data.py)
 USABLE = {status.name for status in xgrad.available_backends() if status.usable}
 
 
-def environment(**more: str) -> dict[str, str]:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")])
-    kept = {k: v for k, v in os.environ.items() if k not in ("XGRAD_DATA", "XGRAD_BACKEND")}
-    return {**kept, "PYTHONPATH": path, "MPLBACKEND": "Agg", **more}
+def clean(**variables: str) -> dict[str, str]:
+    return environment(without=("XGRAD_DATA", "XGRAD_BACKEND"), MPLBACKEND="Agg", **variables)
 
 
 def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=folder, env=clean(**more), capture_output=True, text=True, timeout=300, check=False)
 
 
 def refuses(done: subprocess.CompletedProcess[str], folder: Path, *words: str) -> None:
@@ -60,6 +58,7 @@ def test_a_small_run_writes_everything(tmp_path: Path, name: str) -> None:
     done = run(tmp_path, "--backend", name, "--epochs", "2", "--batch", "256", "--out", "made")
     assert done.returncode == 0, done.stderr
     assert "test accuracy" in done.stdout
+    assert "images per second" in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
     assert (tmp_path / "made" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((tmp_path / "made").glob("graph.*"))
@@ -73,6 +72,34 @@ def test_the_seed_decides_the_run(tmp_path: Path) -> None:
     a, b, c = (io.load(tmp_path / out / "model.safetensors") for out in "abc")
     assert all(np.array_equal(a[name].numpy(), b[name].numpy()) for name in a)
     assert not all(np.array_equal(a[name].numpy(), c[name].numpy()) for name in a)
+
+
+def test_a_captured_step_trains_the_same_network(tmp_path: Path) -> None:
+    for out, more in (("a", ()), ("b", ("--jit",))):
+        assert run(tmp_path, "--epochs", "1", "--batch", "256", "--out", out, *more).returncode == 0
+    a, b = (io.load(tmp_path / out / "model.safetensors") for out in "ab")
+    for name in a:
+        np.testing.assert_allclose(a[name].numpy(), b[name].numpy(), rtol=1e-3, atol=1e-5)
+
+
+READS = ("item", "tolist", "numpy", "__float__", "__int__", "__bool__", "__array__")  # the host waits for the device in each
+
+
+@pytest.mark.parametrize("more", [[], ["--jit"]])
+def test_the_host_reads_twice_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]) -> None:
+    import train_digits  # examples/train_digits.py
+
+    reads: list[str] = []
+    for name in READS:
+        method = getattr(xgrad.Tensor, name)
+        monkeypatch.setattr(xgrad.Tensor, name, lambda *a, _of=(name, method), **k: (reads.append(_of[0]), _of[1](*a, **k))[1])
+    counts = []
+    for epochs in (1, 2, 3):
+        reads.clear()
+        args = train_digits.arguments(["--backend", "numpy", "--epochs", str(epochs), "--batch", "200", *more])
+        train_digits.train(args, tmp_path, tmp_path)
+        counts.append(len(reads))
+    assert counts[1] - counts[0] == counts[2] - counts[1] == 2  # the sums of the steps, and the result of the test
 
 
 def test_a_graph_without_graphviz_is_kept_as_text(tmp_path: Path) -> None:
@@ -125,7 +152,7 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--epochs", "100000", "--out", "made"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job may have inherited a deaf ear
-    with subprocess.Popen(command, cwd=tmp_path, env=environment(), text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=tmp_path, env=clean(), text=True, **pipes) as process:  # type: ignore[call-overload]
         until = time.monotonic() + 120
         while not list(tmp_path.glob(".made-*/graph.*")) and time.monotonic() < until and process.poll() is None:
             time.sleep(0.1)
@@ -184,11 +211,20 @@ def test_a_file_cut_short_is_no_idx_file() -> None:
 
 
 def test_a_shift_by_whole_pixels_moves_the_picture() -> None:
-    class Always:
-        def uniform(self, low: float, high: float, size: tuple[int, int]) -> np.ndarray:
-            return np.full(size, 1.0)
+    image = np.zeros((2, 4, 5), np.float32)
+    image[:, 1, 2] = 1.0
+    moved = data.shifted(image, np.asarray([[1.0, 1.0], [0.0, -1.0]], np.float32), 1.0)
+    assert moved[0, 2, 3] == moved[1, 1, 1] == 1.0 and moved.sum() == 2.0
 
-    image = np.zeros((1, 4, 5), np.float32)
-    image[0, 1, 2] = 1.0
-    assert data.shifted(image, 1.0, Always())[0, 2, 3] == 1.0  # type: ignore[arg-type]
-    assert data.shifted(image, 0.5, np.random.default_rng(0)).sum() == pytest.approx(1.0, rel=1e-6)
+
+@pytest.mark.parametrize("on", [name for name in ("numpy", "strict", "torch", "jax") if name in USABLE])
+def test_a_shift_by_parts_of_pixels_is_the_same_on_each_backend(on: str) -> None:
+    rng = np.random.default_rng(0)
+    images, distances = rng.random((3, 4, 5)).astype(np.float32), rng.uniform(-1.5, 1.5, (3, 2)).astype(np.float32)
+    xgrad.set_backend(on)
+    there = data.shifted(xgrad.asarray(images), xgrad.asarray(distances), 1.5)
+    assert there.backend == on and there.dtype == xgrad.float32
+    np.testing.assert_allclose(there.numpy(), data.shifted(images, distances, 1.5), rtol=1e-6)
+    one = np.zeros((1, 4, 5), np.float32)
+    one[0, 1, 2] = 1.0
+    assert data.shifted(one, distances[:1] / 3, 0.5).sum() == pytest.approx(1.0, rel=1e-6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 from tests.table.special import ROWS
 from xgrad.backend import find_backend
 
@@ -405,7 +405,7 @@ print(len(_special_funcs), "functions")
 def test_scipy_dispatches_to_it() -> None:
     """With SCIPY_ARRAY_API=1, every function that SciPy dispatches takes Tensors and gives a gradient."""
     pytest.importorskip("scipy", minversion="1.17")
-    env = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")])}
+    env = environment(SCIPY_ARRAY_API="1")
     done = subprocess.run(
         [sys.executable, "-c", CODE], env=env, capture_output=True, text=True, check=False, timeout=300, cwd=ROOT
     )

@@ -6,7 +6,6 @@ Each is compared with the same call on NumPy's arrays: values, and gradients by 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 from xgrad import Tensor
 from xgrad.testing import check_grads
 
@@ -107,10 +107,8 @@ OUTCOMES = {
 def sklearn_outcomes() -> dict[str, str]:
     """What becomes of calls of scikit-learn, in a process of its own: its dispatch needs SciPy's, and that a fresh import."""
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
-    environment = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": paths}
     command = [sys.executable, "-W", "ignore", str(Path(__file__).parents[1] / "scipy" / "sklearn_calls.py")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, env=environment(SCIPY_ARRAY_API="1"), capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)
     return found

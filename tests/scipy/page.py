@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from ..harness import processes
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "scipy.md"
@@ -55,8 +56,7 @@ derivative; the last column of the tables names it.
 
 def environment() -> dict[str, str]:
     """The environment of a process in which SciPy accepts arrays of any library."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": paths, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return processes.environment(SCIPY_ARRAY_API="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 
 def measured() -> dict[str, tuple[str, str]]:

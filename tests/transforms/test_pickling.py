@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import xgrad
+from tests.harness.processes import environment
 from xgrad import Tensor
 
 X = np.array([0.3, 1.1])
@@ -232,14 +233,8 @@ def test_functions_of_the_main_module_in_another_process(how: str, tmp_path: Any
     )
     at = str(tmp_path / "functions.pkl")
     run = lambda file, task: subprocess.run(
-        [sys.executable, str(file), how, task, at], capture_output=True, text=True, check=True, env=environment()
+        [sys.executable, str(file), how, task, at], capture_output=True, text=True, check=True, env=environment(*sys.path)
     ).stdout.strip()
     run(script, "dump")
     expected = [[3.0, 12.0], [2.0, 4.0], [3.0, 12.0]] if how == "cloudpickle" else [[3.0, 12.0]] * 2
     assert run(bare if how == "cloudpickle" else script, "load") == str(expected)
-
-
-def environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

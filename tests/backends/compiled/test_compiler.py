@@ -15,6 +15,7 @@ import pytest
 from xgrad_backends.compiled import CannotCompile, build
 from xgrad_backends.compiled import compiler as c
 
+from ...harness.processes import environment
 from .plans import captured, executed
 
 X = np.arange(5.0)
@@ -103,9 +104,8 @@ def test_a_folder_that_cannot_be_made(folder: Path) -> None:
         compile_one(7.5)
 
 
-def in_a_process(code: str, **environment: str) -> str:
-    root = Path(__file__).parents[3]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "backends")]), **environment}
+def in_a_process(code: str, **variables: str) -> str:
+    env = environment(**variables)
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
