@@ -15,11 +15,18 @@ import cupyx.scipy.special
 from xgrad.backend import Backend, is_deterministic, may_repeat
 from xgrad_backends import INSTALL
 
+MOST_CONSTANTS = 4096
+"""How many arrays of Python numbers are kept."""
+
 
 class Plugin(Backend):
     """CuPy through array-api-compat."""
 
     name = "cupy"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._constants: dict[Any, Any] = {}
 
     def import_namespace(self) -> Any:
         return array_api_compat.cupy
@@ -83,6 +90,20 @@ class Plugin(Backend):
             cupyx.scatter_add(total, key, value.astype("int64").view("uint64"))
             out = x + total.view("int64").astype(x.dtype)
         return out
+
+    def constant(self, number: float, like: Any) -> Any:
+        # Kept, since each new one is copied from the host; for each stream, since another one might read it too early.
+        key = (
+            number.hex() if number.__class__ is float else number,
+            like.dtype,
+            like.device.id,
+            cupy.cuda.get_current_stream().ptr,
+        )
+        if key not in self._constants:
+            if len(self._constants) >= MOST_CONSTANTS:
+                self._constants.clear()
+            self._constants[key] = super().constant(number, like)
+        return self._constants[key]
 
     def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return _cuda("fused").fused(function)  # type: ignore[no-any-return]

@@ -137,7 +137,7 @@ def beside(backend: Any, number: Any, like: Any) -> Any:
     """The array of a Python scalar beside the array `like`."""
     plain = (number.__class__ is float or number.__class__ is int) and not backend.level and like is not None
     if plain and kind_of(backend.xp, like.dtype) != "exact":  # the usual case, without asking which dtypes can hold it
-        return backend.xp.asarray(number, dtype=like.dtype, device=backend.device(like))
+        return backend.constant(number, like)
     return backend.from_scalar(number, like)
 
 

@@ -10,6 +10,7 @@ import cupy
 import numpy
 
 from ..compiled.groups import Group
+from ..compiled.lower import BINARY, COPIES, REDUCTIONS, UNARY
 from ..compiled.places import Places
 from ..compiled.single import merged_rows
 from ..compiled.steps import Step, Storage, Value, View, c_strides
@@ -85,15 +86,31 @@ class Product:
         blas.gemm(self.dtype, self.sizes, (a, self.left), (b, self.right), out, batch)
 
 
+LAUNCHES = frozenset(
+    """argmax argmin argsort copy cumulative_prod cumulative_sum diff flip moveaxis permute_dims roll sort tile tril triu where
+    zero_where_not""".split()
+)
+"""Functions of CuPy that only launch kernels."""
+
+
 class Call:
-    """A call of a function of the library, whose results are copied to their places."""
+    """A call of a function of the library, whose results are copied to their places.
+
+    Attributes
+    ----------
+    is_apart : bool
+        Whether it cannot be part of a graph: it may copy something from the host, which would be another thing when the graph
+        is launched, or it takes numbers that change.
+    """
 
     def __init__(self, step: Step, places: Places) -> None:
         self.step, self.places = step, places
         for x in step.values:
             if x.kind == "constant":
                 places.view_of(x)
-        self.has_numbers = any(x.kind == "number" for x in step.values)
+        names = UNARY | BINARY | COPIES | REDUCTIONS | LAUNCHES
+        is_launch = step.kind == "call" and (step.name in names or step.name.startswith(("fft.", "special.")))
+        self.is_apart = not is_launch or any(x.kind == "number" for x in step.values)
 
     def run(self, memory: DeviceMemory, numbers: tuple[Any, ...]) -> None:
         """Make it on the current stream."""

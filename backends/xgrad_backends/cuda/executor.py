@@ -86,7 +86,7 @@ class GraphExecutor(Executor):
         self._pool = cupy.cuda.MemoryPool()  # what calls of CuPy need while a graph is recorded
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._parts: list[Any] | None = None  # graphs, and actions that cannot be part of one
-        self._apart = {k for k, action in enumerate(self._actions) if isinstance(action, Call) and action.has_numbers}
+        self._apart = {k for k, action in enumerate(self._actions) if isinstance(action, Call) and action.is_apart}
         self._runs, self._records = 0, True
         self.run = self._run
 
