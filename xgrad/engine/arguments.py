@@ -84,7 +84,7 @@ def _unwrap(x: Any) -> tuple[Any, Any]:
         return x._data, x._node
     if is_numpy_scalar(x):  # before the next line: numpy.float64 is a float
         return x.item(), None
-    if isinstance(x, (bool, int, float, complex)) or getattr(x, "is_number", False):  # the last: of an interpreter
+    if _is_scalar(x):
         return x, None
     if backend_of(x) is None:
         raise NotAnArray(x)
@@ -129,8 +129,11 @@ def promote(xp: Any, items: list[Any]) -> list[Any]:
         return items
     backend = xp.__backend__
     like = dominant(backend, [v._data if isinstance(v, Tensor) else v for v in arrays])
-    scalars = (bool, int, float, complex)  # and numpy.float64 is a float, but has a dtype to be kept
-    return [beside(backend, v, like) if isinstance(v, scalars) and not hasattr(v, "dtype") else v for v in items]
+    return [beside(backend, v, like) if _is_scalar(v) and not hasattr(v, "dtype") else v for v in items]  # numpy.float64 has one
+
+
+def _is_scalar(x: Any) -> bool:
+    return isinstance(x, (bool, int, float, complex)) or getattr(x, "is_number", False)  # the last: of an interpreter
 
 
 def beside(backend: Any, number: Any, like: Any) -> Any:

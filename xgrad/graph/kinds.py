@@ -32,6 +32,8 @@ def kind_of(xp: Any, dtype: Any) -> str:
         known = _kinds[xp] = dict(_SCALARS)
     kind = known.get(dtype)
     if kind is None:
+        if getattr(dtype, "is_number", False):  # what stands for a Python number in a captured function
+            return "real floating"
         kind = next((kind for kind in ("real floating", "complex floating") if xp.isdtype(dtype, kind)), "exact")
         known[dtype] = kind
     return kind

@@ -656,6 +656,26 @@ def test_state_that_is_replaced_and_state_that_is_written(jit: Any) -> None:
             equal(one.mean, two.mean)
 
 
+@pytest.mark.parametrize(
+    "name",
+    "add atan2 copysign divide floor_divide greater greater_equal hypot less less_equal logaddexp maximum minimum multiply pow "
+    "remainder subtract equal not_equal where clip nextafter".split(),
+)
+def test_functions_of_an_array_and_a_number(jit: Any, name: str) -> None:
+    function = getattr(xgrad, name)
+    calls: dict[str, Any] = {
+        "where": lambda x, a: xgrad.where(x > 0, x, a),
+        "clip": lambda x, a: xgrad.clip(x, -a, a),
+    }
+    f = calls.get(name, lambda x, a: function(x, a))
+    g = calls.get(name, lambda x, a: function(a, x))
+    x = xgrad.asarray(np.linspace(0.3, 2.7, 7).astype("f"))
+    both = jit(lambda x, a: (f(x, a), g(x, a)))
+    for a in (1.0, 0.7, 1.5):
+        for found, wanted in zip(both(x, a), (f(x, a), g(x, a))):
+            equal(found, wanted)
+
+
 def test_numpy_scalars_are_numbers(jit: Any) -> None:
     f = jit(lambda x, s: x * s)
     for s in (np.float32(2.0), np.float32(2.0), np.float64(3.0), np.float64(3.0), np.int64(2), np.int64(2)):

@@ -184,7 +184,8 @@ class CaptureBackend(LiftedBackend):
 
     def from_scalar(self, x: Any, like: Any) -> Any:
         if isinstance(x, Number):
-            return x
+            now = self.base.from_scalar(x.value, _value(like))
+            return self.xp.full((), x, dtype=now.dtype, device=self.base.device(now))
         return active().constant(self.base.from_scalar(x, _value(like)))
 
     def get_item(self, x: Any, key: Any) -> Any:
