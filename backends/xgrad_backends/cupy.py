@@ -7,7 +7,6 @@ from typing import Any
 
 import array_api_compat.cupy
 import cupy
-import cupyx
 import cupyx.scipy.special
 
 from xgrad.backend import Backend, is_deterministic, may_repeat
@@ -24,7 +23,8 @@ class Plugin(Backend):
 
     def amend(self) -> Mapping[str, Any]:
         # array-api-compat's sign and clip write through masks, for which the host waits for the device.
-        return {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "linalg.solve": _solve}
+        own = {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "linalg.solve": _solve}
+        return {**own, "floor_divide": _floor_divide, "remainder": _remainder}
 
     def problem(self) -> str | None:
         if not cupy.is_available():
@@ -66,13 +66,13 @@ class Plugin(Backend):
             return super().scatter_add(x, key, value)
         if not may_repeat(key) or x.dtype.kind == "f":
             out = cupy.array(x)
-            cupyx.scatter_add(out, key, value)
+            cupy.add.at(out, key, value)
         elif x.dtype.kind == "c":  # atomicAdd has no complex numbers
             out = cupy.empty_like(x)
             out.real, out.imag = self.scatter_add(x.real, key, value.real), self.scatter_add(x.imag, key, value.imag)
         else:  # of 64-bit integers it has only the unsigned; their sums have the same bits
             total = cupy.zeros(x.shape, dtype="uint64")
-            cupyx.scatter_add(total, key, value.astype("int64").view("uint64"))
+            cupy.add.at(total, key, value.astype("int64").view("uint64"))
             out = x + total.view("int64").astype(x.dtype)
         return out
 
@@ -107,6 +107,43 @@ def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 
 def _zero_where_not(x: Any, condition: Any, /) -> Any:
     return cupy.where(condition, x, x.dtype.type(0))
+
+
+# CuPy computes x1 // x2 as floor(x1 / x2), and x1 % x2 from that: 1.0 // 0.1 is 10 there, and 1.0 % 0.1 is negative. Here the
+# remainder is that of fmod, which is exact, and the steps are NumPy's. None of them waits for the device.
+
+
+def _floor_divide(x1: Any, x2: Any, /) -> Any:
+    if not _has_floats(x1, x2):
+        return cupy.floor_divide(x1, x2)
+    x1, x2, dtype = _in_float32(x1, x2)
+    rest = cupy.fmod(x1, x2)
+    near = (x1 - rest) / x2  # a whole number, but for rounding
+    near = near - (cupy.copysign(rest, x2) != rest)
+    down = cupy.floor(near)
+    quotient = x1 / x2  # it has the sign of the result, and is the result where x2 is zero
+    return cupy.copysign(cupy.where(cupy.equal(x2, 0), quotient, down + (near - down > 0.5)), quotient).astype(dtype, copy=False)
+
+
+def _remainder(x1: Any, x2: Any, /) -> Any:
+    if not _has_floats(x1, x2):
+        return cupy.remainder(x1, x2)
+    x1, x2, dtype = _in_float32(x1, x2)
+    rest = cupy.fmod(x1, x2)
+    signed = cupy.copysign(rest, x2)
+    return cupy.where(signed == rest, signed, rest + x2).astype(dtype, copy=False)
+
+
+def _has_floats(x1: Any, x2: Any) -> bool:
+    return any(x.dtype.kind == "f" if hasattr(x, "dtype") else isinstance(x, float) for x in (x1, x2))
+
+
+def _in_float32(x1: Any, x2: Any) -> tuple[Any, Any, Any]:
+    """`x1` and `x2`, in float32 if they promote to float16, and the dtype that they promote to."""
+    dtype = cupy.result_type(x1, x2)
+    if dtype == "float16":
+        x1, x2 = (x.astype("float32") if hasattr(x, "dtype") else x for x in (x1, x2))
+    return x1, x2, dtype
 
 
 def _solve(x1: Any, x2: Any, /) -> Any:
