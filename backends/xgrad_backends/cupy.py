@@ -77,10 +77,7 @@ class Plugin(Backend):
         return out
 
     def special(self, name: str) -> Callable[..., Any] | None:
-        function: Any = getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)
-        if name == "yn":  # it has no loop in float32
-            return lambda n, x: function(n, x).astype(x.dtype, copy=False)
-        return function
+        return _yn if name == "yn" else getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)
 
     def synchronize(self) -> None:
         cupy.cuda.get_current_stream().synchronize()
@@ -107,6 +104,12 @@ def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 
 def _zero_where_not(x: Any, condition: Any, /) -> Any:
     return cupy.where(condition, x, x.dtype.type(0))
+
+
+def _yn(n: Any, x: Any) -> Any:
+    # CuPy's own has no loop in float32, and gives NaN for negative orders, which the derivative at order 0 asks for.
+    y = cupyx.scipy.special.yn(cupy.abs(n), x).astype(x.dtype, copy=False)
+    return cupy.where((n < 0) & (cupy.fmod(n, 2) != 0), -y, y)
 
 
 # CuPy computes x1 // x2 as floor(x1 / x2), and x1 % x2 from that: 1.0 // 0.1 is 10 there, and 1.0 % 0.1 is negative. Here the

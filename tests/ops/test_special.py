@@ -174,6 +174,17 @@ def test_whole_orders_have_no_derivative(xp: Any) -> None:
             getattr(xp.special, name)(*arguments)
 
 
+def test_yn_of_each_order(xp: Any) -> None:
+    """At order 0 the derivative is that of order -1, negated; libraries differ in negative orders."""
+    scipy = pytest.importorskip("scipy.special")
+    n, at = np.asarray([-3.0, -2.0, -1.0, 0.0, 1.0, 4.0]), np.asarray([0.3, 1.0, 2.5, 0.7, 9.0, 20.0])
+    x = leaf(xp, at)
+    y = xp.special.yn(xp.asarray(n), x)
+    xp.sum(y).backward()
+    check(y.detach().numpy(), scipy.yn(n, at))
+    check(x.grad.numpy(), scipy.yvp(n, at), 1e-11)
+
+
 def test_whole_orders_broadcast_and_keep_the_dtype(xp: Any) -> None:
     n = xp.asarray(np.asarray([[1], [2]]))
     for dtype in ("float32", "float64"):
@@ -294,6 +305,7 @@ PLANE = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j, -2.6 - 0.7j, 0.2 + 0.1j, -4.5
 
 
 REFUSED = {"log_expit", "erf"}  # they need not refuse complex numbers if they are right
+REFUSED_BY_LIBRARY = {"cupy": {"erfc", "ndtr", "exp1", "expi"}}  # cupyx.scipy.special has them of real numbers alone
 
 
 @pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
@@ -311,7 +323,7 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
             except TypeError:
                 with pytest.raises(TypeError, match=f"takes real numbers, and x is {dtype}"):
                     f(x, *of)
-                assert name in REFUSED
+                assert name in REFUSED | REFUSED_BY_LIBRARY.get(x.backend, set())
                 continue
             xp.sum(xp.real(y)).backward()
             points = [mpmath.mpc(complex(z)) for z in x.detach().numpy()]
@@ -324,6 +336,35 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
         arrays = [xp.asarray(PLANE if i == k else PLANE.real) for i in range(count)]
         with pytest.raises(TypeError, match=f"{name}: takes real numbers, and .* is complex128"):
             row.f(xp, *arrays) if row else f(*arrays, *of)
+
+
+# -------------------------------------------------------------------------------------------------------------------- dtypes
+
+ORDERS = {"psi_derivative": (1,), "expi_derivative": (1,), "multigammaln": (2,)}
+
+
+@pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_results_have_the_dtype_of_the_arguments(xp: Any, name: str, dtype: str) -> None:
+    """A library's own function may have loops in float64 alone."""
+    pytest.importorskip("scipy")
+    backend = find_backend(xp.ones(1).backend)
+    try:
+        native = backend.native_dtype(dtype)
+    except TypeError:
+        pytest.skip(f"{backend.name} has no {dtype}")
+    row = next((row for row in ROWS if row.name == name), None)
+    draws = [np.asarray([0.25, 0.5])] if row is None else row.draw()
+    tracked = [True] if row is None else [arg.tracked for arg in row.args]
+    arrays = [xgrad.Tensor(backend.xp.astype(backend.from_numpy(np.asarray(x, "float64")), native)) for x in draws]
+    for x, wanted in zip(arrays, tracked):
+        x.requires_grad_(wanted)
+    y = row.f(xp, *arrays) if row else getattr(xp.special, name)(*arrays, *ORDERS.get(name, ()))
+    assert y.dtype == dtype and y.data.dtype == native
+    if y.requires_grad:
+        xp.sum(y).backward()
+    assert all(x.grad.dtype == dtype for x in arrays if x.grad is not None)
 
 
 # --------------------------------------------------------------------------------------------------- where functions come from

@@ -63,11 +63,16 @@ def function(forward: Any = None, /, *, own: bool = True) -> Any:
         library = backend.special(name) if own else None
         if kind == "complex floating":
             library = backend.special_on_host(name) or library  # SciPy's takes complex numbers wherever a library's own does
-        if library is None:
-            y = forward(xp, *wide(xp, *arguments))
-        else:
-            half = kind == "real floating" and dtype not in (xp.float32, xp.float64)
-            y = library(*(wide(xp, *arguments) if half else arguments))
+        try:
+            if library is None:
+                y = forward(xp, *wide(xp, *arguments))
+            else:
+                half = kind == "real floating" and dtype not in (xp.float32, xp.float64)
+                y = library(*(wide(xp, *arguments) if half else arguments))
+        except TypeError:
+            if kind == "complex floating":  # libraries differ in which functions take complex numbers
+                refuse_complex(name, **dict(zip(names, arguments)))
+            raise
         return y if y.dtype == dtype else xp.astype(y, dtype)
 
     run.__doc__ = texts.special(forward, names)
