@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import array_api_compat.cupy
 import cupy
 import cupyx.scipy.special
+import numpy
 
 from xgrad.backend import Backend, is_deterministic, may_repeat
 from xgrad_backends import INSTALL
@@ -24,7 +26,7 @@ class Plugin(Backend):
     def amend(self) -> Mapping[str, Any]:
         # array-api-compat's sign and clip write through masks, for which the host waits for the device.
         own = {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "linalg.solve": _solve}
-        return {**own, "floor_divide": _floor_divide, "remainder": _remainder}
+        return {**own, "floor_divide": _floor_divide, "remainder": _remainder, "sum": _sum, "mean": _mean, "var": _var}
 
     def problem(self) -> str | None:
         if not cupy.is_available():
@@ -104,6 +106,62 @@ def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 
 def _zero_where_not(x: Any, condition: Any, /) -> Any:
     return cupy.where(condition, x, x.dtype.type(0))
+
+
+# CuPy adds along an axis one number after the other in each of a few hundred threads, in the dtype of the array: over a million
+# rows, float32 loses two digits. Sums of many are added in float64 instead. Each number is still read once, in its own dtype, and
+# converted in a register: such a sum waits for memory, not for arithmetic. Of contiguous numbers CuPy has CUB make the sum, in
+# many small groups, but only in their own dtype; that of float16 is float16 to the end.
+
+_FEW = 2048  # numbers that may be added to one sum as CuPy does
+_FEW_NEIGHBOURS = 1 << 16  # the same, where they are contiguous
+_FEW_HALVES = 64  # the same in float16
+
+
+def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return _reduced(cupy.sum, x, axis, dtype, keepdims)
+
+
+def _mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return _reduced(cupy.mean, x, axis, None, keepdims)
+
+
+def _var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    wide = x.astype("f") if x.dtype.char == "e" else x  # CuPy adds the squares in the dtype of the array
+    n = _count(x, axis)
+    if wide.dtype.char != "f" or n <= max(_FEW, correction):
+        y = cupy.var(wide, axis=axis, ddof=correction, keepdims=keepdims)
+    else:
+        away = wide - _mean(wide, axis=axis, keepdims=True)
+        y = _mean(away * away, axis=axis, keepdims=keepdims) * (n / (n - correction))
+    return y.astype(x.dtype) if wide is not x else y
+
+
+def _reduced(function: Any, x: Any, axis: Any, dtype: Any, keepdims: bool) -> Any:
+    """CuPy's sum or mean, precise for any number of elements."""
+    own = x.dtype if dtype is None else numpy.dtype(dtype)
+    n = _count(x, axis) if own.char in "efF" else 0
+    if n <= (_FEW_HALVES if own.char == "e" else _FEW):
+        return function(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    contiguous = x.flags.c_contiguous if n < x.size else x.flags.forc
+    by_cub = contiguous and (n == x.size or (n <= _FEW_NEIGHBOURS and _last(x, axis)))
+    if own.char == "e":
+        return function(x.astype("f") if by_cub else x, axis=axis, dtype="f", keepdims=keepdims).astype(own)
+    if by_cub and x.dtype == own:
+        return function(x, axis=axis, keepdims=keepdims)
+    return function(x, axis=axis, dtype="d" if own.char == "f" else "D", keepdims=keepdims).astype(own)
+
+
+def _count(x: Any, axis: Any) -> int:
+    """How many elements are reduced to one; 0 if `axis` is none of `x`, about which CuPy raises."""
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return math.prod(x.shape[i] for i in axes) if all(-x.ndim <= i < x.ndim for i in axes) else 0
+
+
+def _last(x: Any, axis: Any) -> bool:
+    """Whether the reduced axes are the last ones."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return {i % x.ndim for i in axes} == set(range(x.ndim - len(axes), x.ndim))
 
 
 def _yn(n: Any, x: Any) -> Any:

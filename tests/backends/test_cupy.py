@@ -38,7 +38,7 @@ def same(actual: Any, wanted: np.ndarray) -> None:
         assert (np.signbit(host) == np.signbit(wanted))[wanted == wanted].all()
 
 
-# ------------------------------------------------------------------------------------------------------------- arithmetic
+# -------------------------------------------------------------------------------------------------- arithmetic and sums
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -57,6 +57,26 @@ def test_integers_divided_by_zero(xp: Any) -> None:
         x = xp.asarray(np.asarray([5, 0, 3], dtype=dtype))
         for y in (x // xp.zeros_like(x), x % xp.zeros_like(x), x // 0, x % 0):
             same(y, np.zeros(3, dtype=dtype))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "var"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
+def test_sums_of_many_are_precise_along_every_axis(b: Any, dtype: str, name: str) -> None:
+    if dtype == "complex64" and name == "var":
+        return
+    long = np.random.default_rng(0).permutation(np.linspace(0.5, 1.5, 240_000)).reshape(120_000, 2)
+    for host in (long, long.T, long.reshape(3, 40_000, 2), long[::2]):
+        rounded = (host * (1 + 2j) if dtype == "complex64" else host).astype(dtype)
+        x, exact = b.from_numpy(rounded), rounded.astype("complex128" if dtype == "complex64" else "float64")
+        for axis in (None, 0, 1, -1, (0, 1), (0, 2) if host.ndim == 3 else (-1, 0)):
+            if name == "sum" and dtype == "float16" and np.sum(exact, axis=axis).max() > 65504:
+                continue
+            for keepdims in (False, True):
+                y = getattr(b.xp, name)(x, axis=axis, keepdims=keepdims)
+                assert y.dtype == dtype
+                wanted = getattr(np, name)(exact, axis=axis, keepdims=keepdims)
+                size = np.abs(wanted).max()
+                np.testing.assert_allclose(b.to_numpy(y), wanted, atol=size * (2e-3 if dtype == "float16" else 3e-6))
 
 
 # ------------------------------------------------------------------------------------------------------- adding by an index
