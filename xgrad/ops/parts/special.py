@@ -21,7 +21,7 @@ from ...graph.kinds import kind_of, refuse_complex
 from ...graph.names import registry
 from . import texts
 
-__all__ = ["derivative", "floats", "function", "missing", "odds_density", "wide"]
+__all__ = ["derivative", "floats", "function", "missing", "odds_density", "on_host_or", "wide"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,6 +118,20 @@ def missing(xp: Any, name: str, *arrays: Any) -> Any:
         return on_host(*arrays)
     advice = "" if importlib.util.find_spec("scipy") else "; SciPy has it: python -m pip install scipy"
     raise NotImplementedError(f"{name}: backend {backend.name!r} has no function {name!r}{advice}")
+
+
+def on_host_or(xp: Any, name: str, formula: Callable[..., Any], *arrays: Any) -> Any:
+    """The value of SciPy's function `name` for arrays in the host's memory, where SciPy is installed; else that of `formula`.
+
+    For formulas that take many more steps than SciPy's.
+    """
+    on_host = xp.__backend__.special_on_host(name)
+    if on_host is not None:
+        try:
+            return on_host(*arrays)
+        except NotImplementedError:  # the arrays are on a device
+            pass
+    return formula(xp, *arrays)
 
 
 def odds_density(xp: Any, a: Any, b: Any, w: Any) -> Any:
