@@ -94,3 +94,36 @@ def test_scatter_add_of_each_dtype_without_a_warning(b: Any, dtype: str) -> None
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             same(xgrad.Tensor(b.scatter_add(b.from_numpy(x), on_device, b.from_numpy(value))), wanted)
+
+
+# ---------------------------------------------------------------------------------------------- Tensors beside CuPy's arrays
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_operators_of_cupys_arrays_with_tensors(b: Any, tracked: bool) -> None:
+    """A Tensor that requires no grad has `__cuda_array_interface__`, and yet CuPy leaves the call to the Tensor's operator."""
+    a = np.asarray([[1.0, 2.0], [3.0, 4.0]])
+    x = xgrad.Tensor(b.from_numpy(a + 1), requires_grad=tracked)
+    for name, function in {
+        "add": lambda p, q: p + q,
+        "divide": lambda p, q: p / q,
+        "pow": lambda p, q: p**q,
+        "matmul": lambda p, q: p @ q,
+        "less": lambda p, q: p < q,
+        "equal": lambda p, q: p == q,
+        "ufunc": lambda p, q: np.add(p, q),
+    }.items():
+        y = function(b.from_numpy(a), x)
+        assert isinstance(y, xgrad.Tensor) and y.requires_grad == (tracked and y.dtype.inexact), name
+        np.testing.assert_allclose(y.detach().numpy(), function(a, a + 1))
+
+
+def test_functions_of_cupy_that_call_a_method(b: Any) -> None:
+    import cupy
+
+    host = np.asarray([[1.0, 2.0], [3.0, 5.0]])
+    x = xgrad.Tensor(b.from_numpy(host), requires_grad=True)
+    for name in ("sum", "prod", "mean", "var", "std", "max", "min", "argmax", "argmin"):
+        y = getattr(cupy, name)(x, axis=0)
+        assert isinstance(y, xgrad.Tensor) and y.requires_grad == (not name.startswith("arg"))
+        np.testing.assert_allclose(y.detach().numpy(), getattr(np, name)(host, axis=0))
