@@ -115,6 +115,7 @@ xgrad.ops.special.elementary
 xgrad.ops.special.error
 xgrad.ops.special.gamma
 xgrad.ops.special.incomplete
+xgrad.ops.special.kummer
 xgrad.ops.special
 xgrad.ops
 xgrad.fft

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-__all__ = ["NoValue", "NotBatchable", "GradientError", "ImaginaryLost", "KindError", "NotAnArray", "raise_explained"]
+__all__ = ["NoValue", "NotBatchable", "GradientError", "ImaginaryLost", "KindError", "NotAnArray", "Withheld", "raise_explained"]
 
 
 class NotBatchable(NotImplementedError):
@@ -28,6 +28,10 @@ class NoValue(NotBatchable):
 
 class GradientError(RuntimeError):
     """A gradient does not exist, or would be wrong."""
+
+
+class Withheld(GradientError, AttributeError):
+    """An attribute that a tensor has only if it requires no grad: `hasattr` is False, and who asks for it learns why."""
 
 
 class KindError(TypeError):

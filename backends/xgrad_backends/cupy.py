@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import array_api_compat.cupy
 import cupy
-import cupyx
 import cupyx.scipy.special
+import numpy
 
 from xgrad.backend import Backend, is_deterministic, may_repeat
 from xgrad_backends import INSTALL
@@ -34,12 +35,9 @@ class Plugin(Backend):
     def amend(self) -> Mapping[str, Any]:
         # array-api-compat's sign and clip write through masks, for which the host waits for the device.
         return {
-            "sign": _sign,
-            "clip": _clip,
-            "zero_where_not": _zero_where_not,
-            "exponential_rest": _exponential_rest,
-            "linalg.solve": _solve,
-        }
+            "sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "exponential_rest": _exponential_rest,
+            "floor_divide": _floor_divide, "remainder": _remainder, "sum": _sum, "mean": _mean, "var": _var, "linalg.solve": _solve,
+        }  # fmt: skip
 
     def problem(self) -> str | None:
         if not cupy.is_available():
@@ -81,13 +79,13 @@ class Plugin(Backend):
             return super().scatter_add(x, key, value)
         if not may_repeat(key) or x.dtype.kind == "f":
             out = cupy.array(x)
-            cupyx.scatter_add(out, key, value)
+            cupy.add.at(out, key, value)
         elif x.dtype.kind == "c":  # atomicAdd has no complex numbers
             out = cupy.empty_like(x)
             out.real, out.imag = self.scatter_add(x.real, key, value.real), self.scatter_add(x.imag, key, value.imag)
         else:  # of 64-bit integers it has only the unsigned; their sums have the same bits
             total = cupy.zeros(x.shape, dtype="uint64")
-            cupyx.scatter_add(total, key, value.astype("int64").view("uint64"))
+            cupy.add.at(total, key, value.astype("int64").view("uint64"))
             out = x + total.view("int64").astype(x.dtype)
         return out
 
@@ -120,10 +118,7 @@ class Plugin(Backend):
         return cupy.ascontiguousarray(x)
 
     def special(self, name: str) -> Callable[..., Any] | None:
-        function: Any = getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)
-        if name == "yn":  # it has no loop in float32
-            return lambda n, x: function(n, x).astype(x.dtype, copy=False)
-        return function
+        return _yn if name == "yn" else getattr(cupyx.scipy.special, {"psi": "digamma"}.get(name, name), None)
 
     def synchronize(self) -> None:
         cupy.cuda.get_current_stream().synchronize()
@@ -167,6 +162,105 @@ def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 
 def _zero_where_not(x: Any, condition: Any, /) -> Any:
     return cupy.where(condition, x, x.dtype.type(0))
+
+
+# CuPy adds along an axis one number after the other in each of a few hundred threads, in the dtype of the array: over a million
+# rows, float32 loses two digits. Sums of many are added in float64 instead. Each number is still read once, in its own dtype, and
+# converted in a register: such a sum waits for memory, not for arithmetic. Of contiguous numbers CuPy has CUB make the sum, in
+# many small groups, but only in their own dtype; that of float16 is float16 to the end.
+
+_FEW = 2048  # numbers that may be added to one sum as CuPy does
+_FEW_NEIGHBOURS = 1 << 16  # the same, where they are contiguous
+_FEW_HALVES = 64  # the same in float16
+
+
+def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return _reduced(cupy.sum, x, axis, dtype, keepdims)
+
+
+def _mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return _reduced(cupy.mean, x, axis, None, keepdims)
+
+
+def _var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    wide = x.astype("f") if x.dtype.char == "e" else x  # CuPy adds the squares in the dtype of the array
+    n = _count(x, axis)
+    if wide.dtype.char != "f" or n <= max(_FEW, correction):
+        y = cupy.var(wide, axis=axis, ddof=correction, keepdims=keepdims)
+    else:
+        away = wide - _mean(wide, axis=axis, keepdims=True)
+        y = _mean(away * away, axis=axis, keepdims=keepdims) * (n / (n - correction))
+    return y.astype(x.dtype) if wide is not x else y
+
+
+def _reduced(function: Any, x: Any, axis: Any, dtype: Any, keepdims: bool) -> Any:
+    """CuPy's sum or mean, precise for any number of elements."""
+    own = x.dtype if dtype is None else numpy.dtype(dtype)
+    n = _count(x, axis) if own.char in "efF" else 0
+    if n <= (_FEW_HALVES if own.char == "e" else _FEW):
+        return function(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    contiguous = x.flags.c_contiguous if n < x.size else x.flags.forc
+    by_cub = contiguous and (n == x.size or (n <= _FEW_NEIGHBOURS and _last(x, axis)))
+    if own.char == "e":
+        return function(x.astype("f") if by_cub else x, axis=axis, dtype="f", keepdims=keepdims).astype(own)
+    if by_cub and x.dtype == own:
+        return function(x, axis=axis, keepdims=keepdims)
+    return function(x, axis=axis, dtype="d" if own.char == "f" else "D", keepdims=keepdims).astype(own)
+
+
+def _count(x: Any, axis: Any) -> int:
+    """How many elements are reduced to one; 0 if `axis` is none of `x`, about which CuPy raises."""
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return math.prod(x.shape[i] for i in axes) if all(-x.ndim <= i < x.ndim for i in axes) else 0
+
+
+def _last(x: Any, axis: Any) -> bool:
+    """Whether the reduced axes are the last ones."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return {i % x.ndim for i in axes} == set(range(x.ndim - len(axes), x.ndim))
+
+
+def _yn(n: Any, x: Any) -> Any:
+    # CuPy's own has no loop in float32, and gives NaN for negative orders, which the derivative at order 0 asks for.
+    y = cupyx.scipy.special.yn(cupy.abs(n), x).astype(x.dtype, copy=False)
+    return cupy.where((n < 0) & (cupy.fmod(n, 2) != 0), -y, y)
+
+
+# CuPy computes x1 // x2 as floor(x1 / x2), and x1 % x2 from that: 1.0 // 0.1 is 10 there, and 1.0 % 0.1 is negative. Here the
+# remainder is that of fmod, which is exact, and the steps are NumPy's. None of them waits for the device.
+
+
+def _floor_divide(x1: Any, x2: Any, /) -> Any:
+    if not _has_floats(x1, x2):
+        return cupy.floor_divide(x1, x2)
+    x1, x2, dtype = _in_float32(x1, x2)
+    rest = cupy.fmod(x1, x2)
+    near = (x1 - rest) / x2  # a whole number, but for rounding
+    near = near - (cupy.copysign(rest, x2) != rest)
+    down = cupy.floor(near)
+    quotient = x1 / x2  # it has the sign of the result, and is the result where x2 is zero
+    return cupy.copysign(cupy.where(cupy.equal(x2, 0), quotient, down + (near - down > 0.5)), quotient).astype(dtype, copy=False)
+
+
+def _remainder(x1: Any, x2: Any, /) -> Any:
+    if not _has_floats(x1, x2):
+        return cupy.remainder(x1, x2)
+    x1, x2, dtype = _in_float32(x1, x2)
+    rest = cupy.fmod(x1, x2)
+    signed = cupy.copysign(rest, x2)
+    return cupy.where(signed == rest, signed, rest + x2).astype(dtype, copy=False)
+
+
+def _has_floats(x1: Any, x2: Any) -> bool:
+    return any(x.dtype.kind == "f" if hasattr(x, "dtype") else isinstance(x, float) for x in (x1, x2))
+
+
+def _in_float32(x1: Any, x2: Any) -> tuple[Any, Any, Any]:
+    """`x1` and `x2`, in float32 if they promote to float16, and the dtype that they promote to."""
+    dtype = cupy.result_type(x1, x2)
+    if dtype == "float16":
+        x1, x2 = (x.astype("float32") if hasattr(x, "dtype") else x for x in (x1, x2))
+    return x1, x2, dtype
 
 
 def _solve(x1: Any, x2: Any, /) -> Any:

@@ -288,6 +288,23 @@ def test_remainder_and_floor_divide(xp: Any) -> None:
         assert host(g).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_quotients_rounded_down_are_numpys(xp: Any, dtype: str) -> None:
+    """The quotient of the rounded 1.0 / 0.1 is 10, and the largest multiple of 0.1 below 1.0 is 9 of them."""
+    a = np.repeat(np.asarray([1.0, -1.0, 0.5, 4.35, -7.0, 1e6, 0.0, -0.0], dtype=dtype), 4)
+    b = np.tile(np.asarray([0.1, -0.1, 0.7, -3.0], dtype=dtype), 8)
+    whole, rest = np.divmod(a, b)
+    x, y = leaf(xp, a, dtype), xp.asarray(b)
+    for quotient, left in ((x // y, x % y), divmod(x, y), np.divmod(x, y)):
+        np.testing.assert_array_equal(host(quotient), whole)
+        np.testing.assert_array_equal(host(left), rest)
+        assert host(quotient).dtype == dtype and host(left).dtype == dtype
+    np.testing.assert_array_equal(host(x // 0.1), a // np.asarray(0.1, dtype=dtype))
+    np.testing.assert_array_equal(host(divmod(1.0, y)[1]), np.asarray(1.0, dtype=dtype) % b)
+    (g,) = gradients(lambda y: x.detach() % y, leaf(xp, b, dtype))
+    np.testing.assert_array_equal(host(g), -whole)
+
+
 @pytest.mark.parametrize("name", ["ceil", "floor", "round", "trunc"])
 def test_rounding_has_zero_gradient(xp: Any, name: str) -> None:
     assert host(gradients(getattr(xp, name), leaf(xp, [-1.5, 0.0, 1.2]))[0]).tolist() == [0.0] * 3

@@ -362,3 +362,15 @@ def test_correlations_do_not_depend_on_the_unit(dtype: str, unit: float, backend
     wanted = gradient(lambda x: xgrad.corrcoef(x)[0, 1], Tensor(values))[1]
     if unit < 1e4:  # else the gradient itself is as small as the numbers are large
         np.testing.assert_allclose(scaled, wanted, rtol=64 * EPS.get(dtype, 1e-14), atol=8 * EPS.get(dtype, 1e-14))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "name", "cbrt elu erf exp2 expm1 gelu leaky_relu log1p log2 logsigmoid relu sigmoid silu sinc softplus tanh".split()
+)
+def test_functions_of_half_precision_keep_it(name: str, dtype: str, backend: str) -> None:
+    """The library's own function of float16 may be in a wider dtype: SciPy's erf and erfc are."""
+    x, exact = rounded([0.25, 0.5, 1.5], dtype, backend)
+    y = getattr(xgrad, name)(x)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(host(y), host(getattr(xgrad, name)(Tensor(exact))), rtol=2 * EPS[dtype])

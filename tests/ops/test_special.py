@@ -174,6 +174,17 @@ def test_whole_orders_have_no_derivative(xp: Any) -> None:
             getattr(xp.special, name)(*arguments)
 
 
+def test_yn_of_each_order(xp: Any) -> None:
+    """At order 0 the derivative is that of order -1, negated; libraries differ in negative orders."""
+    scipy = pytest.importorskip("scipy.special")
+    n, at = np.asarray([-3.0, -2.0, -1.0, 0.0, 1.0, 4.0]), np.asarray([0.3, 1.0, 2.5, 0.7, 9.0, 20.0])
+    x = leaf(xp, at)
+    y = xp.special.yn(xp.asarray(n), x)
+    xp.sum(y).backward()
+    check(y.detach().numpy(), scipy.yn(n, at))
+    check(x.grad.numpy(), scipy.yvp(n, at), 1e-11)
+
+
 def test_whole_orders_broadcast_and_keep_the_dtype(xp: Any) -> None:
     n = xp.asarray(np.asarray([[1], [2]]))
     for dtype in ("float32", "float64"):
@@ -294,6 +305,7 @@ PLANE = np.asarray([1.5 + 0.5j, -0.3 + 2j, 2 - 1j, -2.6 - 0.7j, 0.2 + 0.1j, -4.5
 
 
 REFUSED = {"log_expit", "erf"}  # they need not refuse complex numbers if they are right
+REFUSED_BY_LIBRARY = {"cupy": {"erfc", "ndtr", "exp1", "expi"}}  # cupyx.scipy.special has them of real numbers alone
 
 
 @pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
@@ -311,7 +323,7 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
             except TypeError:
                 with pytest.raises(TypeError, match=f"takes real numbers, and x is {dtype}"):
                     f(x, *of)
-                assert name in REFUSED
+                assert name in REFUSED | REFUSED_BY_LIBRARY.get(x.backend, set())
                 continue
             xp.sum(xp.real(y)).backward()
             points = [mpmath.mpc(complex(z)) for z in x.detach().numpy()]
@@ -324,6 +336,35 @@ def test_complex_numbers_are_right_or_refused(xp: Any, name: str) -> None:
         arrays = [xp.asarray(PLANE if i == k else PLANE.real) for i in range(count)]
         with pytest.raises(TypeError, match=f"{name}: takes real numbers, and .* is complex128"):
             row.f(xp, *arrays) if row else f(*arrays, *of)
+
+
+# -------------------------------------------------------------------------------------------------------------------- dtypes
+
+ORDERS = {"psi_derivative": (1,), "expi_derivative": (1,), "multigammaln": (2,)}
+
+
+@pytest.mark.parametrize("name", sorted(xgrad.special.__all__))
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_results_have_the_dtype_of_the_arguments(xp: Any, name: str, dtype: str) -> None:
+    """A library's own function may have loops in float64 alone."""
+    pytest.importorskip("scipy")
+    backend = find_backend(xp.ones(1).backend)
+    try:
+        native = backend.native_dtype(dtype)
+    except TypeError:
+        pytest.skip(f"{backend.name} has no {dtype}")
+    row = next((row for row in ROWS if row.name == name), None)
+    draws = [np.asarray([0.25, 0.5])] if row is None else row.draw()
+    tracked = [True] if row is None else [arg.tracked for arg in row.args]
+    arrays = [xgrad.Tensor(backend.xp.astype(backend.from_numpy(np.asarray(x, "float64")), native)) for x in draws]
+    for x, wanted in zip(arrays, tracked):
+        x.requires_grad_(wanted)
+    y = row.f(xp, *arrays) if row else getattr(xp.special, name)(*arrays, *ORDERS.get(name, ()))
+    assert y.dtype == dtype and y.data.dtype == native
+    if y.requires_grad:
+        xp.sum(y).backward()
+    assert all(x.grad.dtype == dtype for x in arrays if x.grad is not None)
 
 
 # --------------------------------------------------------------------------------------------------- where functions come from
@@ -360,7 +401,7 @@ def test_formulas_agree_with_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
         "betaln": (x, 9 * y), "ellipk": (1 - x,), "ellipkm1": (x,), "betainc": (x, y, p), "betaincc": (x, y, p), "fdtr": (x, y,
         x / 9), "fdtrc": (x, y, x / 9), "stdtr": (x, y - 15), "chdtr": (x, y), "chdtrc": (x, y), "chdtri": (x, p), "gdtr": (p,
         x, y), "gdtrc": (p, x, y), "pdtr": (k, x), "pdtrc": (k, x), "pdtri": (k, p), "nbdtr": (k, k + 2, p), "nbdtrc": (k, k +
-        2, p),
+        2, p), "spence": (x,), "stdtrit": (x, p), "hyp1f1": (p, x, y - 15),
     }  # fmt: skip
     own = backend.special
     for name, arguments in cases.items():
@@ -368,6 +409,57 @@ def test_formulas_agree_with_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(type(backend), "special", lambda self, asked, name=name: None if asked == name else own(asked))
         actual = getattr(xgrad.special, name)(*map(xgrad.Tensor, arguments)).numpy()
         np.testing.assert_allclose(actual, wanted, rtol=2e-12, atol=1e-13, err_msg=name)
+
+
+def _student(df: float, t: float, p: float) -> float:
+    """How far `t` is from the quantile of `p`, relative to `t`, by one step of Newton's method in 60 digits."""
+    with mpmath.workdps(60):
+        n, at, low = mpmath.mpf(df), abs(mpmath.mpf(t)), min(mpmath.mpf(p), 1 - mpmath.mpf(p))
+        part = mpmath.betainc(n / 2, 0.5, 0, n / (n + at * at), regularized=True) / 2
+        density = mpmath.gamma((n + 1) / 2) / mpmath.sqrt(n * mpmath.pi) / mpmath.gamma(n / 2)
+        return float(abs((part - low) / (density * (1 + at * at / n) ** (-(n + 1) / 2) * at)))
+
+
+def _hidden(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    own = find_backend("numpy").special
+    monkeypatch.setattr(type(find_backend("numpy")), "special", lambda self, asked: None if asked == name else own(asked))
+
+
+def test_the_formula_of_stdtrit(monkeypatch: pytest.MonkeyPatch) -> None:
+    _hidden(monkeypatch, "stdtrit")
+    rng = np.random.default_rng(0)
+    df = 10 ** rng.uniform(-1, 7, 60)
+    p = np.concatenate([10 ** rng.uniform(-30, -1, 20), rng.uniform(0.001, 0.999, 20), 0.5 + 10 ** rng.uniform(-10, -2, 20)])
+    t = xgrad.special.stdtrit(xgrad.Tensor(df), xgrad.Tensor(p)).numpy()
+    assert max(_student(*point) for point in zip(df, t, p) if np.isfinite(point[1])) < 2e-12
+    ends = [(3.0, 0.0, -math.inf), (3.0, 1.0, math.inf), (3.0, 0.5, 0.0), (math.inf, 0.1, -1.2815515655446004)]
+    for n, at, wanted in [*ends, (-1.0, 0.3, math.nan), (3.0, 1.5, math.nan), (3.0, math.nan, math.nan)]:
+        check(xgrad.special.stdtrit(n, xgrad.Tensor(np.asarray(at))).numpy(), wanted)
+
+
+def test_the_formula_of_hyp1f1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Precise, or NaN where terms of both signs cancel: for `a`, or ``b - a`` of negative `x`, beyond about -10."""
+    _hidden(monkeypatch, "hyp1f1")
+    rng = np.random.default_rng(0)
+    for low, high, digits, most in ((-3, 30, 1e-12, 0.0), (-10, 30, 1e-8, 0.0), (-30, 30, 1e-5, 0.4)):
+        for scale in (1.0, 10.0, 100.0, 600.0):
+            a, b, x = rng.uniform(low, high, 40), rng.uniform(0.1, 30, 40), rng.uniform(-scale, scale, 40)
+            a[:5] = np.round(a[:5])
+            a = np.where(x < 0, b - a, a)
+            y = xgrad.special.hyp1f1(*map(xgrad.Tensor, (a, b, x))).numpy()
+            wanted = np.asarray([float(mpmath.hyp1f1(*map(float, point))) for point in zip(a, b, x)])
+            assert np.isnan(y).mean() <= most
+            check(y[~np.isnan(y)], wanted[~np.isnan(y)], digits)
+
+
+def test_the_formula_of_spence(monkeypatch: pytest.MonkeyPatch) -> None:
+    scipy = pytest.importorskip("scipy.special")
+    _hidden(monkeypatch, "spence")
+    x = np.asarray([0.0, 5e-324, 1e-10, 0.5, 1 - 1e-9, 1.0, 1 + 1e-9, 2.0, 3.0, 1e300, np.inf, -1e-3, np.nan])
+    with np.errstate(all="raise", under="ignore"):
+        y = xgrad.special.spence(xgrad.Tensor(x)).numpy()
+    check(y[:-3], scipy.spence(x[:-3]), 1e-14)
+    check(y[-3:], [-np.inf, np.nan, np.nan])
 
 
 def test_the_page_is_up_to_date() -> None:

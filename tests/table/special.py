@@ -28,8 +28,6 @@ def _row(name: str, *args: Arg, torch: Any = None, of: tuple[Any, ...] = (), **m
 
     if name in MINUTES_ON_DASK:
         more = {"skip": {"dask": "hundreds of small arrays take it minutes; gammainc stands for all"}, **more}
-    if name in NOT_IN_CUPY:
-        more = {**more, "skip": {"cupy": "CuPy has no such function", **more.get("skip", {})}}
     more = {
         "elementwise": len(args) > 1 and all(arg.kind == "float" for arg in args) and not of, "label": "-".join(map(str, of)),
         **more,
@@ -45,7 +43,6 @@ MINUTES_ON_DASK = {
     "chdtrc", "chdtri", "ellipkm1_derivative", "fdtr", "fdtrc", "fdtri", "gammainc_derivative", "gammaincc", "gammainccinv",
     "gammaincinv", "gdtr", "gdtrc", "inv_boxcox1p", "poch", "stdtr", "stdtrit", "zeta", "zetac",
 }  # fmt: skip
-NOT_IN_CUPY = {"hyp1f1", "spence", "stdtrit"}
 OWN = ("_derivative", "_density", "_ratio", "_quotient", "_scaled", "_difference")  # functions that SciPy does not have
 
 

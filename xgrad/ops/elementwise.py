@@ -112,7 +112,7 @@ def floor_divide(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> floor_divide(Tensor([5.0, -5.0]), 2)
     Tensor([ 2., -3.])
     """
-    y = x1 // x2
+    y = xp.floor_divide(x1, x2)
     if not xp.isdtype(y.dtype, "real floating"):
         return y
     return xp.where((operator.abs(x1) == math.inf) | (operator.abs(x2) == math.inf), x1 / x2, y)
@@ -132,10 +132,10 @@ def remainder(xp: Any, x1: ArrayLike, x2: ArrayLike, /) -> Tensor:
     >>> remainder(Tensor([5.0, -5.0]), 3)
     Tensor([2., 1.])
     """
-    return x1 % x2
+    return xp.remainder(x1, x2)
 
 
-remainder.vjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * (x1 // x2))
+remainder.vjp(x1=lambda g: g, x2=lambda xp, g, x1, x2: -g * xp.floor_divide(x1, x2))
 
 
 @op(elementwise=True)

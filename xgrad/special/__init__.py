@@ -21,7 +21,6 @@ from ..ops.special.bessel import (
     expi,
     expi_derivative,
     expn,
-    hyp1f1,
     i0,
     i0e,
     i1,
@@ -128,6 +127,7 @@ from ..ops.special.incomplete import (
     gammainccinv,
     gammaincinv,
 )  # fmt: skip
+from ..ops.special.kummer import hyp1f1
 from .sums import log_softmax, logsumexp, softmax
 
 __all__ = [

@@ -10,6 +10,22 @@ from .facts import Facts
 __all__ = ["Functions"]
 
 
+def _options(name: str, dtype: Any, out: Any, keepdims: bool) -> tuple[Any, bool]:
+    """The options `dtype` and `keepdims` of a method; `keepdims` may stand in the place of `dtype`, as in PyTorch."""
+    if out is not None:
+        raise TypeError(f"{name}: out is a {type(out).__name__}; the methods of a tensor return a new one, and out must be None")
+    return (None, dtype) if isinstance(dtype, bool) else (dtype, keepdims)
+
+
+def _keepdims(name: str, out: Any, keepdims: bool) -> bool:
+    """The option `keepdims` of a method; it may stand in the place of `out`, as in PyTorch."""
+    return out if isinstance(out, bool) else _options(name, None, out, keepdims)[1]
+
+
+def _converted(x: Any, dtype: Any) -> Any:
+    return x if dtype is None else xg.astype(x, dtype)
+
+
 class Functions(Facts):
     """Functions of the namespace as methods."""
 
@@ -51,9 +67,11 @@ class Functions(Facts):
         """This tensor converted to another data type; see `xgrad.astype`."""
         return xg.astype(self, dtype, copy=copy)
 
-    def reshape(self, *shape: Any) -> Self:
-        """See `xgrad.reshape`; takes the shape as a tuple or as integers."""
-        return xg.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Self:
+        """See `xgrad.reshape`; takes the shape as a tuple or as integers. The order of elements is that of C."""
+        if order not in ("C", "A", "K", None):
+            raise TypeError(f"reshape: order {order!r} is not supported; elements are in the order of C")
+        return xg.reshape(self, tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape, copy=copy)
 
     def flatten(self) -> Self:
         """All elements along one axis, a copy as in NumPy; `reshape` gives a view."""
@@ -61,11 +79,12 @@ class Functions(Facts):
 
     def transpose(self, *axes: Any) -> Self:
         """Axes in the given order, or in reverse order."""
-        order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple) else axes
-        return xg.permute_dims(self, order or tuple(range(self.ndim))[::-1])
+        order = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes
+        return xg.permute_dims(self, tuple(order or range(self.ndim)[::-1]))
 
-    def clip(self, min: Any = None, max: Any = None) -> Self:
+    def clip(self, min: Any = None, max: Any = None, out: None = None) -> Self:
         """See `xgrad.clip`."""
+        _options("clip", None, out, False)
         return xg.clip(self, min, max)
 
     def squeeze(self, axis: Any = None) -> Self:
@@ -76,49 +95,64 @@ class Functions(Facts):
         """The mean squared error against `target`."""
         return xg.nn.functional.mse(self, target)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.sum`."""
-        return xg.sum(self, axis=axis, keepdims=keepdims)
+    # Reductions take NumPy's arguments in NumPy's order, in which NumPy and CuPy hand them over. `out` must be None.
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.mean`."""
-        return xg.mean(self, axis=axis, keepdims=keepdims)
+    def sum(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Self:
+        """See `xgrad.sum`; ``x.sum(axis, keepdims)`` works too."""
+        dtype, keepdims = _options("sum", dtype, out, keepdims)
+        return xg.sum(self, axis=axis, dtype=dtype, keepdims=keepdims)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.prod`."""
-        return xg.prod(self, axis=axis, keepdims=keepdims)
+    def mean(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Self:
+        """See `xgrad.mean`; ``x.mean(axis, keepdims)`` works too."""
+        dtype, keepdims = _options("mean", dtype, out, keepdims)
+        return xg.mean(_converted(self, dtype), axis=axis, keepdims=keepdims)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.max`."""
-        return xg.max(self, axis=axis, keepdims=keepdims)
+    def prod(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Self:
+        """See `xgrad.prod`; ``x.prod(axis, keepdims)`` works too."""
+        dtype, keepdims = _options("prod", dtype, out, keepdims)
+        return xg.prod(self, axis=axis, dtype=dtype, keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.min`."""
-        return xg.min(self, axis=axis, keepdims=keepdims)
+    def max(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Self:
+        """See `xgrad.max`; ``x.max(axis, keepdims)`` works too."""
+        return xg.max(self, axis=axis, keepdims=_keepdims("max", out, keepdims))
 
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.argmax`."""
-        return xg.argmax(self, axis=axis, keepdims=keepdims)
+    def min(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Self:
+        """See `xgrad.min`; ``x.min(axis, keepdims)`` works too."""
+        return xg.min(self, axis=axis, keepdims=_keepdims("min", out, keepdims))
 
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.argmin`."""
-        return xg.argmin(self, axis=axis, keepdims=keepdims)
+    def argmax(self, axis: Any = None, out: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Self:
+        """See `xgrad.argmax`; ``x.argmax(axis, keepdims)`` works too."""
+        return _converted(xg.argmax(self, axis=axis, keepdims=_keepdims("argmax", out, keepdims)), dtype)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.all`."""
-        return xg.all(self, axis=axis, keepdims=keepdims)
+    def argmin(self, axis: Any = None, out: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Self:
+        """See `xgrad.argmin`; ``x.argmin(axis, keepdims)`` works too."""
+        return _converted(xg.argmin(self, axis=axis, keepdims=_keepdims("argmin", out, keepdims)), dtype)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """See `xgrad.any`."""
-        return xg.any(self, axis=axis, keepdims=keepdims)
+    def all(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Self:
+        """See `xgrad.all`; ``x.all(axis, keepdims)`` works too."""
+        return xg.all(self, axis=axis, keepdims=_keepdims("all", out, keepdims))
 
-    def var(self, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Self:
-        """See `xgrad.var`."""
-        return xg.var(self, axis=axis, correction=correction, keepdims=keepdims)
+    def any(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Self:
+        """See `xgrad.any`; ``x.any(axis, keepdims)`` works too."""
+        return xg.any(self, axis=axis, keepdims=_keepdims("any", out, keepdims))
 
-    def std(self, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Self:
-        """See `xgrad.std`."""
-        return xg.std(self, axis=axis, correction=correction, keepdims=keepdims)
+    def var(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0.0, keepdims: bool = False,
+        *, correction: float | None = None,
+    ) -> Self:  # fmt: skip
+        """See `xgrad.var`; `ddof` is NumPy's name for `correction`."""
+        dtype, keepdims = _options("var", dtype, out, keepdims)
+        correction = ddof if correction is None else correction
+        return xg.var(_converted(self, dtype), axis=axis, correction=correction, keepdims=keepdims)
+
+    def std(
+        self, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0.0, keepdims: bool = False,
+        *, correction: float | None = None,
+    ) -> Self:  # fmt: skip
+        """See `xgrad.std`; `ddof` is NumPy's name for `correction`."""
+        dtype, keepdims = _options("std", dtype, out, keepdims)
+        correction = ddof if correction is None else correction
+        return xg.std(_converted(self, dtype), axis=axis, correction=correction, keepdims=keepdims)
 
     def softmax(self, axis: int = -1) -> Self:
         """See `xgrad.softmax`."""

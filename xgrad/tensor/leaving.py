@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, Self, SupportsIndex, cast
 
 from ..backend.dtypes import check_fits
 from ..backend.find import raw_namespace
-from ..errors import GradientError
+from ..errors import GradientError, Withheld
 from ..graph import memory
 from ..graph.kinds import refuse_complex
 from ..graph.names import xg
@@ -17,6 +18,21 @@ from .gradients import Gradients
 from .printing import tensor_repr
 
 __all__ = ["Leaving"]
+
+
+class _OnTheType:
+    """A method that the type has, and its instances have not: there it is None.
+
+    NumPy asks the type for `__array_ufunc__`. CuPy's operators ask the instance, and leave the call to its reflected operator
+    where it is None. Else they would hand a tensor that has `__cuda_array_interface__` to CuPy's own functions, of which
+    `matmul` takes none.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __get__(self, instance: Any, owner: Any) -> Callable[..., Any] | None:
+        return self.function if instance is None else None
 
 
 class Leaving(Gradients):
@@ -103,7 +119,20 @@ class Leaving(Gradients):
     def __dlpack_device__(self) -> Any:
         return self.data.__dlpack_device__()
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **arguments: Any) -> Any:
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        interface = getattr(self.data, "__cuda_array_interface__", None)
+        if interface is None:
+            raise AttributeError(f"x.__cuda_array_interface__: x lives on backend {self.backend!r}, not in the memory of a GPU")
+        if self._node is not None:
+            raise Withheld(
+                "x.__cuda_array_interface__: this tensor requires grad, and the array would leave its graph silently; use "
+                "x.detach()"
+            )
+        return cast("dict[str, Any]", interface)
+
+    @_OnTheType
+    def __array_ufunc__(self: Any, ufunc: Any, method: str, *inputs: Any, **arguments: Any) -> Any:
         return xg.array_ufunc(ufunc, method, inputs, arguments)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

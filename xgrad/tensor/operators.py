@@ -18,6 +18,12 @@ def _pair(name: str, x1: Any, x2: Any) -> Any:
         return NotImplemented
 
 
+def _divmod(x1: Any, x2: Any) -> Any:
+    """The quotient of two operands, rounded down, and the remainder; NotImplemented if xgrad does not know the type of one."""
+    quotient = _pair("floor_divide", x1, x2)
+    return quotient if quotient is NotImplemented else (quotient, xg.remainder(x1, x2))
+
+
 class Operators:
     """Operators. An operand of a type that xgrad does not know gets its turn: NotImplemented.
 
@@ -85,6 +91,12 @@ class Operators:
 
     def __rmod__(self, other: Any, /) -> Self:
         return _pair("remainder", other, self)
+
+    def __divmod__(self, other: Any, /) -> tuple[Self, Self]:
+        return _divmod(self, other)  # type: ignore[no-any-return]
+
+    def __rdivmod__(self, other: Any, /) -> tuple[Self, Self]:
+        return _divmod(other, self)  # type: ignore[no-any-return]
 
     def __pow__(self, other: Any, /) -> Self:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...backend.precision import in_float32
 from ...engine.define import composite, op
 from ...graph.kinds import takes_real
 from ...tensor.tensor import ArrayLike, Tensor
@@ -135,6 +136,7 @@ def unwrap(xp: Any, p: ArrayLike, /, discont: float | None = None, axis: int = -
 
 @op(override=True, elementwise=True)
 @takes_real
+@in_float32
 def cbrt(xp: Any, x: ArrayLike, /) -> Tensor:
     """The real cube root, also of negative numbers.
 

@@ -7,6 +7,7 @@ import numbers
 from typing import Any
 
 from ...backend.fusing import fusable
+from ...backend.precision import in_float32
 from ...engine.define import composite, op
 from ...graph.kinds import is_complex, takes_real
 from ...tensor.tensor import ArrayLike, Tensor
@@ -173,6 +174,7 @@ def _erf_terms(dtype: Any) -> tuple[int, float, int]:
 
 @op(override=True, elementwise=True)
 @takes_real
+@in_float32  # not every library's own function has a loop for half precision
 def erf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to `x`.
 
@@ -221,6 +223,7 @@ erf.vjp(x=lambda xp, g, x: g * (2 / math.sqrt(math.pi) * gaussian(xp, x)))
 
 
 @op(override=True, elementwise=True)
+@in_float32
 @fusable
 def normal_cdf(xp: Any, x: ArrayLike, /) -> Tensor:
     """The standard normal distribution function, ``erfc(-x / sqrt(2)) / 2``, precise in the left tail too.

@@ -21,7 +21,7 @@ from ...graph.kinds import kind_of, refuse_complex
 from ...graph.names import registry
 from . import texts
 
-__all__ = ["derivative", "floats", "function", "missing", "odds_density", "wide"]
+__all__ = ["derivative", "floats", "function", "missing", "odds_density", "on_host_or", "wide"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,11 +63,16 @@ def function(forward: Any = None, /, *, own: bool = True) -> Any:
         library = backend.special(name) if own else None
         if kind == "complex floating":
             library = backend.special_on_host(name) or library  # SciPy's takes complex numbers wherever a library's own does
-        if library is None:
-            y = forward(xp, *wide(xp, *arguments))
-        else:
-            half = kind == "real floating" and dtype not in (xp.float32, xp.float64)
-            y = library(*(wide(xp, *arguments) if half else arguments))
+        try:
+            if library is None:
+                y = forward(xp, *wide(xp, *arguments))
+            else:
+                half = kind == "real floating" and dtype not in (xp.float32, xp.float64)
+                y = library(*(wide(xp, *arguments) if half else arguments))
+        except TypeError:
+            if kind == "complex floating":  # libraries differ in which functions take complex numbers
+                refuse_complex(name, **dict(zip(names, arguments)))
+            raise
         return y if y.dtype == dtype else xp.astype(y, dtype)
 
     run.__doc__ = texts.special(forward, names)
@@ -113,6 +118,20 @@ def missing(xp: Any, name: str, *arrays: Any) -> Any:
         return on_host(*arrays)
     advice = "" if importlib.util.find_spec("scipy") else "; SciPy has it: python -m pip install scipy"
     raise NotImplementedError(f"{name}: backend {backend.name!r} has no function {name!r}{advice}")
+
+
+def on_host_or(xp: Any, name: str, formula: Callable[..., Any], *arrays: Any) -> Any:
+    """The value of SciPy's function `name` for arrays in the host's memory, where SciPy is installed; else that of `formula`.
+
+    For formulas that take many more steps than SciPy's.
+    """
+    on_host = xp.__backend__.special_on_host(name)
+    if on_host is not None:
+        try:
+            return on_host(*arrays)
+        except NotImplementedError:  # the arrays are on a device
+            pass
+    return formula(xp, *arrays)
 
 
 def odds_density(xp: Any, a: Any, b: Any, w: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Bessel functions of integer order, elliptic and exponential integrals, Kummer's and Legendre's functions."""
+"""Bessel functions of integer order, elliptic and exponential integrals, Spence's and Legendre's functions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from ...engine.define import op
 from ...tensor.tensor import ArrayLike, Tensor
-from ..parts.safe import one_where
+from ..parts.safe import nan_where, one_where
 from ..parts.special import derivative, floats, function, missing, wide
 
 __all__ = [
     "bessel_quotient", "bessel_scaled", "ellipk", "ellipkm1", "ellipkm1_derivative", "exp1", "expi", "expi_derivative",
-    "expn", "hyp1f1", "i0", "i0e", "i1", "i1_derivative", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0",
+    "expn", "i0", "i0e", "i1", "i1_derivative", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "lpmv", "spence", "y0",
     "y1", "yn",
 ]  # fmt: skip
 
@@ -586,7 +586,28 @@ def spence(xp: Any, x: ArrayLike, /) -> Tensor:
     >>> spence(Tensor([0.0, 1.0, 2.0]))
     Tensor([ 1.644...,  0.      , -0.8224...])
     """
-    return missing(xp, "spence", x)
+    # With u = -log(x) it is a series in u that converges for abs(u) < 2 pi (DLMF 25.12.4, 24.2.1). Here abs(u) <= log(2), by the
+    # reflections DLMF 25.12.6 and 25.12.4.
+    inner = (x > 0) & (x < math.inf)
+    at = xp.where(inner, x, xp.ones_like(x))
+    small, large, log = at < 0.5, at > 2, xp.log(at)
+    short = xp.where(large, 1 / xp.where(large, at, xp.full_like(at, 2.0)), xp.where(small, at, xp.full_like(at, 0.5)))
+    rest = -xp.log1p(-short)
+    series = _spence_series(xp, xp.where(small | large, rest, 0 - log))
+    within = xp.where(small, math.pi**2 / 6 + log * rest - series, series)
+    value = xp.where(large, series + log * rest - math.pi**2 / 6 - 0.5 * log * log, within)
+    ends = nan_where(xp, ~(x >= 0), xp.where(x == 0, xp.full_like(x, math.pi**2 / 6), xp.full_like(x, -math.inf)))
+    return xp.where(inner, value, ends)
+
+
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # of the orders 2, 4, ...
+
+
+def _spence_series(xp: Any, u: Any) -> Any:
+    square, series = u * u, xp.zeros_like(u)
+    for n in reversed(range(len(_BERNOULLI))):
+        series = series * square + _BERNOULLI[n] / math.factorial(2 * n + 3)
+    return u * (1 - 0.25 * u + square * series)
 
 
 def _spence_x(xp: Any, g: Any, x: Any) -> Any:
@@ -598,22 +619,7 @@ def _spence_x(xp: Any, g: Any, x: Any) -> Any:
 spence.vjp(x=_spence_x)
 
 
-# --------------------------------------------------------------------------------------- Kummer's and Legendre's functions
-
-
-@function
-def hyp1f1(xp: Any, a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """Kummer's confluent hypergeometric function.
-
-    The gradient is ``g a / b hyp1f1(a + 1, b + 1, x)`` for `x`; there is none for `a` and `b`.
-
-    >>> hyp1f1(1.0, 2.0, Tensor([0.0, 1.0]))
-    Tensor([1.       , 1.718...])
-    """
-    return missing(xp, "hyp1f1", a, b, x)
-
-
-hyp1f1.vjp(x=lambda xp, g, a, b, x: g * (a / b * xp.special.hyp1f1(a + 1, b + 1, x)))
+# ------------------------------------------------------------------------------------------------------ Legendre's functions
 
 
 @function

@@ -404,7 +404,39 @@ def stdtrit(xp: Any, df: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> stdtrit(3.0, Tensor([0.1, 0.5]))
     Tensor([-1.637...,  0.       ])
     """
-    return missing(xp, "stdtrit", df, p)
+    df, p = xp.broadcast_arrays(df, p)
+    sp, half = xp.special, xp.full_like(p, 0.5)
+    tail = xp.minimum(p, 1 - p)
+    inner = (df > 0) & (tail > 0)
+    tail, a = xp.where(inner, tail, half), one_where(xp, ~inner | (df == math.inf), df)
+    # Few degrees of freedom: the square is a quantile of a beta distribution, whose odds are precise from one of two sides.
+    near, far = sp.betaincinv(half, 0.5 * a, 1 - 2 * tail), sp.betaincinv(0.5 * a, half, 2 * tail)
+    central = (near < 0.5) & (tail > 1e-3)
+    log = (xp.log(a) + xp.log(tail) + sp.betaln(0.5 * a, half)) / a  # half the logarithm of `far`, where that is small
+    outside = log < -300
+    odds = xp.where(central, near / one_where(xp, ~central, 1 - near), (1 - far) / one_where(xp, central | (far == 0), far))
+    size = xp.where(outside, xp.exp(0.5 * xp.log(a) - xp.where(outside, log, xp.zeros_like(log))), xp.sqrt(a * odds))
+    # Many: the expansion of Cornish and Fisher (M. Abramowitz and I. Stegun, 26.7.5).
+    z = -sp.ndtri(tail)
+    square, many = z * z, (df > 2000) & (z * z < 4e-3 * df)
+    inverse, series = xp.where(many, 1 / one_where(xp, ~many, df), xp.zeros_like(df)), xp.zeros_like(df)
+    for coefficients in _STUDENT_QUANTILE:
+        g = xp.zeros_like(z)
+        for c in coefficients:
+            g = g * square + c
+        series = (series + g) * inverse
+    size = xp.where(many, z * (1 + series), size)
+    value = xp.where(p < 0.5, -size, size)
+    ends = xp.where((df > 0) & ((p == 0) | (p == 1)), xp.where(p > 0.5, half + math.inf, half - math.inf), half * math.nan)
+    return xp.where(inner, value, ends)
+
+
+_STUDENT_QUANTILE = (  # the coefficients of z**8, z**6, ... in the terms of orders 4, 3, 2, 1 in 1 / df
+    (79 / 92160, 776 / 92160, 1482 / 92160, -1920 / 92160, -945 / 92160),
+    (3 / 384, 19 / 384, 17 / 384, -15 / 384),
+    (5 / 96, 16 / 96, 3 / 96),
+    (1 / 4, 1 / 4),
+)
 
 
 def _stdtrit_df(xp: Any, g: Any, df: Any, p: Any) -> Any:
