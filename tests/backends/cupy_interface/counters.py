@@ -66,7 +66,7 @@ def place() -> str:
             for part in OWN_CODE:
                 if (at := name.rfind(part)) >= 0:
                     return f"{name[at + 1 :]}:{frame.f_lineno} in {frame.f_code.co_name}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return "elsewhere"
 
 

@@ -240,7 +240,7 @@ def alloc_pinned_memory(size: int) -> Any:
 
 def values_in(pointer: MemoryPointer, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...] | None, order: str) -> Any:
     """A NumPy array in the memory of a pointer."""
-    return np.ndarray(shape, dtype, buffer=pointer.mem.values, offset=pointer.offset, strides=strides, order=order)  # type: ignore[call-overload]
+    return np.ndarray(shape, dtype, buffer=pointer.mem.values, offset=pointer.offset, strides=strides, order=order)
 
 
 def placed(values: Any) -> Any:
