@@ -56,7 +56,7 @@ class Memory:
         if values is None:
             device_memory.take(size)
             values = np.zeros(size, dtype=np.uint8)
-            weakref.finalize(self, device_memory.give_back, size)
+            weakref.finalize(values, device_memory.give_back, size)
         self._bytes = values
 
     @property
@@ -172,7 +172,7 @@ class MemoryPool:
         memory = Memory(rounded)
         self._used += rounded
         self._total = max(self._total, self._used)
-        weakref.finalize(memory, self._free, rounded)
+        weakref.finalize(memory.values, self._free, rounded)
         return MemoryPointer(memory, 0)
 
     def _free(self, size: int) -> None:

@@ -72,7 +72,7 @@ def install() -> types.ModuleType:
     """Put the emulated modules in the place of CuPy's in `sys.modules`, and return ``cupy``."""
     cupy = _like("cupy", real.cupy)
     functions.fill(cupy, real.cupy, np)
-    cupy.ndarray = arrays.ndarray
+    cupy.is_emulated, cupy.ndarray = True, arrays.ndarray
     cupy._core = real.cupy._core
     methods.install()
     strict.install(cupy)
