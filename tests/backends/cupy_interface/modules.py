@@ -11,6 +11,7 @@ import numpy as np
 from . import arrays, devices, elementwise, functions, linalg, memory, methods, raw, real, reduction, special, streams, strict
 from .randoms import random_namespace
 from .scattering import scatter_add, scatter_max, scatter_min
+from .ufuncs import Ufunc
 
 __all__ = ["install"]
 
@@ -60,7 +61,7 @@ def _cupyx() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:
     cupyx, scipy, functions_ = _like("cupyx", real.cupyx), types.ModuleType("cupyx.scipy"), special.special_namespace()
     for function in (scatter_add, scatter_max, scatter_min):
         setattr(cupyx, function.__name__, function)
-    cupyx.rsqrt = lambda x: real.cupyx.rsqrt
+    cupyx.rsqrt = Ufunc("rsqrt", real.cupyx.rsqrt, lambda x: 1 / np.sqrt(x))
     cupyx.errstate = real.cupyx.errstate
     cupyx.empty_pinned = lambda shape, dtype=float, order="C": np.empty(shape, dtype, order)
     cupyx.zeros_pinned = lambda shape, dtype=float, order="C": np.zeros(shape, dtype, order)
@@ -82,7 +83,7 @@ def install() -> types.ModuleType:
     cupy.fft, cupy.random = fft, random_namespace()
     cupy.is_available = is_available
     cupy.get_default_memory_pool = lambda: memory.default_pool
-    cupy.get_default_pinned_memory_pool = lambda: memory.pinned_pool
+    cupy.get_default_pinned_memory_pool = lambda: memory.pinned_pool  # type: ignore[attr-defined]
     for kernel in (elementwise.ElementwiseKernel, reduction.ReductionKernel, raw.RawKernel, raw.RawModule):
         setattr(cupy, kernel.__name__, kernel)
     cupyx, scipy, functions_ = _cupyx()
