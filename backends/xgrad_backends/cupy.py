@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,12 +11,7 @@ import cupyx
 import cupyx.scipy.special
 
 from xgrad.backend import Backend, is_deterministic, may_repeat
-from xgrad_backends import INSTALL
-
-PACKAGES = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x")
-"""CuPy's packages, of which one at a time may be installed."""
-OUT_OF_MEMORY = 2
-"""The status of `CUDARuntimeError` that CUDA calls ``cudaErrorMemoryAllocation``."""
+from xgrad_backends.missing_cuda import incomplete_toolkit, no_device, two_packages
 
 
 class Plugin(Backend):
@@ -33,7 +27,7 @@ class Plugin(Backend):
         return {"sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "linalg.solve": _solve}
 
     def problem(self) -> str | None:
-        return _two_packages() or _no_device() or _incomplete_toolkit()
+        return two_packages() or no_device() or incomplete_toolkit()
 
     def to_numpy(self, x: Any) -> Any:
         return cupy.asnumpy(x)
@@ -113,55 +107,3 @@ def _solve(x1: Any, x2: Any, /) -> Any:
         batch = cupy.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
         x1, x2 = cupy.broadcast_to(x1, (*batch, *x1.shape[-2:])), cupy.broadcast_to(x2, (*batch, *x2.shape[-2:]))
     return cupy.linalg.solve(x1, x2)
-
-
-def _two_packages() -> str | None:
-    found = [name for name in PACKAGES if _is_installed(name)]
-    if len(found) < 2:
-        return None
-    return (
-        f"the packages {' and '.join(found)} are installed together, and each overwrites files of the other; remove them with: "
-        f"python -m pip uninstall -y {' '.join(found)}; then install one with: {INSTALL['cupy']}"
-    )
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def _no_device() -> str | None:
-    if cupy.is_available():
-        return None
-    runtime = cupy.cuda.runtime
-    try:
-        driver, built, reason = runtime.driverGetVersion(), runtime.runtimeGetVersion(), ""
-        if driver and driver // 1000 < built // 1000:
-            return (
-                f"the driver of this machine is for CUDA {driver // 1000}, and this CuPy for CUDA {built // 1000}; remove this "
-                f"CuPy, and install the one for the driver with: {INSTALL['cupy']}"
-            )
-        if driver:
-            runtime.getDeviceCount()
-        else:
-            reason = " (NVIDIA's driver is not installed)"
-    except runtime.CUDARuntimeError as error:
-        reason = f" ({error})"
-    return f"CuPy finds no CUDA device{reason}; it needs an NVIDIA GPU and its driver (see what nvidia-smi says)"
-
-
-def _incomplete_toolkit() -> str | None:
-    try:
-        x = cupy.ones((2, 2), dtype="float32")
-        cupy.asnumpy(cupy.exp(x) @ x)  # compiles a kernel and calls cuBLAS
-    except (RuntimeError, ImportError, OSError, MemoryError, cupy.cuda.compiler.CompileException) as error:
-        if isinstance(error, MemoryError) or getattr(error, "status", 0) == OUT_OF_MEMORY:
-            return (
-                f"the memory of the CUDA device is full ({error}); end other programs on it (nvidia-smi lists them), or choose "
-                "another device with the environment variable CUDA_VISIBLE_DEVICES"
-            )
-        return f"a CUDA device was found, but not all of the CUDA toolkit ({error}); install it with: {INSTALL['cupy']}"
-    return None
