@@ -14,7 +14,7 @@ import cupyx.scipy.special
 import numpy
 
 from xgrad.backend import Backend, is_deterministic, may_repeat
-from xgrad_backends import INSTALL
+from xgrad_backends.missing_cuda import incomplete_toolkit, no_device, two_packages
 
 MOST_CONSTANTS = 4096
 """How many arrays of Python numbers are kept."""
@@ -40,14 +40,7 @@ class Plugin(Backend):
         }  # fmt: skip
 
     def problem(self) -> str | None:
-        if not cupy.is_available():
-            return "CuPy finds no CUDA device; it needs an NVIDIA GPU and its driver (see what nvidia-smi says)"
-        try:
-            x = cupy.ones((2, 2), dtype="float32")
-            cupy.asnumpy(cupy.exp(x) @ x)  # compiles a kernel and calls cuBLAS
-        except (RuntimeError, ImportError, OSError, cupy.cuda.compiler.CompileException) as error:
-            return f"a CUDA device was found, but not all of the CUDA toolkit ({error}); install it with: {INSTALL['cupy']}"
-        return None
+        return two_packages() or no_device() or incomplete_toolkit()
 
     def to_numpy(self, x: Any) -> Any:
         return cupy.asnumpy(x)

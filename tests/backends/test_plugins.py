@@ -293,6 +293,14 @@ def test_the_namespace_has_every_name_of_the_standard(b: Any, name: str) -> None
         compare(got, want)
 
 
+def test_ops_that_override_call_the_functions_that_a_plugin_amends(b: Any) -> None:
+    for name, function in b.amend().items():
+        found = b.xp.__native__
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert found is function or getattr(found, "__qualname__", "") == getattr(function, "__qualname__", None), name
+
+
 @pytest.mark.parametrize(
     "name",
     ["reshape", "take_along_axis", "sort", "cumulative_sum", "linalg.solve", "linalg.svd", "linalg.matrix_norm", "fft.fftn"],

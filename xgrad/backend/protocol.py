@@ -318,8 +318,10 @@ class Backend:
                 copy.__dict__.update(vars(getattr(native, part, copy)))
                 xp.__dict__[part] = copy
             setattr(getattr(xp, part) if part else xp, name, value)
+        own = types.ModuleType(f"{xp.__name__}.native")  # what ops with override=True call: the library's functions, amended
+        own.__dict__.update(xp.__dict__)
         xp.__dict__.update(get_item=self.get_item, set_item=self.set_item, scatter_add=self.accumulate)
-        xp.__dict__.update(__backend__=self, __native__=native)
+        xp.__dict__.update(__backend__=self, __native__=own)
         for dtype in DType._by_name.values():
             library_dtype = getattr(native, dtype.name, None)
             if library_dtype is not None:

@@ -7,3 +7,12 @@ kernels, precision or speed.
 
 ``pytest -p tests.backends.cupy_interface.plugin --backend cupy tests/test_table.py`` puts it in CuPy's place.
 """
+
+from __future__ import annotations
+
+import sys
+
+
+def is_active() -> bool:
+    """Whether the emulator is in CuPy's place."""
+    return getattr(sys.modules.get("cupy"), "is_emulated", False)

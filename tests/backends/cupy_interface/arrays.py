@@ -38,7 +38,7 @@ class Flags:
         return bool(getattr(self, key.lower()))
 
 
-class ndarray:
+class ndarray:  # noqa: N801
     """An array of the emulated device: NumPy's values behind CuPy's interface.
 
     It has no ``__index__`` and no ``__array__`` that works, its elements are arrays without axes, and it is written to in
@@ -46,8 +46,8 @@ class ndarray:
     """
 
     __array_priority__ = 100
-    __slots__ = ("_base", "_values", "__weakref__")
-    __hash__ = None  # type: ignore[assignment]
+    __slots__ = ("__weakref__", "_base", "_values")
+    __hash__ = None
 
     def __new__(cls, shape: Any = None, dtype: Any = float, memptr: Any = None, strides: Any = None, order: str = "C") -> ndarray:
         dtype = np.dtype(dtype)
@@ -55,7 +55,7 @@ class ndarray:
             raise ValueError(f"Unsupported dtype {dtype}")
         shape = tuple(map(int, shape)) if isinstance(shape, (tuple, list)) else (int(shape),)
         if memptr is None:
-            return make(memory.placed(np.empty(shape, dtype, order=order or "C")))  # type: ignore[call-overload]
+            return make(memory.placed(np.empty(shape, dtype, order=order or "C")))
         x = object.__new__(cls)
         x._values, x._base = memory.values_in(memptr, shape, dtype, strides, order or "C"), None
         return x
@@ -69,7 +69,7 @@ class ndarray:
     base = property(lambda self: self._base)
     device = property(lambda self: Device(0))
     T = property(lambda self: view(self._values.T, self))
-    mT = property(lambda self: view(self._values.mT, self))
+    mT = property(lambda self: view(self._values.mT, self))  # noqa: N815
     cstruct = property(lambda self: None)
 
     @property
@@ -117,7 +117,7 @@ class ndarray:
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
         read_back("ndarray.get")
         if out is None:
-            return np.array(self._values, order=order)  # type: ignore[call-overload]
+            return np.array(self._values, order=order)
         out[...] = self._values
         return out
 
@@ -140,7 +140,7 @@ class ndarray:
 
     def tobytes(self, order: str = "C") -> bytes:
         read_back("ndarray.tobytes")
-        return bytes(self._values.tobytes(order))  # type: ignore[arg-type]
+        return bytes(self._values.tobytes(order))
 
     def __bool__(self) -> bool:
         read_back("bool(x)")
@@ -202,7 +202,7 @@ class ndarray:
     # To other libraries
 
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
-        if dl_device is not None and tuple(dl_device)[0] == 1:
+        if dl_device is not None and dl_device[0] == 1:
             read_back("__dlpack__")
             return self._values.__dlpack__(max_version=max_version)
         return Capsule(self)
@@ -233,7 +233,8 @@ class ndarray:
         parts = [*wrapped(values, index.parts)]
         if index.masked:
             read_back("x[mask]")  # of how many elements are selected
-        return new("getitem_mask" if index.masked else "take", lambda: np.array(_element(values, parts)), 4 if index.masked else 1)
+            return new("getitem_mask", lambda: np.array(_element(values, parts)), 2)
+        return new("take", lambda: np.array(_element(values, parts)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         count_call("ndarray[]=")
@@ -249,7 +250,7 @@ class ndarray:
         wanted = target[parts].shape
         if np.broadcast_shapes(np.shape(source), wanted) != wanted:
             raise ValueError(f"shape mismatch: {np.shape(source)} cannot be written into {wanted}")
-        write("setitem", lambda: target.__setitem__(parts, source), 4 if index.masked else 1)
+        write("setitem", lambda: target.__setitem__(parts, source), 2 if index.masked else 1)
 
     # NumPy's protocols
 
@@ -365,7 +366,14 @@ def foreign(x: Any) -> ndarray | None:
 
 
 def array(
-    obj: Any, dtype: Any = None, copy: Any = True, order: Any = "K", subok: bool = False, ndmin: int = 0, *, blocking: bool = False
+    obj: Any,
+    dtype: Any = None,
+    copy: Any = True,
+    order: Any = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    *,
+    blocking: bool = False,
 ) -> ndarray:
     """``cupy.array``: a copy of an array, or an upload of anything else."""
     if isinstance(obj, Capsule):
@@ -386,8 +394,11 @@ def array(
         if values.dtype.kind not in "biufc":
             raise ValueError(f"Unsupported dtype {values.dtype}")
         values = np.array(values, order=order or "K")
-        upload(f"array of {type(obj).__name__}")
-        x = new("upload", lambda: values.copy("K"), launches=0)
+        if values.ndim:
+            upload(f"array of {type(obj).__name__}")
+            x = new("upload", lambda: values.copy("K"), launches=0)
+        else:  # a number is a parameter of a kernel that fills the array
+            x = new("fill", values.copy)
     while x.ndim < ndmin:
         x = view(x._values[None], x)
     return x

@@ -121,6 +121,4 @@ def argument(values: Any) -> Argument:
     """An argument for NumPy's array, which the caller keeps alive."""
     n = values.ndim
     numbers = ctypes.c_ssize_t * max(n, 1)
-    return Argument(
-        values.__array_interface__["data"][0], values.size, n, numbers(*values.shape), numbers(*values.strides)
-    )
+    return Argument(values.__array_interface__["data"][0], values.size, n, numbers(*values.shape), numbers(*values.strides))

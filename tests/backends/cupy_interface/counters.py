@@ -58,16 +58,22 @@ def counted() -> Iterator[Counts]:
 
 
 def place() -> str:
-    """The innermost line of the project's code on the stack: ``xgrad/ops/elementwise.py:120 in relu``."""
-    frame = sys._getframe(2)
+    """The innermost line of the project's code on the stack, and who called it if that is a plug-in.
+
+    As ``xgrad/ops/elementwise.py:120 in relu``, or ``xgrad_backends/cupy.py:44 in from_numpy, for xgrad/random.py:80 in normal``.
+    """
+    frame, found = sys._getframe(2), ""
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith((PACKAGE, "<")):
             for part in OWN_CODE:
                 if (at := name.rfind(part)) >= 0:
-                    return f"{name[at + 1 :]}:{frame.f_lineno} in {frame.f_code.co_name}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return "elsewhere"
+                    here = f"{name[at + 1 :]}:{frame.f_lineno} in {frame.f_code.co_name}"
+                    if part != "/xgrad_backends/" and not here.startswith("xgrad/backend/"):
+                        return f"{found}, for {here}" if found else here
+                    found = found or here
+        frame = frame.f_back
+    return found or "elsewhere"
 
 
 def count_call(name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .launching import upload
 
-__all__ = ["Key", "is_advanced", "read_key"]
+__all__ = ["Key", "read_key", "wrapped"]
 
 
 class Key:
@@ -20,10 +20,6 @@ class Key:
 
     def __init__(self, parts: list[Any], advanced: bool, masked: bool) -> None:
         self.parts, self.advanced, self.masked = parts, advanced, masked
-
-
-def is_advanced(part: Any) -> bool:
-    return isinstance(part, np.ndarray)
 
 
 def read_key(key: Any) -> Key:
@@ -42,7 +38,7 @@ def read_key(key: Any) -> Key:
                 part = np.asarray(items, dtype=None if items else np.int32)
         elif isinstance(part, (bool, np.bool_)):
             advanced = masked = True
-        elif part is not None and part is not Ellipsis and not isinstance(part, (slice, int, np.integer)) and not np.isscalar(part):
+        elif not (part is None or part is Ellipsis or isinstance(part, slice) or np.isscalar(part)):
             try:
                 operator.index(part)
             except TypeError:

@@ -10,12 +10,13 @@ import numpy as np
 
 from . import real
 from .arrays import ndarray
-from .functions import COST, fill, function_like
+from .functions import fill
+from .launching import refuse_in_capture
 
 __all__ = ["linalg_namespace"]
 
 # In a capture these raise. Batches of solve and inv are cuBLAS's.
-SOLVERS = frozenset("solve inv cholesky svd eigh eigvalsh qr eig eigvals pinv lstsq det slogdet matrix_rank cond tensorinv".split())
+SOLVERS = frozenset("solve inv cholesky svd eigh eigvalsh qr eig eigvals pinv lstsq det slogdet matrix_rank tensorinv".split())
 
 
 def each_matrix(function: Callable[..., Any], a: Any, *others: Any) -> Any:
@@ -130,7 +131,6 @@ def _strict_solve(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def _guarded(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     """A function that calls cuSOLVER, or cuBLAS for stacks of matrices, which a capture refuses."""
-    from .launching import refuse_in_capture
 
     def function(a: Any, *args: Any, **kwargs: Any) -> Any:
         refuse_in_capture("cuBLAS" if name in ("solve", "inv") and getattr(a, "ndim", 2) > 2 else "cuSOLVER")
@@ -144,13 +144,10 @@ def linalg_namespace() -> types.ModuleType:
     """``cupy.linalg``."""
     module = types.ModuleType("cupy.linalg")
     fill(module, real.cupy.linalg, Functions(), "linalg.")
-    module.solve = _strict_solve(module.solve)  # type: ignore[attr-defined]
+    module.solve = _strict_solve(module.solve)
     for name in SOLVERS:
         if hasattr(module, name):
             setattr(module, name, _guarded(name, getattr(module, name)))
     if hasattr(real.cupy.linalg, "annotations"):
-        module.annotations = real.cupy.linalg.annotations  # type: ignore[attr-defined]
+        module.annotations = real.cupy.linalg.annotations
     return module
-
-
-__all__ += ["COST", "function_like"]

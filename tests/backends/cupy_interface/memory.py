@@ -56,7 +56,7 @@ class Memory:
         if values is None:
             device_memory.take(size)
             values = np.zeros(size, dtype=np.uint8)
-            weakref.finalize(self, device_memory.give_back, size)
+            weakref.finalize(values, device_memory.give_back, size)
         self._bytes = values
 
     @property
@@ -172,7 +172,7 @@ class MemoryPool:
         memory = Memory(rounded)
         self._used += rounded
         self._total = max(self._total, self._used)
-        weakref.finalize(memory, self._free, rounded)
+        weakref.finalize(memory.values, self._free, rounded)
         return MemoryPointer(memory, 0)
 
     def _free(self, size: int) -> None:
@@ -240,7 +240,7 @@ def alloc_pinned_memory(size: int) -> Any:
 
 def values_in(pointer: MemoryPointer, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...] | None, order: str) -> Any:
     """A NumPy array in the memory of a pointer."""
-    return np.ndarray(shape, dtype, buffer=pointer.mem.values, offset=pointer.offset, strides=strides, order=order)  # type: ignore[call-overload]
+    return np.ndarray(shape, dtype, buffer=pointer.mem.values, offset=pointer.offset, strides=strides, order=order)
 
 
 def placed(values: Any) -> Any:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import real, scattering
-from .arrays import SCALARS, make, ndarray, new, view
+from .arrays import SCALARS, ndarray, new, view
 from .counters import count_call
-from .functions import COST, LIBRARIES, WAITING, arrays_in, refuse_host_arrays, results_of, run
+from .functions import COST, LIBRARIES, WAITING, refuse_host_arrays, results_of, run
 from .launching import read_back, write
 
 __all__ = ["install"]
 
-NAMES = (
-    "all any argmax argmin argpartition argsort choose clip compress conj conjugate copy cumprod cumsum diagonal dot fill flatten "
-    "max mean min nonzero partition prod ptp put ravel repeat reshape round searchsorted sort squeeze std sum swapaxes take trace "
-    "transpose var view".split()
-)
+NAMES = """
+    all any argmax argmin argpartition argsort choose clip compress conj conjugate copy cumprod cumsum diagonal dot
+    fill flatten max mean min nonzero partition prod ptp put ravel repeat reshape round searchsorted sort squeeze std
+    sum swapaxes take trace transpose var view
+    """.split()
 OWN_VIEWS = frozenset("reshape transpose swapaxes squeeze ravel view diagonal".split())
 IN_PLACE = frozenset("fill partition put sort".split())
+ORDER = {
+    **dict.fromkeys(("sum", "prod", "mean"), ("axis", "dtype", "out", "keepdims")),
+    **dict.fromkeys(("max", "min", "any", "all"), ("axis", "out", "keepdims")),
+    **dict.fromkeys(("cumsum", "cumprod"), ("axis", "dtype", "out")),
+}
 BINARY = {
     "add": "add",
     "sub": "subtract",
@@ -64,31 +70,13 @@ def _method(name: str) -> Callable[..., Any]:
             return write("ndarray." + name, lambda: getattr(values, name)(*numbers, **kwargs), COST[name])
         if name in WAITING:
             read_back("ndarray." + name)
-        if args and kwargs.get("out") is None and name in ("sum", "prod", "mean", "max", "min", "any", "all", "cumsum", "cumprod"):
-            args, kwargs = _named(name, args, kwargs)
+        if name in ORDER:  # by name, so that `out` is found
+            args, kwargs = (), dict(zip(ORDER[name], args)) | kwargs
         library = LIBRARIES.get(name) if name == "dot" and values.ndim > 1 else None
         return run("ndarray." + name, function, (self, *args), kwargs, COST[name], library)
 
     method.__name__, method.__doc__ = name, getattr(real.cupy.ndarray, name).__doc__
     return method
-
-
-ORDER = {
-    "sum": ("axis", "dtype", "out", "keepdims"),
-    "prod": ("axis", "dtype", "out", "keepdims"),
-    "mean": ("axis", "dtype", "out", "keepdims"),
-    "max": ("axis", "out", "keepdims"),
-    "min": ("axis", "out", "keepdims"),
-    "any": ("axis", "out", "keepdims"),
-    "all": ("axis", "out", "keepdims"),
-    "cumsum": ("axis", "dtype", "out"),
-    "cumprod": ("axis", "dtype", "out"),
-}
-
-
-def _named(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional arguments by name, so that ``out`` is found."""
-    return (), dict(zip(ORDER[name], args)) | kwargs
 
 
 def astype(self: ndarray, dtype: Any, order: Any = "K", casting: Any = None, subok: Any = None, copy: bool = True) -> ndarray:
@@ -97,11 +85,7 @@ def astype(self: ndarray, dtype: Any, order: Any = "K", casting: Any = None, sub
     if values.dtype == dtype and not copy:
         return self
     if values.dtype.kind == "c" and dtype.kind not in "cb":
-        import warnings
-
-        warnings.warn(
-            "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=2
-        )
+        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=2)
         return new("astype", lambda: values.real.astype(dtype))
     return new("copy" if values.dtype == dtype else "astype", lambda: values.astype(dtype))
 
@@ -140,8 +124,8 @@ def install() -> None:
     for name in NAMES:
         setattr(ndarray, name, _method(name))
     members = ndarray
-    members.astype = astype  # type: ignore[attr-defined]
-    members.copy = lambda self, order="C": new("copy", lambda: np.array(self._values, order=order))  # type: ignore[attr-defined]
+    members.astype = astype
+    members.copy = lambda self, order="C": new("copy", lambda: np.array(self._values, order=order))
     for name in ("scatter_add", "scatter_max", "scatter_min"):
         setattr(ndarray, name, getattr(scattering, name))
     for name, ufunc in BINARY.items():
@@ -154,10 +138,7 @@ def install() -> None:
         setattr(ndarray, f"__{name}__", _operator(name, ufunc)[0])
     for name, ufunc in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}.items():
         setattr(ndarray, f"__{name}__", lambda self, _ufunc=ufunc: getattr(_cupy(), _ufunc)(self))
-    members.__divmod__ = lambda self, other: _cupy().divmod(self, other)  # type: ignore[attr-defined]
-    members.__rdivmod__ = lambda self, other: _cupy().divmod(other, self)  # type: ignore[attr-defined]
-    members.reduced_view = lambda self: view(self._values, self)  # type: ignore[attr-defined]
+    members.__divmod__ = lambda self, other: _cupy().divmod(self, other)
+    members.__rdivmod__ = lambda self, other: _cupy().divmod(other, self)
+    members.reduced_view = lambda self: view(self._values, self)
     assert not any(hasattr(ndarray, name) for name in ("__index__", "__contains__", "__imatmul__"))
-
-
-__all__ += ["arrays_in", "make"]

@@ -11,6 +11,7 @@ import numpy as np
 from . import arrays, blocks, cublas, devices, elementwise, functions, linalg, memory, methods, raw, real, reduction, special, streams, strict
 from .randoms import random_namespace
 from .scattering import scatter_add, scatter_max, scatter_min
+from .ufuncs import Ufunc
 
 __all__ = ["install"]
 
@@ -35,11 +36,11 @@ def _cuda() -> types.ModuleType:
                 setattr(module, name, getattr(source, name))
     for name in ("Memory", "MemoryPointer", "UnownedMemory", "PinnedMemoryPool", "alloc", "alloc_pinned_memory"):
         setattr(module, name, getattr(memory, name))
-    module.set_allocator, module.using_allocator = memory.set_allocator, memory.using_allocator  # type: ignore[attr-defined]
-    module.get_allocator, module.Device = memory.allocator, devices.Device  # type: ignore[attr-defined]
-    module.get_device_id = lambda: 0  # type: ignore[attr-defined]
-    module.runtime = devices.runtime_namespace()  # type: ignore[attr-defined]
-    module.is_available = is_available  # type: ignore[attr-defined]
+    module.set_allocator, module.using_allocator = memory.set_allocator, memory.using_allocator
+    module.get_allocator, module.Device = memory.allocator, devices.Device
+    module.get_device_id = lambda: 0
+    module.runtime = devices.runtime_namespace()
+    module.is_available = is_available
     for name, source in {"stream": streams, "memory": memory, "device": devices, "graph": streams}.items():
         part = _like(f"cupy.cuda.{name}", getattr(real.cupy.cuda, name))
         for key in dir(getattr(real.cupy.cuda, name)):
@@ -60,11 +61,11 @@ def _cupyx() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:
     cupyx, scipy, functions_ = _like("cupyx", real.cupyx), types.ModuleType("cupyx.scipy"), special.special_namespace()
     for function in (scatter_add, scatter_max, scatter_min):
         setattr(cupyx, function.__name__, function)
-    cupyx.rsqrt = lambda x: real.cupyx.rsqrt  # type: ignore[attr-defined]
-    cupyx.errstate = real.cupyx.errstate  # type: ignore[attr-defined]
-    cupyx.empty_pinned = lambda shape, dtype=float, order="C": np.empty(shape, dtype, order)  # type: ignore[attr-defined]
-    cupyx.zeros_pinned = lambda shape, dtype=float, order="C": np.zeros(shape, dtype, order)  # type: ignore[attr-defined]
-    cupyx.scipy, scipy.special = scipy, functions_  # type: ignore[attr-defined]
+    cupyx.rsqrt = Ufunc("rsqrt", real.cupyx.rsqrt, lambda x: 1 / np.sqrt(x))
+    cupyx.errstate = real.cupyx.errstate
+    cupyx.empty_pinned = lambda shape, dtype=float, order="C": np.empty(shape, dtype, order)
+    cupyx.zeros_pinned = lambda shape, dtype=float, order="C": np.zeros(shape, dtype, order)
+    cupyx.scipy, scipy.special = scipy, functions_
     return cupyx, scipy, functions_
 
 
@@ -72,16 +73,16 @@ def install() -> types.ModuleType:
     """Put the emulated modules in the place of CuPy's in `sys.modules`, and return ``cupy``."""
     cupy = _like("cupy", real.cupy)
     functions.fill(cupy, real.cupy, np)
-    cupy.ndarray = arrays.ndarray  # type: ignore[attr-defined]
-    cupy._core = real.cupy._core  # type: ignore[attr-defined]
+    cupy.is_emulated, cupy.ndarray = True, arrays.ndarray
+    cupy._core = real.cupy._core
     methods.install()
     strict.install(cupy)
-    cupy.linalg, cupy.cuda = linalg.linalg_namespace(), _cuda()  # type: ignore[attr-defined]
+    cupy.linalg, cupy.cuda = linalg.linalg_namespace(), _cuda()
     fft = types.ModuleType("cupy.fft")
     functions.fill(fft, real.cupy.fft, np.fft, "fft.")
-    cupy.fft, cupy.random = fft, random_namespace()  # type: ignore[attr-defined]
-    cupy.is_available = is_available  # type: ignore[attr-defined]
-    cupy.get_default_memory_pool = lambda: memory.default_pool  # type: ignore[attr-defined]
+    cupy.fft, cupy.random = fft, random_namespace()
+    cupy.is_available = is_available
+    cupy.get_default_memory_pool = lambda: memory.default_pool
     cupy.get_default_pinned_memory_pool = lambda: memory.pinned_pool  # type: ignore[attr-defined]
     for kernel in (elementwise.ElementwiseKernel, reduction.ReductionKernel, raw.RawKernel, blocks.RawModule):
         setattr(cupy, kernel.__name__, kernel)

@@ -58,8 +58,8 @@ def random_namespace() -> types.ModuleType:
         setattr(module, name, value if isinstance(value, type) or not callable(value) else absent(f"random.{name}"))
         if name in DRAWS and hasattr(state, name):
             setattr(module, name, _drawn(name, state))
-    module.Generator = Generator  # type: ignore[attr-defined]
-    module.default_rng = Generator  # type: ignore[attr-defined]
-    module.RandomState = lambda seed=None: Generator(source=np.random.RandomState(seed))  # type: ignore[attr-defined]
-    module.seed = state.seed  # type: ignore[attr-defined]
+    module.Generator = Generator
+    module.default_rng = Generator
+    module.RandomState = lambda seed=None: Generator(source=np.random.RandomState(seed))
+    module.seed = state.seed
     return module

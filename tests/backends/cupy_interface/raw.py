@@ -17,6 +17,7 @@ __all__ = ["RawKernel"]
 
 TYPES = ("typedef unsigned int uint;", "typedef unsigned char uchar;")
 
+
 class RawKernel:
     """A kernel of CuPy's `RawKernel`, compiled for the host. Its threads run one after another.
 

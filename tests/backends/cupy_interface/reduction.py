@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import make, ndarray
+from .arrays import make
 from .compiling import Argument, argument, c_type, compiled, dtype_of
 from .counters import count_call
 from .elementwise import aliases, decided_types, number_of, parameters, value_of
@@ -128,6 +128,3 @@ class ReductionKernel:
                 "",
             ]
         )
-
-
-__all__ += ["ndarray"]

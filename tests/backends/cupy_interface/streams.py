@@ -29,7 +29,7 @@ class Stream:
     null: Stream
     ptds: Stream
 
-    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False, *, priority: int | None = None) -> None:
+    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False, *, priority: Any = None) -> None:
         self.ptr = 0 if null else 2 if ptds else next(_addresses)
         self.is_non_blocking, self.priority, self.device_id = non_blocking, priority or 0, -1 if null or ptds else 0
         self._capture: Capture | None = None

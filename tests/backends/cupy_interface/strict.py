@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import real
-from .arrays import SCALARS, Capsule, array, make, ndarray, new, values_of
+from .arrays import SCALARS, Capsule, array, ndarray, new, values_of
 from .counters import count_call
-from .launching import read_back, refuse_in_capture
+from .launching import read_back, write
 
 __all__ = ["install"]
 
@@ -40,9 +40,7 @@ def from_dlpack(x: Any, *, device: Any = None, copy: Any = None) -> ndarray:
     if isinstance(x, ndarray):
         return array(x, copy=bool(copy))
     if x.__dlpack_device__()[0] == 1:
-        raise TypeError(
-            "CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead."
-        )
+        raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead.")
     capsule = x.__dlpack__()
     assert isinstance(capsule, Capsule)
     return capsule.x
@@ -76,8 +74,6 @@ def concatenate(tup: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, 
             raise TypeError(f"Only cupy arrays can be concatenated, not {type(x)}")
     values = [x._values for x in tup]
     if isinstance(out, ndarray):
-        from .launching import write
-
         target = out._values
         write("concatenate", lambda: target.__setitem__(..., np.concatenate(values, axis)))
         return out
@@ -107,7 +103,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> ndar
     if isinstance(v, (int, float, complex)):
         v = array(v)
     x, y, order = a._values, v._values, values_of(sorter)
-    return new("searchsorted", lambda: np.searchsorted(x, y, side, order))  # type: ignore[call-overload]
+    return new("searchsorted", lambda: np.searchsorted(x, y, side, order))
 
 
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None) -> Any:
@@ -127,16 +123,14 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> nd
     if dtype is None:
         dtype = fill_value.dtype if isinstance(fill_value, ndarray) else np.array(fill_value).dtype
     value = values_of(fill_value)
-    return new("full", lambda: np.full(shape, value, np.dtype(dtype), order))  # type: ignore[arg-type]
+    return new("full", lambda: np.full(shape, value, np.dtype(dtype), order))
 
 
 def copyto(dst: ndarray, src: Any, casting: str = "same_kind", where: Any = None) -> None:
-    from .launching import write
-
     if isinstance(src, np.ndarray) and src.ndim:
         src = array(src)
     target, source, mask = dst._values, values_of(src), True if where is None else values_of(where)
-    write("copyto", lambda: np.copyto(target, source, casting=casting, where=mask))  # type: ignore[arg-type]
+    write("copyto", lambda: np.copyto(target, source, casting=casting, where=mask))
 
 
 def linspace(
@@ -147,7 +141,7 @@ def linspace(
             read_back("linspace of arrays")  # CuPy asks whether any step is 0
             break
     a, b = values_of(start), values_of(stop)
-    return new("linspace", lambda: np.linspace(a, b, num, endpoint, dtype=dtype, axis=axis), 4)  # type: ignore[call-overload]
+    return new("linspace", lambda: np.linspace(a, b, num, endpoint, dtype=dtype, axis=axis), 4)
 
 
 def putmask(a: ndarray, mask: Any, values: Any) -> None:
@@ -170,8 +164,6 @@ def product(name: str, original: Any) -> Any:
         vectors = np.ndim(x) <= 1 and np.ndim(y) <= 1
         library = None if vectors or not np.size(x) or not np.size(y) else "cuBLAS"
         if isinstance(out, ndarray):
-            from .launching import write
-
             target = out._values
             write(name, lambda: target.__setitem__(..., function(x, y)), library=library)
             return out
@@ -182,13 +174,9 @@ def product(name: str, original: Any) -> Any:
 
 
 def install(cupy: types.ModuleType) -> None:
-    own = (asarray, asnumpy, ascontiguousarray, get_array_module, from_dlpack, where, concatenate, stack, sort, searchsorted, take)
-    for function in (*own, full, copyto, linspace, putmask, array):
-        function.__doc__ = function.__doc__ or getattr(real.cupy, function.__name__).__doc__
+    conversions = (array, asarray, asnumpy, ascontiguousarray, get_array_module, from_dlpack)
+    for function in (*conversions, where, concatenate, stack, sort, searchsorted, take, full, copyto, linspace, putmask):
         setattr(cupy, function.__name__, function)
-    cupy.asanyarray = asarray  # type: ignore[attr-defined]
-    cupy.matmul = product("matmul", real.cupy.matmul)  # type: ignore[attr-defined]
-    cupy.dot = product("dot", real.cupy.dot)  # type: ignore[attr-defined]
-
-
-__all__ += ["make", "refuse_in_capture"]
+    cupy.asanyarray = asarray
+    cupy.matmul = product("matmul", real.cupy.matmul)
+    cupy.dot = product("dot", real.cupy.dot)

@@ -119,7 +119,7 @@ class Ufunc:
     ) -> Any:
         outs = outs + [None] * (self.nout - len(outs))
         for y, t in zip(outs, out_types):
-            if y is not None and not np.can_cast(t, y.dtype, casting):  # type: ignore[arg-type]
+            if y is not None and not np.can_cast(t, y.dtype, casting):
                 raise TypeError(
                     f"output (typecode '{t.char}') could not be coerced to provided output parameter (typecode "
                     f"'{y.dtype.char}') according to the casting rule \"{casting}\""
