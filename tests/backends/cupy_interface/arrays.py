@@ -246,7 +246,7 @@ class ndarray:  # noqa: N801
         if index.masked:
             read_back("x[mask] = value")  # the positions in the value are counted on the device, and the number is read
         while isinstance(source, np.ndarray) and source.ndim and source.shape[0] == 1:
-            source = source[0]
+            source = source[0, ...]  # a view, also where it has no axes left
         wanted = target[parts].shape
         if np.broadcast_shapes(np.shape(source), wanted) != wanted:
             raise ValueError(f"shape mismatch: {np.shape(source)} cannot be written into {wanted}")
