@@ -36,7 +36,8 @@ class Plugin(Backend):
         # array-api-compat's sign and clip write through masks, for which the host waits for the device.
         return {
             "sign": _sign, "clip": _clip, "zero_where_not": _zero_where_not, "exponential_rest": _exponential_rest,
-            "floor_divide": _floor_divide, "remainder": _remainder, "sum": _sum, "mean": _mean, "var": _var, "linalg.solve": _solve,
+            "floor_divide": _floor_divide, "remainder": _remainder, "sum": _sum, "mean": _mean, "var": _var,
+            "linalg.solve": _solve,
         }  # fmt: skip
 
     def problem(self) -> str | None:

@@ -21,9 +21,9 @@ from .cupy_interface.counters import Counts, counted
 if not is_active():
     pytest.skip("runs on the emulator of CuPy's interface: nox -s tests-cupy-emulated", allow_module_level=True)
 
-# Kernels of one step of the MLP 784-256-128-10 with Adam, counted by the emulator, as it was last changed for the better. On an
-# H200 with CuPy 14.2 the first of them was 158: cuBLAS splits some products into two kernels.
-LAUNCHES = {"eager": 158, "captured": 127}
+# Kernels of one step of the MLP 784-256-128-10 with Adam, counted by the emulator, as it was last changed for the better. Captured,
+# all but one are in a graph. Before kernels were fused there were 156, and 158 on an H200: cuBLAS splits products into two kernels.
+LAUNCHES = {"eager": 50, "captured": 23}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def numbers(*shape: int) -> Any:
     return np.random.default_rng(0).uniform(0.1, 0.9, size=shape).astype("float32")
 
 
-def repeated(run: Callable[[], Any], times: int = 3) -> Counts:
+def repeated(run: Callable[[], Any], times: int = 5) -> Counts:
     """What the last of several calls asks of the device: the first ones make arrays that are kept, and capture plans."""
     for _ in range(times - 1):
         run()
@@ -170,4 +170,4 @@ def test_dropout_neither_waits_nor_uploads() -> None:
 def test_launches_of_a_step_of_an_mlp(how: str) -> None:
     step = mlp_step(OPTIMIZERS["Adam"], widths=(784, 256, 128, 10), batch=128)
     counts = repeated(xgrad.jit(step) if how == "captured" else step)
-    assert counts.launches.total() <= LAUNCHES[how], counts.text()
+    assert counts.launches.total() + counts.replayed <= LAUNCHES[how], counts.text()

@@ -12,7 +12,7 @@ import numpy
 from xgrad.backend import is_deterministic
 
 from ..compiled import lower_indexing, lower_products  # noqa: F401, their rules
-from ..compiled.executor import Executor, packer
+from ..compiled.executor import Executor
 from ..compiled.groups import group_steps
 from ..compiled.lower import Lowering
 from ..compiled.memory import lives_in_groups
@@ -73,12 +73,11 @@ class GraphExecutor(Executor):
                 self._actions.append(source.kernel(action) if isinstance(action, Launch) else action)
         lives = lives_in_groups(places, [group for stage in stages for group in stage], scratch)
         self.memory = DeviceMemory(places, lives)
-        self.source = source.text(places)
+        self.source = source.text(places, plan.used_numbers)
         self.groups, self.bytes = len(self._actions), self.memory.bytes
-        source.compile(self.source)
+        self._store = source.compile(self.source)
         self._fixed = {k for k in homes if k is not None}
-        self._pack, self._host = packer(plan.used_numbers)
-        self._numbers = cupy.zeros(len(self._host), dtype="float64")
+        self._numbers = cupy.zeros(max(len(plan.used_numbers), 1), dtype="float64")
         self._draws_from = len(plan.inputs)
         self._changes: dict[Storage, int] = {}
         self._copied_in: dict[Storage, Any] = {}  # arrays that are copied to their place before each run
@@ -126,9 +125,8 @@ class GraphExecutor(Executor):
     # ------------------------------------------------------------------------------------------------------------ running
 
     def _run(self, numbers: tuple[Any, ...]) -> None:
-        if self._pack is not None:
-            self._pack(*numbers)
-            self._numbers.set(self._host)
+        if self._store is not None:  # as arguments of a kernel: memory of the host might be written again before it is read
+            self._store((1,), (1,), (self._numbers.data.ptr, *numbers))
         for storage, array in self._copied_in.items():
             cupy.copyto(self.memory.arrays[storage], array)
         if self._parts is None:

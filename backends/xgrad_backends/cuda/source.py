@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cupy
@@ -17,6 +18,9 @@ __all__ = ["Source", "Started"]
 
 OPTIONS = ("--std=c++17", "--fmad=false", "--disable-warnings")
 """Without contraction: a product and a sum are rounded as they are by CuPy, whose kernels do one of them each."""
+
+
+STORE = "store_numbers"
 
 
 class Started:
@@ -67,20 +71,25 @@ class Source:
     def _function(self, kernel: Kernel) -> str:
         return self._functions.setdefault(kernel.text, f"g{len(self._functions)}")
 
-    def text(self, places: Places) -> str:
-        """All of it."""
+    def text(self, places: Places, numbers: Sequence[Any]) -> str:
+        """All of it, with a kernel that stores `numbers`, which are its arguments."""
         large = max([storage.size for storage in places.storages], default=0) >= 1 << 30
         functions = [f"static __device__ __forceinline__ void {name}{text}" for text, name in self._functions.items()]
         kernels = [f'extern "C" __global__ void {key.replace("@", name)}' for key, name in self._kernels.items()]
-        return "".join([prelude("long long" if large else "int"), *functions, *kernels])
+        types = [{float: "double", int: "long long", bool: "bool"}[var.dtype] for var in numbers]
+        stored = "".join(f"  *({t}*)(memory + {8 * k}) = n{k};\n" for k, t in enumerate(types))
+        parameters = ", ".join(["char* memory", *(f"{t} n{k}" for k, t in enumerate(types))])
+        store = f'extern "C" __global__ void {STORE}({parameters}) {{\n{stored}}}\n' if types else ""
+        return "".join([prelude("long long" if large else "int"), *functions, *kernels, store])
 
-    def compile(self, text: str) -> None:
-        """Compile it, and give each kernel its function."""
+    def compile(self, text: str) -> Any:
+        """Compile it, and give each kernel its function; return the one that stores numbers, if there is one."""
         if not self._started:
-            return
+            return None
         try:
             module = cupy.RawModule(code=text, options=OPTIONS)
             for started in self._started:
                 started.function = module.get_function(started.name)
+            return module.get_function(STORE) if f" {STORE}(" in text else None
         except cupy.cuda.compiler.CompileException as error:
             raise CannotCompile(f"NVRTC cannot compile a plan: {error}") from error

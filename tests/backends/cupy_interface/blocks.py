@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .compiling import CompileException, compiled
-from .raw import RawKernel
+from .raw import RawKernel, with_shared_memory
 
 __all__ = ["RawModule", "check_by_nvrtc"]
 
@@ -37,7 +37,7 @@ class RawModule:
             kernels = [name for name, (head, _) in self._functions.items() if "__global__" in head]
             check_by_nvrtc(self.code, self.options)
             calls = "\n".join(self._call(name) for name in kernels)
-            self._library = compiled(f"{HEAD}{self.code}\n{calls}\n", "module", self.options)
+            self._library = compiled(f"{HEAD}{with_shared_memory(self.code)}\n{calls}\n", "module", self.options)
 
     def get_function(self, name: str) -> RawKernel:
         """A kernel by its name."""

@@ -8,7 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, blocks, cublas, devices, elementwise, functions, linalg, memory, methods, raw, real, reduction, special, streams, strict
+from . import (
+    arrays,
+    blocks,
+    cublas,
+    devices,
+    elementwise,
+    functions,
+    linalg,
+    memory,
+    methods,
+    raw,
+    real,
+    reduction,
+    special,
+    streams,
+    strict,
+)
 from .randoms import random_namespace
 from .scattering import scatter_add, scatter_max, scatter_min
 from .ufuncs import Ufunc

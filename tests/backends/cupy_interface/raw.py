@@ -13,7 +13,7 @@ from .compiling import compiled
 from .counters import count_call
 from .launching import write
 
-__all__ = ["RawKernel"]
+__all__ = ["RawKernel", "with_shared_memory"]
 
 TYPES = ("typedef unsigned int uint;", "typedef unsigned char uchar;")
 
@@ -57,7 +57,7 @@ class RawKernel:
         return types
 
     def _source(self) -> str:
-        code = re.sub(r"extern\s+__shared__\s+([^;\[]*?)(\w+)\s*\[\s*\]", r"\1* \2 = (\1*)host::shared_memory.data()", self.code)
+        code = with_shared_memory(self.code)
         reads = [f"*(decltype(parameter<{k}>({self.name}))*)values[{k}]" for k in range(len(self._types()))]
         parameter = "template <int K, class... A> std::tuple_element_t<K, std::tuple<A...>> parameter(void (*)(A...));"
         alone = "false" if "__syncthreads" in code or "_sync(" in code or "__syncwarp" in code else "true"
@@ -80,6 +80,11 @@ class RawKernel:
                 raise RuntimeError(f"{self.name}: threads of a block wait for each other forever")
 
         write(self.name, run)
+
+
+def with_shared_memory(code: str) -> str:
+    """A source with shared memory whose size is given at the launch in memory of the host."""
+    return re.sub(r"extern\s+__shared__\s+([^;\[]*?)(\w+)\s*\[\s*\]", r"\1* \2 = (\1*)host::shared_memory.data()", code)
 
 
 def _three(sizes: Any) -> tuple[int, ...]:
