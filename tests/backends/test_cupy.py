@@ -127,3 +127,37 @@ def test_functions_of_cupy_that_call_a_method(b: Any) -> None:
         y = getattr(cupy, name)(x, axis=0)
         assert isinstance(y, xgrad.Tensor) and y.requires_grad == (not name.startswith("arg"))
         np.testing.assert_allclose(y.detach().numpy(), getattr(np, name)(host, axis=0))
+
+
+def test_cupys_arrays_of_tensors(b: Any) -> None:
+    import cupy
+
+    x = xgrad.Tensor(b.from_numpy(np.ones((1, 2))))
+    shared = cupy.asarray(x)
+    x.data[0, 0] = 3.0
+    np.testing.assert_array_equal(b.to_numpy(shared), [[3.0, 1.0]])
+    y = xgrad.Tensor(x.data, requires_grad=True)
+    with pytest.raises(xgrad.GradientError, match="the array would leave its graph silently"):
+        cupy.asarray(y)
+
+
+# ---------------------------------------------------------------------------------------------------------- linear algebra
+
+
+def test_bad_matrices_raise_on_request(b: Any) -> None:
+    import cupy
+    import cupyx
+
+    if getattr(cupy, "is_emulated", False) or not hasattr(cupyx, "errstate"):
+        pytest.skip("the status of cuSOLVER's routines is known on a GPU alone")
+    singular = xgrad.Tensor(b.from_numpy(np.asarray([[1.0, 2.0], [2.0, 4.0]])))
+    indefinite = xgrad.Tensor(b.from_numpy(np.asarray([[1.0, 2.0], [2.0, 1.0]])))
+    for function, x in (
+        (xgrad.linalg.inv, singular),
+        (lambda x: xgrad.linalg.solve(x, x[:, :1]), singular),
+        (lambda x: xgrad.linalg.solve(xgrad.stack([x, x]), xgrad.stack([x, x])), singular),
+        (xgrad.linalg.cholesky, indefinite),
+    ):
+        assert not np.isfinite(function(x).numpy()).all()
+        with cupyx.errstate(linalg="raise"), pytest.raises(np.linalg.LinAlgError):
+            function(x)
