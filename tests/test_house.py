@@ -140,6 +140,7 @@ xgrad.interpreters.capture.backend
 xgrad.interpreters.capture.reach
 xgrad.interpreters.capture.plan
 xgrad.interpreters.capture.run
+xgrad.interpreters.capture.pulled
 xgrad.interpreters.capture.capturing
 xgrad.interpreters.capture.binding
 xgrad.interpreters.capture.entry

@@ -15,12 +15,13 @@ from ...backend.protocol import Backend
 from ...backend.select import current_backend
 from ...graph import memory
 from ...graph.node import Leaf, node_of
-from ...graph.recording import interpreters
+from ...graph.recording import interpreters, mode
 from ...graph.walks import newest_first
 from ...tensor.tensor import Tensor, births, wrap
 from .arguments import Form, flatten
 from .arrays import Number, Traced
 from .backend import Capture
+from .pulled import Pulled, graph_of, write_down
 from .reach import SCALARS, Guard, Reached, attribute, reach
 from .slots import ArgumentSlot, GradSlot, NumberSlot, Slot, TensorSlot, owned
 from .trace import CannotCapture, Var, mapped
@@ -48,8 +49,10 @@ class Captured:
         What the run stored in Tensors and numbers.
     grads : list of (Leaf, Var or None)
         The gradients that it left.
-    in_graph : bool
-        Whether results have a graph, so that there can be no plan.
+    pulled : Pulled or None
+        The gradient of the results that have a graph.
+    problem : str or None
+        Why there can be no plan: the results have a graph, and its gradient cannot be written down.
     """
 
     def __init__(self, base: Backend) -> None:
@@ -59,7 +62,9 @@ class Captured:
         self.results: list[tuple[str, Any]] = []
         self.sets: list[tuple[Slot, Var]] = []
         self.grads: list[tuple[Leaf, Var | None]] = []
-        self.in_graph = False
+        self.pulled: Pulled | None = None
+        self.problem: str | None = None
+        self.function: Callable[..., Any]
         self.arguments: Form
         self.form: Form
         self.capture: Capture
@@ -132,6 +137,7 @@ class _Run:
 
     def call(self, function: Callable[..., Any], leaves: list[Any]) -> Any:
         captured, capture = self.captured, self.capture
+        captured.function = function
         before = _random_states(self.reached.generators)
         token = interpreters.set((capture,))
         try:
@@ -141,8 +147,9 @@ class _Run:
                     capture.owners, capture.ready = self.reached.owners, True
                     births.append(capture.births)
                     args, kwargs = captured.arguments.fill([self._argument(k, x) for k, x in enumerate(leaves)])
+                    start = memory.next_age()
                     result = function(*args, **kwargs)
-                    self._collect(result)
+                    self._collect(result, start)
                     self._refuse_changes(before)
                 finally:
                     capture.ready = False
@@ -224,16 +231,18 @@ class _Run:
         array = x._data if isinstance(x, Tensor) else x
         if raw_namespace(array).__backend__ is not self.base:
             raise CannotCapture(f"jit: argument {index} is an array of another backend than {self.base.name!r}; move it first")
-        captured.leaves.append(("tensor" if isinstance(x, Tensor) else "array", (x.__class__, array.shape, array.dtype)))
+        node = getattr(x, "_node", None) if mode.get() else None
+        kind = "tracked" if node is not None else "tensor" if isinstance(x, Tensor) else "array"
+        captured.leaves.append((kind, (x.__class__, array.shape, array.dtype)))
         cls = x.__class__ if isinstance(x, Tensor) else Tensor
-        passed = wrap(self.capture.traced(array, self.trace.input(array, slot)), None, cls)
+        passed = wrap(self.capture.traced(array, self.trace.input(array, slot)), node, cls)
         self.passed.append((index, passed, passed._data))
         return passed
 
     # After the run.
 
-    def _collect(self, result: Any) -> None:
-        """Note what the run returned and stored."""
+    def _collect(self, result: Any, start: int) -> None:
+        """Note what the run, which began at the age `start`, returned and stored."""
         captured = self.captured
         leaves: list[Any] = []
         captured.form = flatten(result, leaves)
@@ -242,8 +251,6 @@ class _Run:
             if isinstance(x, Tensor) and id(x) in found:
                 captured.results.append(("same", x))
             elif isinstance(x, (Tensor, Traced)):
-                if isinstance(x, Tensor) and x._node is not None and not isinstance(x._node, Leaf):
-                    captured.in_graph = True
                 array = x if isinstance(x, Traced) else self.capture.backend(self.base).lift(x)
                 captured.results.append(("output", array.var))
             elif isinstance(x, Number):
@@ -264,6 +271,11 @@ class _Run:
             now = slot.get()
             if now is not put:
                 captured.sets.append((slot, _variable(now, self.capture)))
+        if in_graph := [x for x in graph_of(result) if id(x) not in found]:
+            try:
+                captured.pulled = write_down(self.capture, in_graph, self.passed, start)
+            except CannotCapture as error:
+                captured.problem = str(error)
         for leaf, before, put in self.grads.values():
             now = leaf.grad
             if now is put:

@@ -23,6 +23,7 @@ from .arguments import flatten, paths
 from .binding import HELD_ALONE, MISS, Binder
 from .capturing import Captured
 from .plan import Plan
+from .pulled import Pull, link
 from .reach import SCALARS, alike
 from .run import Names, argument_source, call_by_call, host_source
 from .slots import ArgumentSlot, ArraySlot, GradSlot, NumberSlot, TensorSlot, owned
@@ -54,8 +55,16 @@ class Entry:
         numbers = [var for _, var in self.number_sets if isinstance(var, Var)]
         numbers += [what for kind, what in captured.results if kind == "number"]
         every = [*outputs, *(var for _, var in self.sets), *(var for _, var in self.grads)]
-        self.plan = Plan(trace, every, captured.base, numbers)
+        self.pull = self._pull_of(captured)
+        needed: list[Var] = []
+        if self.pull is not None and captured.pulled is not None:
+            read = {var for var, _ in trace.inputs}
+            needed = [var for var in self.pull.needed if var not in read]
+            numbers += self.pull.numbers
+            trace.calls = captured.pulled.own
+        self.plan = Plan(trace, [*every, *needed], captured.base, numbers)
         self.counts = (len(outputs), len(self.sets))
+        self._find_needed(needed, len(every))
         self._lock = threading.Lock()
         self._check: Callable[..., Any] | None = None  # the guards alone, until a call fulfils them
         self.run: Callable[..., Any] = self._first
@@ -77,6 +86,31 @@ class Entry:
                 self.compile_seconds += time.perf_counter() - start
         return self.run(args, kwargs)
 
+    def _pull_of(self, captured: Captured) -> Pull | None:
+        if captured.pulled is None:
+            return None
+        trace = captured.capture.trace
+        changes = None
+        if any(call.kind == "draw" for call in trace.calls):
+            changes = "draws random numbers"
+        elif captured.sets or captured.grads:
+            changes = "changes its state"
+        plan = captured.pulled.plan(trace, captured.base)
+        return Pull(plan, captured.pulled, self._executor_of_gradient, captured.function, changes)
+
+    def _find_needed(self, needed: list[Var], start: int) -> None:
+        """Find out where the arrays that the gradient needs are: among the outputs of the plan, or among its inputs."""
+        self.from_outputs: dict[Var, int] = {var: k for k, var in enumerate(needed, start)}
+        self.from_inputs: dict[Var, int] = {}
+        known = {var: k for k, (var, _) in enumerate(self.plan.inputs)}
+        for var, slot in self.captured.capture.trace.inputs:
+            if self.pull is None or var not in self.pull.needed:
+                continue
+            if var not in known:
+                known[var] = len(self.plan.inputs)
+                self.plan.inputs.append((var, slot))
+            self.from_inputs[var] = known[var]
+
     def _homes(self) -> list[int | None]:
         """For each output, the position among the inputs of the state that it replaces in its memory."""
         at = {slot.key: k for k, (_, slot) in enumerate(self.plan.inputs)}
@@ -93,44 +127,54 @@ class Entry:
                 self.plan.inputs.append((original, slot))
                 index = at[slot.key] = len(self.plan.inputs) - 1
             old = self.plan.inputs[index][0]
-            if old.shape == var.shape and old.dtype == var.dtype:
+            if old.shape == var.shape and old.dtype == var.dtype and old not in self.from_inputs:
                 homes[k] = index
         return homes
 
     def _built(self) -> Callable[..., Any]:
-        how = self.executor_name
-        known = self.captured.base.executors
         homes = self._homes()
-        if how == "calls" or not known:
-            return self._by_calls()
-        executor = self._executor(homes, known[:1] if how == "auto" else known[known.index(how) :: -1] if how in known else ())
+        executor = self._executor(self.plan, homes)
         if executor is None:
             return self._by_calls()
         self.executor = executor
-        if how == "auto" and len(known) > 1:
-            threading.Thread(target=self._in_background, args=(homes,), daemon=True).start()
+        self._improve(lambda: self._use(self.captured.base.executor(self.plan, homes, self.captured.base.executors[-1]), homes))
         return self._in_buffers(executor, homes)
 
-    def _executor(self, homes: list[int | None], kinds: tuple[str, ...]) -> Any:
+    def _executor_of_gradient(self, plan: Plan, homes: list[int | None]) -> Any:
+        executor = self._executor(plan, homes)
+        if executor is not None:
+            assert self.pull is not None
+            replace = self.pull.replace
+            self._improve(lambda: replace(plan.base.executor(plan, homes, plan.base.executors[-1])))
+        return executor
+
+    def _executor(self, plan: Plan, homes: list[int | None]) -> Any:
         """The first executor that can be made, with a warning if it is not the first; None: the plan runs call by call."""
-        for kind in kinds:
+        how, known = self.executor_name, plan.base.executors
+        for kind in known[:1] if how == "auto" else known[known.index(how) :: -1] if how in known else ():
             try:
-                return self.captured.base.executor(self.plan, homes, kind)
+                return plan.base.executor(plan, homes, kind)
             except Exception as error:
                 self.problem = f"{type(error).__name__}: {error}"
                 warnings.warn(f"jit: the plan cannot run as {kind!r}, but will run slower: {self.problem}", stacklevel=5)
         return None
 
-    def _in_background(self, homes: list[int | None]) -> None:
-        """Compile while the other executor serves."""
+    def _improve(self, make: Callable[[], None]) -> None:
+        """Make the fastest executor in the background, while another one serves."""
+        if self.executor_name == "auto" and len(self.captured.base.executors) > 1:
+            threading.Thread(target=self._in_background, args=(make,), daemon=True).start()
+
+    def _in_background(self, make: Callable[[], None]) -> None:
         start = time.perf_counter()
         try:
-            executor = self.captured.base.executor(self.plan, homes, self.captured.base.executors[-1])
+            make()
         except Exception as error:  # a missing or broken compiler is no error
             self.problem = f"{type(error).__name__}: {error}"
             return
-        run = self._in_buffers(executor, homes)
         self.compile_seconds += time.perf_counter() - start
+
+    def _use(self, executor: Any, homes: list[int | None]) -> None:
+        run = self._in_buffers(executor, homes)
         self.executor, self.run = executor, run
 
     # ------------------------------------------------------------------------------------------------- the checks of a call
@@ -153,8 +197,8 @@ class Entry:
                 conditions.append(f"a{k} is {bind(detail)}")
             else:
                 conditions.append(f"a{k}.__class__ is {bind(detail[0])}")
-                if kind == "tensor":
-                    conditions.append(f"a{k}._node is None")
+                if kind == "tracked" or (kind == "tensor" and self.settings[_RECORDS]):
+                    conditions.append(f"a{k}._node is {'not ' if kind == 'tracked' else ''}None")
         conditions += [_same(guard.expression(bind), guard.value, bind) for guard in captured.guards]
         if conditions:
             lines.append(_unless(conditions))
@@ -176,9 +220,8 @@ class Entry:
         names, captured, plan = Names(), self.captured, self.plan
         body = self._checks(names)
         run = captured.base.whole(call_by_call(plan))
-        inputs = "".join(
-            f"{names.bind(slot.array)}, " if isinstance(slot, ArraySlot) else f"x{k}, " for k, (_, slot) in enumerate(plan.inputs)
-        )
+        arrays = [names.bind(slot.array) if isinstance(slot, ArraySlot) else f"x{k}" for k, (_, slot) in enumerate(plan.inputs)]
+        inputs = "".join(f"{text}, " for text in arrays)
         draws = "".join(f"{names.bind(call.function)}(), " for call in plan.draws)
         numbers = "".join(f"{var!r}, " for var in plan.used_numbers)
         body.append(f"    out = {names.bind(run)}(({inputs}), ({draws}), ({numbers}))")
@@ -187,7 +230,8 @@ class Entry:
             body.append(f"    {names.bind(slot)}.store(out[{k}], base)")
         for k, (leaf, _) in enumerate(self.grads, results + sets):
             body.append(f"    {names.bind(leaf)}.grad = wrap(own(out[{k}]))")
-        body += self._last_statements(names, lambda k: f"wrap(own(out[{k}]))")
+        output = self._linked(body, names, lambda k: f"own(out[{k}])", lambda k: f"out[{k}]", arrays.__getitem__)
+        body += self._last_statements(names, lambda k: output(k) or f"wrap(own(out[{k}]))")
         base = captured.base
 
         scope = {"own": lambda x: owned(x, base), "base": base, "last": [MISS] * len(plan.inputs)}
@@ -229,12 +273,14 @@ class Entry:
                 body.append(f"    mark(last[{homes[k]}], next_age())")
         for k, (leaf, _) in enumerate(self.grads, count + sets):
             body.append(f"    {names.bind(leaf)}._plain = o{k}")  # which `Leaf.grad` returns
-        body += self._last_statements(names, lambda k: f"o{k}")
+        data = lambda k: f"o{k}._data"
+        output = self._linked(body, names, data, data, lambda k: f"arrays[{k}]")
+        body += self._last_statements(names, lambda k: output(k) or f"o{k}")
         scope = {
             "last": binder.last, "bind": binder.input, "home": binder.home, "apart": binder.apart, "draw": binder.draw,
             "output": binder.output, "held": binder.held, "buffers": binder.buffers, "counts": binder.counts,
             "alone": binder.alone, "run": executor.run, "refs": sys.getrefcount, "assign": memory.assign, "mark": memory.mark,
-            "next_age": memory.next_age,
+            "next_age": memory.next_age, "arrays": binder.bound,
         }  # fmt: skip
         run = self._compiled(body, names, scope)
         lock = threading.Lock()  # the buffers are those of one thread at a time
@@ -252,7 +298,7 @@ class Entry:
             return [f"    o{k} = output({k})"]
         extra = ""
         at = k - count - sets
-        if at >= 0:
+        if 0 <= at < len(self.grads):  # what comes after them is for the gradient of the results
             leaf = self.grads[at][0]
             reads = any(isinstance(slot, GradSlot) and slot.leaf is leaf for _, slot in self.plan.inputs)
             if not reads:
@@ -263,6 +309,32 @@ class Entry:
             f" or o{k}._data is not buffers[{k}] or o{k}._node is not None or o{k}._view is not None"
             f" or o{k}._name is not None: o{k} = output({k})",
         ]
+
+    def _linked(
+        self,
+        body: list[str],
+        names: Names,
+        result: Callable[[int], str],
+        output: Callable[[int], str],
+        array: Callable[[int], str],
+    ) -> Callable[[int], str | None]:
+        """Add a statement that makes the graph of the results; return what the name of a result in the graph is."""
+        pulled = self.captured.pulled
+        if self.pull is None or pulled is None:
+            return lambda k: None
+        at = [self.plan.outputs.index(var) for var in map(self.plan.last, pulled.results)]
+        nodes = [f"a{source}._node" if source.__class__ is int else names.bind(source) for source in pulled.sources]
+        needed = [
+            output(self.from_outputs[var]) if var in self.from_outputs else array(self.from_inputs[var])
+            for var in self.pull.needed
+        ]
+        numbers = "".join(f"{var!r}, " for var in self.pull.numbers)
+        body.append(
+            f"    linked = {names.bind(link)}({names.bind(self.pull)}, ({''.join(f'{result(k)}, ' for k in at)}), "
+            f"[{', '.join(nodes)}], ({''.join(f'{text}, ' for text in needed)}), ({numbers}), (args, kwargs))"
+        )
+        variables = [var for kind, var in self.captured.results if kind == "output"]
+        return lambda k: f"linked[{pulled.results.index(variables[k])}]" if variables[k] in pulled.results else None
 
     def _last_statements(self, names: Names, output: Callable[[int], str]) -> list[str]:
         """Statements that store numbers and gradients of None, and return the result."""
@@ -302,13 +374,15 @@ class Entry:
                 return f"argument {k} was {detail!r:.40} and is {x!r:.40}"
             if kind == "object" and x is not detail:
                 return f"argument {k} is another {type(detail).__name__}"
-            if kind in ("tensor", "array"):
+            if kind in ("tensor", "tracked", "array"):
                 array = getattr(x, "_data", x)
                 facts = (x.__class__, getattr(array, "shape", None), getattr(array, "dtype", None))
                 if facts != detail:
                     return f"argument {k} was {_facts(detail)} and is {_facts(facts)}"
-                if kind == "tensor" and x._node is not None:
+                if kind == "tensor" and self.settings[_RECORDS] and x._node is not None:
                     return f"argument {k} requires grad"
+                if kind == "tracked" and x._node is None:
+                    return f"argument {k} does not require grad any more"
             if kind == "number" and x.__class__ is not float:
                 return f"argument {k} was a float and is {x!r:.40}"
         for guard in captured.guards:
@@ -329,6 +403,9 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+_RECORDS = [*_SETTINGS].index("is_recording")
+
+
 def _settings() -> tuple[Any, ...]:
     return tuple([get() for get, _ in _SETTINGS.values()])
 
@@ -337,7 +414,13 @@ def _fits(x: Any, shape: Any, dtype: Any) -> bool:
     return x is not None and tuple(x.shape) == shape and x.dtype == dtype
 
 
-_SCOPE: dict[str, Any] = {"MISS": MISS, "fits": _fits, "wrap": wrap, **{name: get for name, (get, _) in _SETTINGS.items()}}
+_SCOPE: dict[str, Any] = {
+    "__xgrad__": True,
+    "MISS": MISS,
+    "fits": _fits,
+    "wrap": wrap,
+    **{name: get for name, (get, _) in _SETTINGS.items()},
+}
 
 
 def _unless(conditions: list[str]) -> str:
@@ -361,7 +444,7 @@ def _read(slot: Any, bind: Callable[[Any], str]) -> str:
 
 def _read_array(slot: Any, leaves: list[tuple[str, Any]], bind: Callable[[Any], str]) -> str:
     if isinstance(slot, ArgumentSlot):
-        return f"a{slot.index}" + ("._data" if leaves[slot.index][0] == "tensor" else "")
+        return f"a{slot.index}" + ("._data" if leaves[slot.index][0] in ("tensor", "tracked") else "")
     if isinstance(slot, TensorSlot):
         return f"{bind(slot.tensor)}._data"
     return f"{bind(slot)}.get()"

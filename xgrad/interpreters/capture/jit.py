@@ -75,7 +75,7 @@ class Jitted:
         return self if instance is None else functools.partial(self, instance)
 
     def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._eager is not None or mode.get() not in (True, False) or _in_graph(args, kwargs):
+        if self._eager is not None or mode.get() not in (True, False) or _shares_nodes(args, kwargs):
             return self._function(*args, **kwargs)
         with self._lock:
             if len(self._entries) >= self._limit:
@@ -86,10 +86,10 @@ class Jitted:
                 self.why.append(self._recent.difference(args, kwargs))
             start = time.perf_counter()
             captured, result = capture(self._function, getattr(self, "__name__", "f"), args, kwargs)
-            if captured.in_graph:
+            if captured.problem is not None:
                 self._stop(
-                    "its result requires grad, and a plan has no graph; take the gradient inside, as in jit(grad(f)), return "
-                    "x.detach(), or call it under xgrad.no_grad()"
+                    f"its result requires grad, and the gradient has no plan ({captured.problem}); take the gradient inside, as "
+                    "in jit(grad(f)), return x.detach(), or call it under xgrad.no_grad()"
                 )
                 return result
             self._recent = Entry(captured, self._executor)
@@ -129,11 +129,12 @@ class Jitted:
         return f"<captured {getattr(self, '__qualname__', self._function)!s}: {len(self._entries)} plans>"
 
 
-def _in_graph(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether an argument is the result of a recorded call, so that the function is a part of that graph."""
+def _shares_nodes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether two arguments are the same result of a recorded call: a plan would be right for such calls alone."""
     leaves: list[Any] = []
     flatten((args, kwargs), leaves)
-    return any(isinstance(x, Tensor) and x._node is not None and not isinstance(x._node, Leaf) for x in leaves)
+    nodes = [x._node for x in leaves if isinstance(x, Tensor) and x._node is not None and not isinstance(x._node, Leaf)]
+    return len(set(nodes)) < len(nodes)
 
 
 @overload
@@ -179,6 +180,8 @@ def jit(function: Any = None, /, *, executor: Executor = "auto", limit: int = 8)
     of modules such as ``training``, options of optimizers, which tensors require grad, the backend, and more; see
     ``docs/captured-steps.md``. Else the function is captured again. Floats among the arguments, learning rates and the count of
     steps may change from call to call.
+
+    Results may require grad: they are in the graph as those of any call, and the plan has one for their gradient.
 
     Random numbers of `xgrad.random` are drawn anew in each call, as in an uncaptured one. Effects on Python objects other than
     tensors, optimizers and their numbers (a ``print``, a list that grows) happen in the capture only.

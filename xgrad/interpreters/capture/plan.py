@@ -56,7 +56,7 @@ class Plan:
         calls = [call for call in trace.calls if call.kind == "array"]
         by: dict[Var, Var] = {}
         calls = _simplified(calls, by, base)
-        last = _last(by)
+        self.last = last = _last(by)  # what a variable was replaced by
         self.outputs = [last(var) for var in outputs]
         self.answers = list(trace.answers)
         self.draws = [call for call in trace.calls if call.kind == "draw"]
@@ -75,7 +75,7 @@ class Plan:
                 self.host.append(call)
         self.host.reverse()
         self.numbers = [(var, slot) for var, slot in trace.inputs if var.kind == "number" and var in used_numbers]
-        self.inputs = [(var, slot) for var, slot in trace.inputs if var.kind == "input" and var in used]
+        self.inputs = [(var, slot) for var, slot in trace.inputs if var.kind != "number" and var in used]
 
     @property
     def used_numbers(self) -> list[Var]:
