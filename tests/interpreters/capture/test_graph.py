@@ -66,6 +66,31 @@ def test_a_loss_is_walked_back_outside(jit: Any) -> None:
         close(p.detach(), q.detach())
 
 
+def test_a_step_that_returns_its_loss_as_it_is(jit: Any) -> None:
+    found = []
+    for wrap in (lambda f: f, jit):
+        w = leaf(0, 4)
+        optimizer = optim.SGD([w], lr=0.1)
+
+        def step(x: Tensor, w: Tensor = w, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = xgrad.sum((w * x - 1) ** 2)
+            loss.backward()
+            optimizer.step()
+            return loss, xgrad.sum(w * x)  # the graph of the first was freed, that of the second was not
+
+        f = wrap(step)
+        for k in range(5):
+            loss, after = f(draw(k, 4))
+            w.zero_grad()
+            after.backward()
+            found.append((loss.detach(), w.detach() * 1, w.grad))
+    assert f.info().captures <= 2 and f.info().problem is None
+    for one, other in zip(found[:5], found[5:]):
+        for a, b in zip(one, other):
+            close(a, b)
+
+
 def test_arguments_in_a_graph(jit: Any) -> None:
     w = leaf(0, 4)
     f = lambda x, y: (xgrad.sin(x) * y, xgrad.sum(x * w))

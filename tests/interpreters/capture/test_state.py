@@ -463,18 +463,6 @@ def test_scratch_arrays_are_refused() -> None:
         xgrad.jit(f)(Tensor(np.ones(2)))
 
 
-def test_results_with_a_graph_are_eager(jit: Any) -> None:
-    p = nn.Parameter([1.0, 2.0])
-    f = jit(lambda x: p * p * x)
-    x = xgrad.ones(2)
-    with pytest.warns(UserWarning, match="requires grad"):
-        y = f(x)
-    for result in (y, f(x)):
-        p.grad = None
-        xgrad.sum(result).backward()
-        equal(p.grad, np.asarray([2.0, 4.0], "f"))
-
-
 def test_in_a_graph_it_is_a_part_of_it(jit: Any) -> None:
     f = jit(lambda x: xgrad.sin(x) * x)
     x = Tensor([1.0, 2.0])

@@ -271,7 +271,7 @@ class _Run:
             now = slot.get()
             if now is not put:
                 captured.sets.append((slot, _variable(now, self.capture)))
-        if in_graph := [x for x in graph_of(result) if id(x) not in found]:
+        if in_graph := [x for x in graph_of(result, start) if id(x) not in found]:
             try:
                 captured.pulled = write_down(self.capture, in_graph, self.passed, start)
             except CannotCapture as error:

@@ -14,7 +14,7 @@ from ...errors import GradientError
 from ...graph.declare import Op
 from ...graph.node import Leaf, Node, node_of
 from ...graph.recording import interpreters, recording
-from ...graph.walks import frontier
+from ...graph.walks import ancestors, frontier
 from ...tensor.tensor import Tensor
 from .arguments import flatten
 from .backend import Capture
@@ -26,11 +26,14 @@ from .trace import Call, CannotCapture, Trace, Var
 __all__ = ["Pull", "Pulled", "graph_of", "link", "write_down"]
 
 
-def graph_of(result: Any) -> list[Tensor]:
-    """The Tensors in a result that are in the graph of a call."""
+def graph_of(result: Any, start: int = 0) -> list[Tensor]:
+    """The Tensors in a result that are in a graph; not those whose graph a `backward` since the age `start` has freed."""
     leaves: list[Any] = []
     flatten(result, leaves)
-    return [x for x in leaves if isinstance(x, Tensor) and x._node is not None and not isinstance(x._node, Leaf)]
+    found = [x for x in leaves if isinstance(x, Tensor) and x._node is not None and not isinstance(x._node, Leaf)]
+    return [
+        x for x in found if not start or all(n.saved is not None or n.age < start for n in ancestors([node_of(x)], since=start))
+    ]
 
 
 class Pulled:
