@@ -240,11 +240,12 @@ class ndarray:  # noqa: N801
             value = array(value)  # an upload, as of NumPy's arrays and lists
         index = read_key(key)
         target, source = self._values, values_of(value)
+        parts = index.on(target)
         if index.masked:
             read_back("x[mask] = value")  # the positions in the value are counted on the device, and the number is read
         while isinstance(source, np.ndarray) and source.ndim and source.shape[0] == 1:
             source = source[0, ...]  # a view, also where it has no axes left
-        wanted = target[index.on(target)].shape
+        wanted = target[parts].shape
         if np.broadcast_shapes(np.shape(source), wanted) != wanted:
             raise ValueError(f"shape mismatch: {np.shape(source)} cannot be written into {wanted}")
         write("setitem", lambda: target.__setitem__(index.on(target), source), 2 if index.masked else 1)
