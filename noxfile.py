@@ -145,6 +145,30 @@ def tests_cupy(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests", "--backend", "cupy", *session.posargs, env=ENVIRONMENT)
 
 
+CUPY = "cupy-cuda13x==14.2.0"  # whose names, signatures and types of ufuncs the emulator takes
+EMULATED = ("backends", "tensor", "engine", "optim", "nn", "interpreters/capture", "transforms")
+EMULATED_QUICKLY = ("backends", "optim", "nn", "transforms")
+
+
+@nox.session(name="tests-cupy-emulated", tags=["backend"])
+def tests_cupy_emulated(session: nox.Session) -> None:
+    """The table and the tests of backends on an emulator of CuPy's interface, without a GPU; ``-- --quick`` runs a part."""
+    has_torch = torch_is_there(session)
+    install(session, "einsum,tree", *group("tests"))
+    try:
+        session.install(CUPY)
+    except nox.command.CommandFailed:
+        session.skip(f"{CUPY} cannot be installed here: the emulator needs the package, though no GPU")
+    arguments = [argument for argument in session.posargs if argument != "--quick"]
+    quick = len(arguments) < len(session.posargs)
+    parts = [f"tests/{part}" for part in (EMULATED_QUICKLY if quick else EMULATED)]
+    table = "tests/test_table.py::test_value_and_derivatives" if quick else "tests/test_table.py"
+    if not has_torch:
+        session.warn("without PyTorch the table compares with finite differences, which takes longer")
+    emulator = ("-p", "tests.backends.cupy_interface.plugin", "--backend", "cupy", "--ignore=tests/backends/compiled", *SPREAD)
+    session.run("python", "-m", "pytest", *emulator, table, *parts, *arguments, env=ENVIRONMENT | QUICK)
+
+
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Write docs/coverage.md: the checks of each name of the standard on each backend."""

@@ -298,13 +298,16 @@ def test_graphs_read_and_write_the_same_memory(cp: Any, stream: Any) -> None:
     y = twice(x) + x.sum()
     total += y
     total[k] = cp.take(y, k)
+    total[:1] = y[:1]
     cp.add.at(total, k, 1.0)
     vector = x @ x
+    picked, reshaped = x[k], cp.stack([x, x]).T.reshape(8)
     graph = stream.end_capture()
     assert not stream.is_capturing()
     same(total, np.zeros(4))  # nothing ran
     for start in (0.0, 1.0):
         x[...] = start + cp.arange(4.0)
+        k[...] = 1 - k
         with counted() as counts:
             graph.launch(stream)
         assert counts.launches.total() == 1
@@ -314,6 +317,8 @@ def test_graphs_read_and_write_the_same_memory(cp: Any, stream: Any) -> None:
         same(y, 2 * values + values.sum())
         same(total[:2], y.get()[:2] + 1.0)
         same(vector, values @ values)
+        same(picked, values[k.get()])
+        same(reshaped, np.repeat(values, 2))
 
 
 BLAS, SOLVER = "calling cuBLAS API during", "calling cuSOLVER API during"

@@ -12,7 +12,7 @@ import numpy as np
 from . import memory
 from .counters import count_call
 from .devices import Device
-from .keys import read_key, wrapped
+from .keys import Key, read_key
 from .launching import make_results, read_back, upload, write
 
 __all__ = ["Flags", "array", "make", "ndarray", "new", "values_of", "view"]
@@ -228,13 +228,11 @@ class ndarray:  # noqa: N801
         index = read_key(key)
         values = self._values
         if not index.advanced:
-            parts = index.parts if any(part is Ellipsis for part in index.parts) else [*index.parts, Ellipsis]
-            return view(_element(values, parts), self)
-        parts = [*wrapped(values, index.parts)]
+            return view(_element(values, index), self)
         if index.masked:
             read_back("x[mask]")  # of how many elements are selected
-            return new("getitem_mask", lambda: np.array(_element(values, parts)), 2)
-        return new("take", lambda: np.array(_element(values, parts)))
+            return new("getitem_mask", lambda: np.array(_element(values, index)), 2)
+        return new("take", lambda: np.array(_element(values, index)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         count_call("ndarray[]=")
@@ -242,7 +240,7 @@ class ndarray:  # noqa: N801
             value = array(value)  # an upload, as of NumPy's arrays and lists
         index = read_key(key)
         target, source = self._values, values_of(value)
-        parts = wrapped(target, index.parts) if index.advanced else tuple(index.parts)
+        parts = index.on(target)
         if index.masked:
             read_back("x[mask] = value")  # the positions in the value are counted on the device, and the number is read
         while isinstance(source, np.ndarray) and source.ndim and source.shape[0] == 1:
@@ -250,7 +248,7 @@ class ndarray:  # noqa: N801
         wanted = target[parts].shape
         if np.broadcast_shapes(np.shape(source), wanted) != wanted:
             raise ValueError(f"shape mismatch: {np.shape(source)} cannot be written into {wanted}")
-        write("setitem", lambda: target.__setitem__(parts, source), 2 if index.masked else 1)
+        write("setitem", lambda: target.__setitem__(index.on(target), source), 2 if index.masked else 1)
 
     # NumPy's protocols
 
@@ -286,9 +284,9 @@ class ndarray:  # noqa: N801
 ndarray.__module__, ndarray.__qualname__ = "cupy", "ndarray"
 
 
-def _element(values: Any, parts: list[Any]) -> Any:
+def _element(values: Any, index: Key) -> Any:
     try:
-        return values[tuple(parts)]
+        return values[index.on(values)]
     except IndexError as error:
         text = str(error)
         raise IndexError("Index" + text.removeprefix("index") if text.startswith("index ") else text) from None

@@ -16,7 +16,7 @@ from .counters import count_call
 from .launching import make_results, read_back, write
 from .ufuncs import Ufunc, is_ufunc
 
-__all__ = ["COST", "LIBRARIES", "VIEWS", "WAITING", "absent", "fill", "function_like", "results_of", "run"]
+__all__ = ["COST", "LIBRARIES", "VIEWS", "WAITING", "absent", "fill", "function_like", "run", "views"]
 
 # Functions that return views, or read no array: they launch nothing.
 VIEWS = frozenset(
@@ -49,7 +49,7 @@ COST: dict[str, int] = collections.defaultdict(
 WAITING = frozenset(
     """
     nonzero argwhere flatnonzero unique unique_all unique_counts unique_inverse unique_values extract compress
-    array_equal allclose bincount union1d intersect1d setdiff1d
+    bincount union1d intersect1d setdiff1d nanmax nanmin
     """.split()
 )
 # Functions that call a library of CUDA, which no capture takes.
@@ -120,6 +120,16 @@ def run(
     return results_of(y, [])
 
 
+def views(name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Call NumPy's function that shows the arguments otherwise; where that needs a copy, as in some reshapes, by a kernel."""
+    y = function(*values_of(tuple(args)), **{key: values_of(value) for key, value in kwargs.items()})
+    sources = arrays_in((*args, *kwargs.values()))
+    for part in y if isinstance(y, (list, tuple)) else [y]:
+        if part.size and not any(np.may_share_memory(part, x._values) for x in sources):
+            return run(name, function, args, kwargs)
+    return results_of(y, sources)
+
+
 def _own(y: Any, sources: list[Any]) -> Any:
     shared = isinstance(y, np.ndarray) and any(np.may_share_memory(y, x) for x in sources)
     return y.copy() if shared else y
@@ -145,12 +155,11 @@ def function_like(name: str, original: Any, function: Callable[..., Any], part: 
             return foreign_first(original, args, kwargs)
         for x in (*args, *kwargs.values()):
             refuse_host_arrays(x)
-        if name in WAITING:
+        if name in WAITING or (name == "repeat" and len(arrays_in(args)) > 1):
             read_back(full)
         kwargs.pop("blocking", None)
         if name in VIEWS:
-            y = function(*values_of(args), **{key: values_of(value) for key, value in kwargs.items()})
-            return results_of(y, arrays_in((*args, *kwargs.values())))
+            return views(full, function, args, kwargs)
         return run(full, function, args, kwargs, COST[name], LIBRARIES.get(name))
 
     return call

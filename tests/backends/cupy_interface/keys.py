@@ -9,7 +9,7 @@ import numpy as np
 
 from .launching import upload
 
-__all__ = ["Key", "read_key", "wrapped"]
+__all__ = ["Key", "read_key"]
 
 
 class Key:
@@ -20,6 +20,12 @@ class Key:
 
     def __init__(self, parts: list[Any], advanced: bool, masked: bool) -> None:
         self.parts, self.advanced, self.masked = parts, advanced, masked
+
+    def on(self, values: Any) -> tuple[Any, ...]:
+        """The index of `values`, with its arrays as they are now: a kernel of a graph asks at each launch."""
+        if self.advanced:
+            return _wrapped(values, self.parts)
+        return tuple(self.parts if any(part is Ellipsis for part in self.parts) else [*self.parts, Ellipsis])
 
 
 def read_key(key: Any) -> Key:
@@ -59,7 +65,7 @@ def taken_axes(part: Any) -> int:
     return part.ndim if isinstance(part, np.ndarray) and part.dtype.kind == "b" else 1
 
 
-def wrapped(values: Any, parts: list[Any]) -> tuple[Any, ...]:
+def _wrapped(values: Any, parts: list[Any]) -> tuple[Any, ...]:
     """The parts with arrays of integers wrapped around where they are out of bounds, which raises nothing in CuPy."""
     axis, done = 0, []
     free = values.ndim - sum(map(taken_axes, parts))

@@ -97,7 +97,17 @@ def not_converged(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {"solve": solve, "inv": inv, "cholesky": cholesky}
+def eig(a: Any) -> Any:
+    return tuple(part.astype(np.result_type(part, np.complex64)) for part in np.linalg.eig(a))
+
+
+def eigvals(a: Any) -> Any:
+    """Eigenvalues, which are complex whether or not they happen to be real."""
+    values = np.linalg.eigvals(a)
+    return values.astype(np.result_type(values, np.complex64))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {"solve": solve, "inv": inv, "cholesky": cholesky, "eig": eig, "eigvals": eigvals}
 
 
 class Functions:

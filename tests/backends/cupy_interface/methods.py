@@ -12,7 +12,7 @@ import numpy as np
 from . import real, scattering
 from .arrays import SCALARS, ndarray, new, view
 from .counters import count_call
-from .functions import COST, LIBRARIES, WAITING, refuse_host_arrays, results_of, run
+from .functions import COST, LIBRARIES, WAITING, refuse_host_arrays, run, views
 from .launching import read_back, write
 
 __all__ = ["install"]
@@ -62,14 +62,14 @@ def _method(name: str) -> Callable[..., Any]:
             return _cupy().take(self, *args, **kwargs)
         values = self._values
         if name in OWN_VIEWS:
-            return results_of(getattr(values, name)(*args, **kwargs), [self])
+            return views("ndarray." + name, function, (self, *args), kwargs)
         if name in IN_PLACE:
             if name == "sort" and values.ndim == 0:
                 raise np.exceptions.AxisError("Sorting arrays with the rank of zero is not supported")
             numbers = [x._values if isinstance(x, ndarray) else x for x in args]
             return write("ndarray." + name, lambda: getattr(values, name)(*numbers, **kwargs), COST[name])
-        if name in WAITING:
-            read_back("ndarray." + name)
+        if name in WAITING or (name == "repeat" and any(isinstance(x, ndarray) for x in (*args, *kwargs.values()))):
+            read_back("ndarray." + name)  # the size of the result depends on values
         if name in ORDER:  # by name, so that `out` is found
             args, kwargs = (), dict(zip(ORDER[name], args)) | kwargs
         library = LIBRARIES.get(name) if name == "dot" and values.ndim > 1 else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import array, ndarray, values_of
-from .keys import read_key, wrapped
+from .keys import read_key
 from .launching import read_back, write
 
 __all__ = ["scatter", "scatter_add", "scatter_max", "scatter_min"]
@@ -25,8 +25,8 @@ def scatter(name: str, operation: Any, a: Any, key: Any, value: Any) -> None:
         value = array(value)
     if index.masked:
         read_back(f"{name} with a mask")
-    target, source, parts = a._values, values_of(value), wrapped(a._values, index.parts)
-    write(name, lambda: operation.at(target, parts, source), 4 if index.masked else 1)
+    target, source = a._values, values_of(value)
+    write(name, lambda: operation.at(target, index.on(target), source), 4 if index.masked else 1)
 
 
 def _deprecated(name: str, instead: str) -> None:

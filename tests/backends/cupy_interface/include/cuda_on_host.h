@@ -5,8 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
+#include <tuple>
 #include <type_traits>
+#include <vector>
 
 #define __device__
 #define __global__
