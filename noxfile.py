@@ -159,6 +159,10 @@ def tests_cupy_emulated(session: nox.Session) -> None:
         session.install(CUPY)
     except nox.command.CommandFailed:
         session.skip(f"{CUPY} cannot be installed here: the emulator needs the package, though no GPU")
+    try:  # CUDA's compiler, which needs no GPU: it is asked whether it takes the sources of plans
+        session.install("nvidia-cuda-nvrtc>=13,<14")
+    except nox.command.CommandFailed:
+        session.warn("nvidia-cuda-nvrtc cannot be installed here: kernels are compiled for the host alone")
     arguments = [argument for argument in session.posargs if argument != "--quick"]
     quick = len(arguments) < len(session.posargs)
     parts = [f"tests/{part}" for part in (EMULATED_QUICKLY if quick else EMULATED)]

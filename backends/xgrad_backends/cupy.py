@@ -83,18 +83,14 @@ class Plugin(Backend):
             out = x + total.view("int64").astype(x.dtype)
         return out
 
-    def constant(self, number: float, like: Any) -> Any:
+    def constant(self, numbers: float | tuple[float, ...], like: Any) -> Any:
         # Kept, since each new one is copied from the host; for each stream, since another one might read it too early.
-        key = (
-            number.hex() if number.__class__ is float else number,
-            like.dtype,
-            like.device.id,
-            cupy.cuda.get_current_stream().ptr,
-        )
+        exact = numbers.hex() if isinstance(numbers, float) else numbers  # 0.0 and -0.0 are equal
+        key = (exact, like.dtype, like.device.id, cupy.cuda.get_current_stream().ptr)
         if key not in self._constants:
             if len(self._constants) >= MOST_CONSTANTS:
                 self._constants.clear()
-            self._constants[key] = super().constant(number, like)
+            self._constants[key] = super().constant(numbers, like)
         return self._constants[key]
 
     def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:

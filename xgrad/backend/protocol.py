@@ -276,9 +276,9 @@ class Backend:
         """A 0-d array of a Python scalar, on the device of `like` and of the dtype that they promote to if it can hold `x`."""
         return self.from_python(x) if like is None else portable.from_scalar(self, x, like)
 
-    def constant(self, number: float, like: Array) -> Array:
-        """A 0-d array of a Python number, of the dtype of `like` and on its device, that nobody writes to."""
-        return self.xp.asarray(number, dtype=like.dtype, device=self.device(like))
+    def constant(self, numbers: float | tuple[float, ...], like: Array) -> Array:
+        """An array of a Python number, or of several, of the dtype of `like` and on its device, that nobody writes to."""
+        return self.xp.asarray(numbers, dtype=like.dtype, device=self.device(like))
 
     def load(self) -> Any:
         """This backend, with its library imported.

@@ -304,7 +304,7 @@ _WEIGHTS = [_STEP * (1 + math.exp(-v)) * u for v, u in zip(_V, _NODES)]
 
 
 def _constant(xp: Any, values: list[float], like: Any) -> Any:
-    return xp.asarray(values, dtype=like.dtype, device=xp.__backend__.device(like))
+    return xp.__backend__.constant(tuple(values), like)
 
 
 def _not_tiny(xp: Any, exponent: Any) -> Any:
