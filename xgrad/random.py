@@ -1,7 +1,8 @@
 """Seeded random numbers, the same on every backend.
 
 NumPy's Philox generator draws numbers on the host, and they are moved to the backend, so that a seed gives the same numbers
-on every backend. The functions of this module use one generator that the process shares; `Generator` makes others.
+on every backend. Its uniform numbers, and so the masks of dropout, are made on the device by backends that can (CuPy). The
+functions of this module use one generator that the process shares; `Generator` makes others.
 """
 
 from __future__ import annotations
@@ -114,13 +115,21 @@ class Generator:
         size = _shape("uniform", shape)
         precision: Any = "float64" if result_dtype is float64 else "float32"
 
-        def draw() -> Any:
-            numbers = self._host.random(size, dtype=precision)
-            if (low, high) == (0.0, 1.0):
-                return numbers
-            return numbers * numbers.dtype.type(high - low) + numbers.dtype.type(low)
+        def stretched(numbers: Any) -> Any:
+            return numbers if (low, high) == (0.0, 1.0) else numbers * (high - low) + low
 
-        return _move(draw, result_dtype, device, like)
+        return self._uniform(size, precision, stretched, result_dtype, device, like)
+
+    def _uniform(
+        self, size: tuple[int, ...], precision: Any, then: Callable[[Any], Any], dtype: Any, device: Any, like: Tensor | None
+    ) -> Tensor:
+        """``then(x)`` for uniform numbers `x`, which some backends make on the device."""
+
+        def on_device(backend: Backend, device: Any) -> Any:
+            numbers = backend.uniform(self._host, size, precision, device)
+            return None if numbers is None else then(numbers)
+
+        return _move(lambda: then(self._host.random(size, dtype=precision)), dtype, device, like, on_device)
 
     def normal(
         self,
@@ -230,7 +239,7 @@ class Generator:
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"bernoulli: p must be a probability from 0 to 1, not {p}")
         size = _shape("bernoulli", shape)
-        return _move(lambda: self._host.random(size, dtype="float32") < p, dtype_of("bool"), device, like)
+        return self._uniform(size, "float32", lambda numbers: numbers < p, dtype_of("bool"), device, like)
 
     def split(self, n: int) -> list[Generator]:
         """`n` new generators, each seeded with 128 bits drawn from this one. Their streams are independent for all purposes."""
@@ -308,10 +317,13 @@ def _floating(function: str, dtype: Any, like: Tensor | None) -> Any:
     return result
 
 
-def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None) -> Tensor:
+def _move(
+    draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None, on_device: Callable[..., Any] = lambda *_: None
+) -> Tensor:
     """The numbers that `draw` returns on the host, as a Tensor. Every array of random numbers comes from this function.
 
-    `draw` is called for each example of the active batches with ``randomness="different"``.
+    `draw` is called for each example of the active batches with ``randomness="different"``. Without such batches
+    ``on_device(backend, device)``, the same numbers in an array of the library, is used, if it is not None.
     """
     backend: Backend = current_backend() if like is None else base_of(like._data)
     if device is None and like is not None:
@@ -319,8 +331,10 @@ def _move(draw: Callable[[], Any], dtype: Any, device: Any, like: Tensor | None)
     batches = _different_batches()
 
     def array() -> Any:
-        host = _drawn(draw, [batch.size for batch in batches], dtype)
-        return backend.xp.astype(backend.from_numpy(host, device), backend.native_dtype(dtype), copy=False)
+        y = None if batches else on_device(backend, device)
+        if y is None:
+            y = backend.from_numpy(_drawn(draw, [batch.size for batch in batches], dtype), device)
+        return backend.xp.astype(y, backend.native_dtype(dtype), copy=False)
 
     out = wrap(drawn_in_each_run(array))
     for batch in batches:

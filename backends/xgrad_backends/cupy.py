@@ -93,6 +93,9 @@ class Plugin(Backend):
             self._constants[key] = super().constant(numbers, like)
         return self._constants[key]
 
+    def uniform(self, host: Any, shape: tuple[int, ...], dtype: str, device: Any) -> Any:
+        return _cuda("philox").uniform(host, shape, dtype, device)
+
     def fuse(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return _cuda("fused").fused(function)  # type: ignore[no-any-return]
 

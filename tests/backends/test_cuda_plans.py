@@ -256,3 +256,43 @@ def test_a_function_that_cannot_be_one_kernel_runs_as_it_is_written() -> None:
     for function, dtype in ((sums, "complex64"), (lambda xp, x: xp.exp(x) * 2, "float16")):
         y = xgrad.asarray(np.ones(3, dtype)).data
         np.testing.assert_allclose(fused.fused(function)(xp, y).get(), function(xp, y).get())
+
+
+def test_random_numbers_made_on_the_device_are_those_of_the_host() -> None:
+    def drawn(backend: str) -> list[Any]:
+        choose, found = np.random.default_rng(1), []
+        with xgrad.use_backend(backend):
+            g = xgrad.random.Generator(7)
+            for _ in range(80):
+                n, what = (int(choose.integers(0, m)) for m in (23, 6))
+                found.append(
+                    [
+                        lambda: g.uniform((n,), dtype="float32"),
+                        lambda: g.uniform((n,), dtype="float64"),
+                        lambda: g.bernoulli(0.3, (n, 2)),
+                        lambda: g.uniform((n,), -1.0, 3.0),
+                        lambda: g.normal((n,)),  # on the host
+                        lambda: g.integers(0, 100, (n,)),
+                    ][what]()
+                )
+            found.append(g.uniform((5000,)))
+            state = g.get_state()
+        return [*(x.numpy() for x in found), state]
+
+    one, other = drawn("numpy"), drawn("cupy")
+    assert one[-1] == other[-1]
+    for x, y in zip(one[:-1], other[:-1]):
+        assert x.dtype == y.dtype
+        np.testing.assert_array_equal(x, y)
+
+
+def test_a_counter_that_overflows_is_carried_on() -> None:
+    found = []
+    for backend in ("numpy", "cupy"):
+        with xgrad.use_backend(backend):
+            g = xgrad.random.Generator(3)
+            state = g.get_state()
+            g.set_state({**state, "counter": [2**64 - 2, 2**64 - 1, 5, 0]})
+            found.append((g.uniform((40,), dtype="float64").numpy(), g.get_state()))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]

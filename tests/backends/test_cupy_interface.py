@@ -161,7 +161,6 @@ def test_ops_neither_wait_nor_upload(name: str) -> None:
     assert_no_waits(repeated(run))
 
 
-@pytest.mark.xfail(strict=True, reason="dropout uploads its random numbers, which are made on the host: xgrad/random.py")
 def test_dropout_neither_waits_nor_uploads() -> None:
     assert_no_waits(repeated(mlp_step(OPTIMIZERS["SGD"], dropout=0.5)))
 

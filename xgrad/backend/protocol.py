@@ -218,6 +218,10 @@ class Backend:
         """The peak of memory allocated by the library, in bytes; None if it cannot tell."""
         return None
 
+    def uniform(self, host: Any, shape: tuple[int, ...], dtype: str, device: Any) -> Array | None:
+        """``host.random(shape, dtype)`` of a `numpy.random.Generator`, made on the device; None: it is drawn on the host."""
+        return None
+
     # Functions of several steps as one kernel.
 
     fuse: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
