@@ -263,18 +263,16 @@ def test_random_numbers_made_on_the_device_are_those_of_the_host() -> None:
         choose, found = np.random.default_rng(1), []
         with xgrad.use_backend(backend):
             g = xgrad.random.Generator(7)
+            draws: list[Callable[[int], Tensor]] = [
+                lambda n: g.uniform((n,), dtype="float32"),
+                lambda n: g.uniform((n,), dtype="float64"),
+                lambda n: g.bernoulli(0.3, (n, 2)),
+                lambda n: g.uniform((n,), -1.0, 3.0),
+                lambda n: g.normal((n,)),  # on the host
+                lambda n: g.integers(0, 100, (n,)),
+            ]
             for _ in range(80):
-                n, what = (int(choose.integers(0, m)) for m in (23, 6))
-                found.append(
-                    [
-                        lambda: g.uniform((n,), dtype="float32"),
-                        lambda: g.uniform((n,), dtype="float64"),
-                        lambda: g.bernoulli(0.3, (n, 2)),
-                        lambda: g.uniform((n,), -1.0, 3.0),
-                        lambda: g.normal((n,)),  # on the host
-                        lambda: g.integers(0, 100, (n,)),
-                    ][what]()
-                )
+                found.append(draws[int(choose.integers(0, 6))](int(choose.integers(0, 23))))
             found.append(g.uniform((5000,)))
             state = g.get_state()
         return [*(x.numpy() for x in found), state]
