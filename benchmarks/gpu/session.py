@@ -94,7 +94,10 @@ class Session:
             self.say(f"{what}: skipped, no time is left")
             self._keep(what, None, 0.0)
             return Done("", None, started=False)
-        env = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(self.path), "OUT": str(self.out), **variables}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+        }  # of tests of this script
+        env = {**inherited, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(self.path), "OUT": str(self.out), **variables}
         start = time.monotonic()
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         child = subprocess.Popen(command, cwd=ROOT, env=env, text=True, errors="replace", start_new_session=True, **pipes)
