@@ -241,6 +241,14 @@ def embedding() -> Workload:
 WIDTH, HEADS, LENGTH, TOKENS, BLOCKS, TEXTS = 128, 4, 64, 65, 2, 8
 
 
+def attended(lib: Library, x: Any, w_in: Any, heads: int, mask: Any) -> Any:
+    """What the heads of an attention make of texts `x` of shape (B, T, width), before it is projected."""
+    batch, length, width = x.shape
+    parts = lib.permute((x @ w_in).reshape((batch, length, 3, heads, width // heads)), (2, 0, 3, 1, 4))
+    y = lib.attention(parts[0], parts[1], parts[2], mask)  # (B, heads, T, width / heads)
+    return lib.permute(y, (0, 2, 1, 3)).reshape((batch, length, width))
+
+
 def transformer() -> Workload:
     """A decoder in the manner of GPT-2: 2 blocks of width 128 with 4 heads, 8 texts of 64 tokens out of 65."""
 
@@ -255,10 +263,7 @@ def transformer() -> Workload:
 
     def block(lib: Library, x: Any, params: list[Any], mask: Any) -> Any:
         gain1, bias1, w_in, w_out, b_out, gain2, bias2, w1, b1, w2, b2 = params
-        mixed = lib.layer_norm(x, gain1, bias1) @ w_in  # (B, T, 3 width)
-        parts = lib.permute(mixed.reshape((TEXTS, LENGTH, 3, HEADS, WIDTH // HEADS)), (2, 0, 3, 1, 4))
-        y = lib.attention(parts[0], parts[1], parts[2], mask)  # (B, heads, T, width / heads)
-        x = x + (lib.permute(y, (0, 2, 1, 3)).reshape((TEXTS, LENGTH, WIDTH)) @ w_out + b_out)
+        x = x + (attended(lib, lib.layer_norm(x, gain1, bias1), w_in, HEADS, mask) @ w_out + b_out)
         return x + (lib.gelu(lib.layer_norm(x, gain2, bias2) @ w1 + b1) @ w2 + b2)
 
     rng = np.random.default_rng(6)

@@ -105,7 +105,7 @@ class Plugin(Backend):
     executors = ("cuda",)
 
     def executor(self, plan: Any, homes: Any, how: str) -> Any:
-        return _cuda("executor").build(plan, homes, how)
+        return _cuda("executor").GraphExecutor(plan, homes)
 
     def contiguous(self, x: Any) -> Any:
         return cupy.ascontiguousarray(x)

@@ -138,7 +138,11 @@ def xgrad_step(device: Device, workload: Workload) -> Step:
     """The step as users of xgrad write it."""
     lib = OnDevice(device)
     params, data = [lib.parameter(p) for p in workload.params], [lib.data(x) for x in workload.data]
-    optimizer = optim.Adam(params, lr=LR)
+    return trained(lib, workload, params, data, optim.Adam(params, lr=LR))
+
+
+def trained(lib: Library, workload: Workload, params: list[Any], data: list[Any], optimizer: Any) -> Step:
+    """The step, which xgrad and PyTorch write alike."""
 
     def step() -> Any:
         optimizer.zero_grad()
@@ -155,15 +159,7 @@ def torch_parts(device: Device, workload: Workload, library: type[TorchOnDevice]
     lib = library(device)
     params, data = [lib.parameter(p) for p in workload.params], [lib.data(x) for x in workload.data]
     optimizer = device.torch.optim.Adam(params, lr=LR, **options)
-
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = workload.loss(lib, params, *data)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    return params, optimizer, step
+    return params, optimizer, trained(lib, workload, params, data, optimizer)
 
 
 def torch_step(device: Device, workload: Workload, library: type[TorchOnDevice], **options: Any) -> Step:

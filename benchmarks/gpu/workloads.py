@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..libraries import Library
-from ..workloads import layers, weights
+from ..workloads import attended, layers, weights
 
 
 class Workload(NamedTuple):
@@ -41,10 +41,7 @@ def transformer(batch: int, length: int, width: int, heads: int, tokens: int = 1
     def loss(lib: Library, params: list[Any], texts: Any, labels: Any, mask: Any) -> Any:
         table, gain1, bias1, w_in, w_out, gain2, bias2, w1, w2, head = params
         x = lib.embedding(table, texts)  # (B, T, width)
-        mixed = lib.layer_norm(x, gain1, bias1) @ w_in  # (B, T, 3 width)
-        parts = lib.permute(mixed.reshape((batch, length, 3, heads, width // heads)), (2, 0, 3, 1, 4))
-        y = lib.attention(parts[0], parts[1], parts[2], mask)  # (B, heads, T, width / heads)
-        x = x + lib.permute(y, (0, 2, 1, 3)).reshape((batch, length, width)) @ w_out
+        x = x + attended(lib, lib.layer_norm(x, gain1, bias1), w_in, heads, mask) @ w_out
         x = x + lib.gelu(lib.layer_norm(x, gain2, bias2) @ w1) @ w2
         return lib.cross_entropy((x @ head).reshape((batch * length, tokens)), labels)
 

@@ -12,7 +12,7 @@ __all__ = ["Executor", "packer"]
 
 
 class Executor:
-    """Runs a plan on NumPy arrays that are bound to it.
+    """Runs a plan on arrays that are bound to it.
 
     Parameters
     ----------

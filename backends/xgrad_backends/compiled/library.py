@@ -11,7 +11,7 @@ from .memory import Memory
 from .places import Places
 from .steps import Step, Value
 
-__all__ = ["Library"]
+__all__ = ["Library", "filled"]
 
 
 class Library:
@@ -32,7 +32,7 @@ class Library:
 
         def run(numbers: tuple[Any, ...]) -> None:
             now = {x: numbers[x.data] if x.kind == "number" else array(x, views) for x in values}
-            y = call.function(*_filled(args, now), **_filled(kwargs, now))
+            y = call.function(*filled(args, now.__getitem__), **filled(kwargs, now.__getitem__))
             for view, result in zip(outs, y if call.container else [y]):
                 numpy.copyto(self.memory.array(view), result)
 
@@ -58,13 +58,14 @@ class Library:
         return last[1]
 
 
-def _filled(x: Any, now: dict[Value, Any]) -> Any:
+def filled(x: Any, now: Callable[[Value], Any]) -> Any:
+    """Nested arguments with arrays and numbers in place of values."""
     if isinstance(x, Value):
-        return now[x]
+        return now(x)
     if x.__class__ in (tuple, list):
-        return x.__class__([_filled(part, now) for part in x])
+        return x.__class__([filled(part, now) for part in x])
     if x.__class__ is slice:
-        return slice(_filled(x.start, now), _filled(x.stop, now), _filled(x.step, now))
+        return slice(*[filled(part, now) for part in (x.start, x.stop, x.step)])
     if x.__class__ is dict:
-        return {name: _filled(part, now) for name, part in x.items()}
+        return {name: filled(part, now) for name, part in x.items()}
     return x

@@ -12,11 +12,46 @@ from .groups import Group
 from .places import Places
 from .steps import Storage, View
 
-__all__ = ["Memory", "lives_in_groups", "strided"]
+__all__ = ["Memory", "PlanMemory", "lives_in_groups", "strided"]
 
 
-class Memory:
-    """Arrays for temporary results and constants, and those that are bound.
+class PlanMemory:
+    """Arrays for temporary results and constants of a plan, and those that are bound.
+
+    Parameters
+    ----------
+    places : Places
+    size : int
+        The bytes of the temporary arrays.
+
+    Attributes
+    ----------
+    arrays : dict from Storage to array
+        One axis each.
+    inputs, outputs : dict from int to Storage
+    bytes : int
+    """
+
+    def __init__(self, places: Places, size: int) -> None:
+        self.arrays: dict[Storage, Any] = {}
+        self.inputs = {s.index: s for s in places.storages if s.role == "input"}
+        self.outputs = {s.index: s for s in places.storages if s.role == "output"}
+        self.bytes = size
+        for storage in places.storages:
+            if storage.role == "constant":
+                self.keep(storage)
+
+    def keep(self, constant: Storage) -> None:
+        """Make the array of a constant."""
+        raise NotImplementedError
+
+    def array(self, view: View) -> Any:
+        """The array that a view is of."""
+        raise NotImplementedError
+
+
+class Memory(PlanMemory):
+    """The memory of a plan on the host.
 
     Parameters
     ----------
@@ -27,20 +62,13 @@ class Memory:
         Temporary arrays that have the memory of another one.
     apart : bool, optional
         Whether each temporary array has a block of its own, so that a tool can see what is written beyond its end.
-
-    Attributes
-    ----------
-    arrays : dict from Storage to array
-        One axis each.
-    inputs, outputs : dict from int to Storage
-    bytes : int
     """
 
     def __init__(self, places: Places, lives: dict[Storage, tuple[int, int]], same: Any = None, apart: bool = False) -> None:
-        offsets, self.bytes = arranged(lives)
+        offsets, size = arranged(lives)
+        super().__init__(places, size)
         self._block = numpy.empty(self.bytes + ALIGN, numpy.uint8)
         start = -self._block.ctypes.data % ALIGN
-        self.arrays: dict[Storage, Any] = {}
         for storage, at in offsets.items():
             if apart:
                 self.arrays[storage] = numpy.empty(storage.size, storage.dtype)
@@ -51,11 +79,6 @@ class Memory:
             while storage not in self.arrays and other not in self.arrays:
                 other = (same or {})[other]
             self.arrays[storage] = self.arrays[other]
-        for storage in places.storages:
-            if storage.role == "constant":
-                self._keep(storage)
-        self.inputs = {s.index: s for s in places.storages if s.role == "input"}
-        self.outputs = {s.index: s for s in places.storages if s.role == "output"}
         self.bound: dict[Storage, Any] = {}  # arrays of the caller, as they were given
 
     def bind_input(self, index: int, array: Any) -> None:
@@ -70,12 +93,11 @@ class Memory:
             self.arrays[storage] = array.reshape(-1)
 
     def array(self, view: View) -> Any:
-        """The array that a view is of."""
         if view.storage not in self.arrays:
-            self._keep(view.storage)
+            self.keep(view.storage)
         return strided(self.arrays[view.storage], view)
 
-    def _keep(self, constant: Storage) -> None:
+    def keep(self, constant: Storage) -> None:
         self.arrays[constant] = numpy.array(constant.data, order="C").reshape(-1)
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import cupy
 import numpy
 
-from ..compiled.groups import Group
+from ..compiled.library import filled
 from ..compiled.lower import BINARY, COPIES, REDUCTIONS, UNARY
 from ..compiled.places import Places
 from ..compiled.single import merged_rows
-from ..compiled.steps import Step, Storage, Value, View, c_strides
+from ..compiled.steps import Step, Value, View, c_strides
 from ..compiled.views import broadcast
 from .blas import Blas, Matrix, strides_of_batch
 from .kernels import Kernel, Launch, Scratch
 from .memory import DeviceMemory
 from .single import copy_launch
 
-__all__ = ["Call", "Product", "filled"]
+__all__ = ["Call", "Product"]
 
 
 class Product:
@@ -126,26 +125,3 @@ class Call:
         y = call.function(*filled(args, now), **filled(kwargs, now))
         for out, result in zip(self.step.outs, y if call.container else [y]):
             memory.array(self.places.view[out])[...] = result
-
-
-def filled(x: Any, now: Callable[[Value], Any]) -> Any:
-    """Nested arguments with arrays and numbers in place of values."""
-    if isinstance(x, Value):
-        return now(x)
-    if x.__class__ in (tuple, list):
-        return x.__class__([filled(part, now) for part in x])
-    if x.__class__ is slice:
-        return slice(*[filled(part, now) for part in (x.start, x.stop, x.step)])
-    if x.__class__ is dict:
-        return {name: filled(part, now) for name, part in x.items()}
-    return x
-
-
-def read_and_written(group: Group, places: Places) -> Iterator[tuple[Storage, bool]]:
-    """The memory that a group touches, and whether it writes there."""
-    for step in group.steps:
-        for x in step.values:
-            if x.kind != "number":
-                yield places.view_of(x).storage, False
-        for out in step.outs:
-            yield places.view[out].storage, True

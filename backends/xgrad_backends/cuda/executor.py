@@ -26,7 +26,7 @@ from .single import ATOMIC
 from .source import Source
 from .stages import actions_of, in_stages
 
-__all__ = ["GraphExecutor", "build"]
+__all__ = ["GraphExecutor"]
 
 OFTEN = 2
 """After so many other arrays in the place of an input or an output, it gets memory of its own, to which arrays are copied."""
@@ -52,6 +52,11 @@ class GraphExecutor(Executor):
     ----------
     plan : Plan
     homes : sequence of int or None
+
+    Raises
+    ------
+    CannotCompile
+        If CUDA's compiler refuses the source.
     """
 
     def __init__(self, plan: Any, homes: Sequence[int | None]) -> None:
@@ -87,7 +92,6 @@ class GraphExecutor(Executor):
         self._parts: list[Any] | None = None  # graphs, and actions that cannot be part of one
         self._apart = {k for k, action in enumerate(self._actions) if isinstance(action, Call) and action.is_apart}
         self._runs, self._records = 0, True
-        self.run = self._run
 
     # ---------------------------------------------------------------------------------------------------------- binding
 
@@ -124,7 +128,8 @@ class GraphExecutor(Executor):
 
     # ------------------------------------------------------------------------------------------------------------ running
 
-    def _run(self, numbers: tuple[Any, ...]) -> None:
+    def run(self, numbers: tuple[Any, ...]) -> None:
+        """Compute all outputs from what is bound, and from the plan's `used_numbers`."""
         if self._store is not None:  # as arguments of a kernel: memory of the host might be written again before it is read
             self._store((1,), (1,), (self._numbers.data.ptr, *numbers))
         for storage, array in self._copied_in.items():
@@ -202,23 +207,3 @@ class GraphExecutor(Executor):
             finally:
                 graph = self._stream.end_capture()
         return lambda numbers: graph.launch(cupy.cuda.get_current_stream())
-
-
-def build(plan: Any, homes: Sequence[int | None], how: str) -> GraphExecutor:
-    """An executor of a plan.
-
-    Parameters
-    ----------
-    plan : Plan
-    homes : sequence of int or None
-        For each output the index of the input whose memory it is written into, or None.
-    how : {"cuda"}
-
-    Raises
-    ------
-    CannotCompile
-        If CUDA's compiler refuses the source.
-    """
-    if how != "cuda":
-        raise ValueError(f"CuPy has no executor {how!r}; it has 'cuda'")
-    return GraphExecutor(plan, homes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy
 from ..compiled.expressions import converted, expression, literal
 from ..compiled.lower import BINARY, COMPARISONS, KNOWN, UNARY, NotHere
 from ..compiled.steps import Step, Value
-from .mathematics import functions
+from .mathematics import OPTIONS, functions
 
 __all__ = ["Fused", "fused", "updating"]
 
@@ -254,7 +255,7 @@ class Fused:
             "\n".join(writer.lines),
             name,
             preamble=functions(),
-            options=("--std=c++17", "--fmad=false"),
+            options=OPTIONS,
         )
 
 
@@ -262,14 +263,13 @@ def _kind(x: Any) -> Any:
     return x.dtype if isinstance(x, cupy.ndarray) else float if type(x) is float else (type(x), x)
 
 
-_known: dict[tuple[Any, bool], Fused] = {}
-
-
+@functools.cache
 def fused(function: Callable[..., Any]) -> Fused:
     """The fused function of an elementwise one."""
-    return _known.get((function, False)) or _known.setdefault((function, False), Fused(function))
+    return Fused(function)
 
 
+@functools.cache
 def updating(function: Callable[..., Any]) -> Fused:
     """The fused function of the kernel of an optimizer, which writes over its arrays."""
-    return _known.get((function, True)) or _known.setdefault((function, True), Fused(function, in_place=True))
+    return Fused(function, in_place=True)

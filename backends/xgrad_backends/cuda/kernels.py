@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from ..compiled.loops import Function, Loop, LoopWriter
 from ..compiled.places import Places
 from ..compiled.steps import Step, Storage
 
-__all__ = ["MANY", "THREADS", "Kernel", "Launch", "elementwise", "group_launches", "patterns"]
+__all__ = ["Kernel", "Launch", "Scratch", "elementwise", "group_launches", "indices", "merged", "patterns"]
 
 THREADS = 256
 """How many threads a block has, if nothing else is said."""
@@ -67,8 +66,18 @@ class Launch:
         return list(dict.fromkeys(storage for kernel, _ in self.parts for storage in kernel.storages))
 
 
-def elementwise(kernel: Kernel, size: int, lines: Callable[[str], Sequence[str]]) -> Launch:
-    """A launch of a kernel in which each thread does elements of `size`; `lines` are the statements for the element it names."""
+def merged(launches: Sequence[Launch]) -> list[Launch]:
+    """Launches that do not depend on each other, as one for each number of threads."""
+    found: dict[int, Launch] = {}
+    for launch in launches:
+        first = found.setdefault(launch.threads, launch)
+        if first is not launch:
+            first.parts += launch.parts
+    return [*found.values()]
+
+
+def elementwise(kernel: Kernel, size: int, lines: Sequence[str]) -> Launch:
+    """A launch of a kernel in which each thread does elements of `size`; `lines` are the statements for that numbered ``z``."""
     each = UNROLLED if size >= LARGE else 1
     write = kernel.lines.append
     if each > 1:
@@ -76,21 +85,17 @@ def elementwise(kernel: Kernel, size: int, lines: Callable[[str], Sequence[str]]
         write(f"for (int u = 0; u < {each}; u++) {{")
     write(f"const I z = (block{f' * {each} + u' if each > 1 else ''}) * {THREADS} + threadIdx.x;")
     write(f"if (z < {size}) {{")
-    kernel.lines += lines("z")
+    kernel.lines += lines
     write("}" * (2 if each > 1 else 1))
     return Launch(kernel, max(1, -(-size // (THREADS * each))))
 
 
-def indices(flat: str, loops: Sequence[Loop]) -> list[str]:
-    """Statements that make the indices of loops from the number of an element."""
+def indices(flat: str, axes: Sequence[tuple[str, int]]) -> list[str]:
+    """Statements that make indices, with their names and sizes, from the number of an element."""
     lines, rest = [], flat
-    for k in range(len(loops) - 1, -1, -1):
-        loop = loops[k]
-        if k == 0:
-            lines.append(f"const I {loop.name} = {rest};")
-        else:
-            lines.append(f"const I {loop.name} = {rest} % {loop.size}, {loop.name}_ = {rest} / {loop.size};")
-            rest = f"{loop.name}_"
+    for k, (name, size) in reversed([*enumerate(axes)]):
+        lines.append(f"const I {name} = {rest}" + (f" % {size}, {name}_ = {rest} / {size};" if k else ";"))
+        rest = f"{name}_"
     return lines
 
 
@@ -114,12 +119,8 @@ def group_launches(group: Group, places: Places, scratch: Scratch) -> list[Launc
         if step.kind == "reduce" and step.out.size:
             kernel = Kernel(scratch)
             value = f"{kernel.place(places.view[step.out].storage, ['z'], True)} = {_Reduction(step, 0).start};"
-            launches.append(elementwise(kernel, step.out.size, functools.partial(_always, value)))
+            launches.append(elementwise(kernel, step.out.size, [value]))
     return launches
-
-
-def _always(line: str, z: str) -> list[str]:
-    return [line]
 
 
 class _Reduction:
@@ -166,8 +167,7 @@ class _Writer(LoopWriter):
             else:
                 self.map(step, number)
         if not self.reductions:
-            size = math.prod(self.shape)
-            self.launches = [elementwise(self.kernel, size, lambda z: [*indices(z, self.loops), *self.body])]
+            self.launches = [elementwise(self.kernel, math.prod(self.shape), [*_indices("z", self.loops), *self.body])]
             return
         outer = [loop for loop, flag in zip(self.loops, kept) if flag]
         inner = [loop for loop, flag in zip(self.loops, kept) if not flag]
@@ -184,8 +184,7 @@ class _Writer(LoopWriter):
         x = self.operand(step, 0, wanted)
         storage = self.places.view[step.out].storage
         if all(kept):
-            one = "" if step.name != "mean" else " / 1"
-            self.body.append(f"{self.kernel.place(storage, self.terms(strides, 0), True)} = {x}{one};")
+            self.body.append(f"{self.kernel.place(storage, self.terms(strides, 0), True)} = {x};")
             return []
         reduction = _Reduction(step, number)
         self.reductions.append(reduction)
@@ -193,16 +192,13 @@ class _Writer(LoopWriter):
         self.body.append(f"{reduction.name} = {combined};")
         return kept
 
-    def _accumulators(self) -> list[str]:
-        return [f"{r.accumulator} {r.name} = {r.start};" for r in self.reductions]
-
     def _memory(self, size: int) -> list[str]:
         """Shared memory for the accumulators."""
         return [f"__shared__ {t} memory_{t}[{size}];" for t in dict.fromkeys(r.accumulator for r in self.reductions)]
 
     def _rows(self, outer: list[Loop], inner: list[Loop]) -> None:
         """Some adjacent threads for each result, which step along what is reduced."""
-        rows, length = math.prod([loop.size for loop in outer]), math.prod([loop.size for loop in inner])
+        rows, length = _size(outer), _size(inner)
         threads = 32 if length <= 256 else 128 if length <= 1024 else 256 if length <= 8192 or rows >= MANY else 1024
         block = max(THREADS, threads)
         together = block // threads
@@ -212,13 +208,8 @@ class _Writer(LoopWriter):
             *(self._memory(block // 32) if threads > 32 else []),
             f"const int lane = threadIdx.x % {threads};",
             f"const I job = block * {together} + threadIdx.x / {threads}, row = job / {parts}, part = job % {parts};",
-            *indices("row", outer),
-            *self._accumulators(),
-            f"if (row < {rows}) for (I z = part * {threads} + lane; z < {length}; z += {threads * parts}) {{",
-            *indices("z", inner),
-            *self.body,
-            "}",
         ]
+        self._accumulate(outer, inner, f"part * {threads} + lane", threads * parts)
         for r in self.reductions:
             memory = f"memory_{r.accumulator}" if threads > 32 else f"({r.accumulator}*)0"
             self.kernel.lines.append(f"{r.name} = along<{threads}, {r.function}>({r.name}, {memory});")
@@ -227,7 +218,7 @@ class _Writer(LoopWriter):
 
     def _columns(self, outer: list[Loop], inner: list[Loop]) -> None:
         """A tile of adjacent results for each block, whose rows of threads step along what is reduced."""
-        rows, length = math.prod([loop.size for loop in outer]), math.prod([loop.size for loop in inner])
+        rows, length = _size(outer), _size(inner)
         wide = min(32, 1 << max(rows - 1, 0).bit_length())
         high = THREADS // wide
         tiles = -(-rows // wide)
@@ -235,17 +226,23 @@ class _Writer(LoopWriter):
         self.kernel.lines += [
             *self._memory(THREADS),
             f"const I tile = block / {parts}, part = block % {parts}, row = tile * {wide} + threadIdx.x % {wide};",
-            *indices("row", outer),
-            *self._accumulators(),
-            f"if (row < {rows}) for (I z = part * {high} + threadIdx.x / {wide}; z < {length}; z += {high * parts}) {{",
-            *indices("z", inner),
-            *self.body,
-            "}",
         ]
+        self._accumulate(outer, inner, f"part * {high} + threadIdx.x / {wide}", high * parts)
         for r in self.reductions:
             self.kernel.lines.append(f"{r.name} = down<{wide}, {r.function}>({r.name}, memory_{r.accumulator});")
         self._store(rows, parts, f"row < {rows} && threadIdx.x < {wide}")
         self.launches.insert(0, Launch(self.kernel, tiles * parts))
+
+    def _accumulate(self, outer: list[Loop], inner: list[Loop], first: str, step: int) -> None:
+        """Add the loop of a thread over what is reduced to the result numbered ``row``."""
+        self.kernel.lines += [
+            *_indices("row", outer),
+            *(f"{r.accumulator} {r.name} = {r.start};" for r in self.reductions),
+            f"if (row < {_size(outer)}) for (I z = {first}; z < {_size(inner)}; z += {step}) {{",
+            *_indices("z", inner),
+            *self.body,
+            "}",
+        ]
 
     def _store(self, rows: int, parts: int, condition: str) -> None:
         """Store the results, or those of each part, which another kernel then combines."""
@@ -272,3 +269,11 @@ class _Writer(LoopWriter):
             together = THREADS // 32
             rest.lines = [f"const I row = block * {together} + threadIdx.x / 32;", *combined]
             self.launches.append(Launch(rest, -(-rows // together)))
+
+
+def _indices(flat: str, loops: Sequence[Loop]) -> list[str]:
+    return indices(flat, [(loop.name, loop.size) for loop in loops])
+
+
+def _size(loops: Sequence[Loop]) -> int:
+    return math.prod([loop.size for loop in loops])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ..compiled.mathematics import FUNCTIONS, LIMITS, MATHEMATICS
 
-__all__ = ["functions", "prelude"]
+__all__ = ["OPTIONS", "functions", "prelude"]
+
+OPTIONS = ("--std=c++17", "--fmad=false", "--disable-warnings")
+"""Without contraction: a product and a sum are rounded as they are by CuPy, whose kernels do one of them each."""
 
 PRELUDE = r"""
 #ifdef __CUDACC_RTC__

@@ -11,14 +11,10 @@ from ..compiled.compiler import CannotCompile
 from ..compiled.places import Places
 from ..compiled.steps import Storage
 from .kernels import Kernel, Launch
-from .mathematics import prelude
+from .mathematics import OPTIONS, prelude
 from .memory import DeviceMemory
 
 __all__ = ["Source", "Started"]
-
-OPTIONS = ("--std=c++17", "--fmad=false", "--disable-warnings")
-"""Without contraction: a product and a sum are rounded as they are by CuPy, whose kernels do one of them each."""
-
 
 STORE = "store_numbers"
 

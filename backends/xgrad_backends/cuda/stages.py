@@ -8,8 +8,8 @@ from typing import Any
 from ..compiled.groups import Group
 from ..compiled.places import Places
 from ..compiled.steps import Storage
-from .actions import Call, Product, read_and_written
-from .kernels import THREADS, Launch, group_launches, patterns
+from .actions import Call, Product
+from .kernels import group_launches, merged, patterns
 from .single import single_launches
 
 __all__ = ["actions_of", "in_stages"]
@@ -24,9 +24,7 @@ def in_stages(groups: list[Group], places: Places) -> list[list[Group]]:
     read: set[Storage] = set()
     written: set[Storage] = set()
     for group in _with_one_pattern(groups, places):
-        touched = list(read_and_written(group, places))
-        here_read = {storage for storage, writes in touched if not writes}
-        here_written = {storage for storage, writes in touched if writes}
+        here_read, here_written = _read_and_written(group, places)
         is_loop = group.shape is not None and math.prod(group.shape) > 0
         apart = (
             not (here_written & (read | written) or here_read & written) and len(read | written | here_read | here_written) < MOST
@@ -80,23 +78,12 @@ def actions_of(stage: list[Group], places: Places, has_blas: bool, scratch: Any)
         if step.kind in ("join", "scatter"):
             return list(single_launches(step, places, scratch))
         return [Call(step, places)]
-    later: list[Launch] = []
-    together: list[Launch] = []
-    for group in stage:
-        launches = group_launches(group, places, scratch)
-        later += launches[1:]
-        for first in launches[:1]:
-            same = next((launch for launch in together if launch.threads == first.threads), None)
-            if same is None:
-                together.append(first)
-            else:
-                same.parts += first.parts
-    return [*together, *_merged(later)]
+    launches = [group_launches(group, places, scratch) for group in stage]
+    first = [launch for of_group in launches for launch in of_group[:1]]
+    return [*merged(first), *merged([launch for of_group in launches for launch in of_group[1:]])]
 
 
-def _merged(launches: list[Launch]) -> list[Launch]:
-    """Launches that do not depend on each other, as one."""
-    if len(launches) < 2 or any(launch.threads != THREADS for launch in launches):
-        return launches
-    launches[0].parts += [part for launch in launches[1:] for part in launch.parts]
-    return launches[:1]
+def _read_and_written(group: Group, places: Places) -> tuple[set[Storage], set[Storage]]:
+    """The memory that a group reads, and that it writes."""
+    read = {places.view_of(x).storage for step in group.steps for x in step.values if x.kind != "number"}
+    return read, {places.view[out].storage for step in group.steps for out in step.outs}

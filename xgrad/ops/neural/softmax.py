@@ -22,7 +22,10 @@ __all__ = ["label_positions", "log_softmax", "logsumexp", "shifted_terms", "soft
 
 def _peak(xp: Any, x: Any, axis: Axes) -> Any:
     """The maximum along `axis`, or 0 where it is infinite. It is subtracted before ``exp``."""
-    peak = xp.max(x, axis=axis, keepdims=True)
+    return _finite(xp, xp.max(x, axis=axis, keepdims=True))
+
+
+def _finite(xp: Any, peak: Any) -> Any:
     return xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
 
 
@@ -36,7 +39,7 @@ def shifted_terms(xp: Any, x: Any, peak: Any) -> tuple[Any, Any]:
 @fusable
 def _guarded_terms(xp: Any, x: Any, peak: Any) -> tuple[Any, Any]:
     """As `shifted_terms`; an infinite maximum is not subtracted."""
-    shifted = x - xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+    shifted = x - _finite(xp, peak)
     return shifted, xp.exp(shifted)
 
 
